@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * The memory that supervisor and children share: heartbeats, what runs where, counters. Made
+ * once before the first fork; plain atomics, no locks, so a killed process leaves nothing held.
+ */
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "db/db.h"
+#include "net/http.h"
+
+enum { MB_MAX_WORKERS = 64 };
+
+struct mb_shm_worker {
+    _Atomic int32_t pid;
+    _Atomic uint64_t beat;       /* grows every 250 ms while the loop turns */
+    _Atomic uint64_t beat_ns;    /* monotonic time of the last beat; 0 = not accepting */
+    _Atomic uint32_t ready;      /* accepts connections and has its scripts */
+    _Atomic uint32_t starts;     /* how often this place was filled */
+    char running[128];           /* script:line or route of the request in work; torn reads allowed */
+    struct mb_http_stats http;
+    struct mb_db_stats db;
+    _Atomic uint64_t script_errors, script_bytes, tasks;
+};
+
+struct mb_shm {
+    uint32_t nworkers;
+    _Atomic uint32_t stopping;       /* SIGTERM came: readyz turns red */
+    _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
+    int64_t started_wall_ms;
+    struct mb_shm_worker worker[MB_MAX_WORKERS];
+};
+
+MB_MUST_CHECK enum mb_rc mb_shm_new(struct mb_shm **out, uint32_t nworkers, struct mb_err *err);

@@ -1,0 +1,32 @@
+# The libraries medbookd stands on, each a package of the distribution.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
+pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.4)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+
+# llhttp: the distribution's library where there is one, else the C sources that Debian's
+# node-llhttp ships. Every unit that sees llhttp.h is compiled strict.
+find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp /usr/share/nodejs/llhttp/build NO_DEFAULT_PATH)
+find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/include /usr/share/include/llhttp NO_DEFAULT_PATH)
+pkg_check_modules(LLHTTP QUIET IMPORTED_TARGET libllhttp)
+if(LLHTTP_FOUND)
+  add_library(mb_llhttp INTERFACE)
+  target_link_libraries(mb_llhttp INTERFACE PkgConfig::LLHTTP)
+elseif(LLHTTP_SOURCE_DIR AND LLHTTP_INCLUDE_DIR)
+  add_library(mb_llhttp STATIC ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/api.c
+              ${LLHTTP_SOURCE_DIR}/http.c)
+  target_include_directories(mb_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
+  target_compile_options(mb_llhttp PRIVATE -O2 -w)
+  if(MB_SANITIZE)
+    target_compile_options(mb_llhttp PRIVATE -fsanitize=address)
+  endif()
+else()
+  message(FATAL_ERROR "llhttp not found: install libllhttp-dev, or node-llhttp on Debian 12")
+endif()
+target_compile_definitions(mb_llhttp INTERFACE LLHTTP_STRICT_MODE=1)
+if(TARGET mb_llhttp AND NOT LLHTTP_FOUND)
+  target_compile_definitions(mb_llhttp PRIVATE LLHTTP_STRICT_MODE=1)
+endif()
