@@ -49,3 +49,13 @@ else()
     mb_try_link(${flag})
   endforeach()
 endif()
+
+# One static library per folder, made of every .c file in it.
+function(mb_library name)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  if(NOT sources)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.c "extern int ${name}_empty;\n")
+    set(sources ${CMAKE_CURRENT_BINARY_DIR}/empty.c)
+  endif()
+  add_library(${name} STATIC ${sources})
+endfunction()
