@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "bind/handler.h"
 #include "db/db.h"
 #include "net/http.h"
 
@@ -13,14 +14,14 @@ enum { MB_MAX_WORKERS = 64 };
 
 struct mb_shm_worker {
     _Atomic int32_t pid;
-    _Atomic uint64_t beat;       /* grows every 250 ms while the loop turns */
+    _Atomic uint64_t beat;       /* grows every 100 ms while the loop turns */
     _Atomic uint64_t beat_ns;    /* monotonic time of the last beat; 0 = not accepting */
     _Atomic uint32_t ready;      /* accepts connections and has its scripts */
     _Atomic uint32_t starts;     /* how often this place was filled */
     char running[128];           /* script:line or route of the request in work; torn reads allowed */
     struct mb_http_stats http;
     struct mb_db_stats db;
-    _Atomic uint64_t script_errors, script_bytes, tasks;
+    struct mb_handler_stats scripts;
 };
 
 struct mb_shm {

@@ -1,0 +1,102 @@
+-- Turns route tables into what the server runs. A route is
+--
+--   { method = "GET", path = "/v1/things/{id}", summary = "…", permission = "public",
+--     query = schema, body = schema, max_body = bytes,
+--     subject = function(req) return row end, handler = function(req, subject) … end }
+--
+-- `permission` is "public" or "<resource>.<action>", a rule of permissions/<resource>.lua; a
+-- route without one does not load. `subject` loads what the rule judges (nil answers 404) and is
+-- handed on to the handler. Unknown keys, missing keys and wrong types are errors at load.
+local schema = require "mb.schema"
+local permit = require "mb.permit"
+
+local METHODS <const> = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
+local KEYS <const> = {
+  method = "string", path = "string", summary = "string", permission = "string", handler = "function",
+  query = "table", body = "table", max_body = "number", subject = "function",
+}
+local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
+local DEFAULT_MAX_BODY <const> = 64 * 1024
+
+local function check(route, where)
+  if type(route) ~= "table" then
+    error(where .. ": a route is a table", 0)
+  end
+  for key, value in pairs(route) do
+    if not KEYS[key] then
+      error(("%s: unknown key '%s' of a route"):format(where, tostring(key)), 0)
+    elseif type(value) ~= KEYS[key] then
+      error(("%s: '%s' of a route is a %s, not a %s"):format(where, key, type(value), KEYS[key]), 0)
+    end
+  end
+  for _, key in ipairs(REQUIRED) do
+    if route[key] == nil then
+      error(("%s: a route needs '%s'"):format(where, key), 0)
+    end
+  end
+  if not METHODS[route.method] then
+    error(("%s: method '%s' is not one of GET, POST, PUT, PATCH, DELETE"):format(where, route.method), 0)
+  end
+  if route.body and (route.method == "GET" or route.method == "DELETE") then
+    error(("%s: a %s route takes no body"):format(where, route.method), 0)
+  end
+end
+
+-- One function per route with nothing in it that the route does not use.
+local function compile(route, where)
+  local rule = permit.rule(route.permission, where)
+  local query = route.query and schema.query(route.query, where)
+  local body = route.body and schema.body(route.body, where)
+  local subject, handler = route.subject, route.handler
+  if rule == permit.everyone and not (query or body or subject) then
+    return handler
+  end
+  return function(req)
+    permit.identify(rule, req)
+    if query then
+      query(req)
+    end
+    if body then
+      body(req)
+    end
+    local it
+    if subject then
+      it = subject(req) or permit.not_found()
+    end
+    permit.demand(rule, req, it)
+    return handler(req, it)
+  end
+end
+
+local routes = {}
+routes.__index = routes
+
+function routes:add(module, list)
+  local file = module:gsub("%.", "/") .. ".lua"
+  if type(list) ~= "table" then
+    error(file .. ": a route file returns a list of routes", 0)
+  end
+  for i, route in ipairs(list) do
+    local where = ("%s: route %d"):format(file, i)
+    check(route, where)
+    where = ("%s: %s %s"):format(file, route.method, route.path)
+    self.list[#self.list + 1] = {
+      where = where,
+      method = route.method,
+      pattern = route.path,
+      body = route.body and "json" or "none",
+      max_body = math.tointeger(route.max_body) or DEFAULT_MAX_BODY,
+      run = compile(route, where),
+    }
+  end
+end
+
+function routes:compiled()
+  return self.list
+end
+
+return {
+  new = function()
+    return setmetatable({ list = {} }, routes)
+  end,
+}

@@ -1,0 +1,21 @@
+#pragma once
+/*
+ * The paths that the server answers by itself, without scripts: /livez and /readyz on both
+ * addresses, /metrics on the admin address. Everything else of the public address goes to the
+ * scripts' handler.
+ */
+#include "app/shm.h"
+#include "net/http.h"
+
+enum { MB_TAG_PUBLIC, MB_TAG_ADMIN };
+
+struct mb_admin {
+    const struct mb_shm *shm;
+    const struct mb_db *db;
+    struct mb_http_handler scripts; /* takes what is not answered here */
+};
+
+/* Callbacks around `a`, which must outlive the server. */
+struct mb_http_handler mb_admin_callbacks(struct mb_admin *a);
+/* The whole box in the Prometheus text format. */
+MB_MUST_CHECK enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *out);

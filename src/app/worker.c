@@ -1,0 +1,323 @@
+#include "app/worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/admin.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "bind/handler.h"
+
+/*
+ * Puts the parts together in one worker process and takes them down in order. It also shows the
+ * heartbeat, and serves the sockets of siblings whose heartbeat is missing.
+ */
+
+enum { BEAT_MS = 100, SIBLING_MS = 100, LOG_FLUSH_MS = 500, DB_CLOSE_MS = 2000, EX_CONFIG = 78 };
+
+static const uint64_t STALE_NS = 250u * 1000 * 1000; /* silence after which siblings take over */
+
+struct worker {
+    const struct mb_worker_plan *plan;
+    struct mb_shm_worker *shm;
+    uv_loop_t loop;
+    struct mb_script *scripts;
+    struct mb_vm_setting *settings;
+    struct mb_db *db;
+    struct mb_vm *vm;
+    struct mb_handler *handler;
+    struct mb_admin admin;
+    struct mb_http_server *http;
+    int listener[MB_MAX_WORKERS]; /* index in the server of each worker's socket */
+    bool taken[MB_MAX_WORKERS];   /* whether we accept from it */
+    uv_timer_t beat, siblings, flush;
+    uv_signal_t term;
+    bool stopping;
+};
+
+static void on_beat(uv_timer_t *t)
+{
+    struct worker *w = t->data;
+    atomic_fetch_add(&w->shm->beat, 1);
+    atomic_store(&w->shm->beat_ns, mb_mono_ns());
+}
+
+static void on_flush(uv_timer_t *t)
+{
+    (void)t;
+    mb_log_flush();
+}
+
+/* Accepts from the sockets of siblings that are dead, hung or starting, until they beat again. */
+static void on_siblings(uv_timer_t *t)
+{
+    struct worker *w = t->data;
+    const struct mb_shm *shm = w->plan->shm;
+    uint64_t now = mb_mono_ns();
+    for (uint32_t i = 0; i < shm->nworkers; i++) {
+        if (i == w->plan->index || w->stopping)
+            continue;
+        uint64_t beat = atomic_load(&shm->worker[i].beat_ns);
+        bool stale = beat == 0 || now > beat + STALE_NS;
+        if (stale != w->taken[i]) {
+            w->taken[i] = stale;
+            mb_http_accept(w->http, w->listener[i], stale);
+        }
+    }
+}
+
+static void close_timer(uv_timer_t *t)
+{
+    if (!uv_is_closing((uv_handle_t *)t))
+        uv_close((uv_handle_t *)t, NULL);
+}
+
+static void on_db_closed(void *ctx)
+{
+    struct worker *w = ctx;
+    close_timer(&w->flush);
+}
+
+static void on_drained(void *ctx, bool clean)
+{
+    struct worker *w = ctx;
+    if (!clean)
+        mb_log(MB_LOG_WARN, "requests were cut: shutdown_timeout passed", NULL);
+    close_timer(&w->beat);
+    mb_http_server_free(w->http);
+    w->http = NULL;
+    mb_handler_free(w->handler);
+    w->handler = NULL;
+    mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
+}
+
+static void stop(struct worker *w)
+{
+    if (w->stopping)
+        return;
+    w->stopping = true;
+    atomic_store(&w->shm->ready, 0);
+    close_timer(&w->siblings);
+    uv_close((uv_handle_t *)&w->term, NULL);
+    mb_http_drain(w->http, (uint32_t)w->plan->config->shutdown_timeout, on_drained, w);
+}
+
+static void on_term(uv_signal_t *s, int signum)
+{
+    (void)signum;
+    stop(s->data);
+}
+
+/* ---- building ---- */
+
+static struct mb_db_config db_config(const struct mb_worker_plan *p)
+{
+    const struct mb_config *c = p->config;
+    return (struct mb_db_config){
+        .url = p->database_url,
+        .application_name = "medbookd",
+        .pool_min = (uint32_t)c->database_pool_min,
+        .pool_max = (uint32_t)c->database_pool_max,
+        .queue_max = (uint32_t)c->database_queue_max,
+        .queue_timeout = (uint32_t)c->database_queue_timeout,
+        .connect_timeout = (uint32_t)c->database_connect_timeout,
+        .statement_timeout = (uint32_t)c->database_statement_timeout,
+        .idle_in_transaction_timeout = (uint32_t)c->database_idle_in_transaction_timeout,
+        .tcp_user_timeout = (uint32_t)c->database_tcp_user_timeout,
+        .max_lifetime = (uint32_t)c->database_max_lifetime,
+        .pipeline_depth = (uint32_t)c->database_pipeline_depth,
+        .statement_cache = (uint32_t)c->database_statement_cache,
+        .pooler = strcmp(c->database_pooler, "transaction") == 0 ? MB_POOLER_TRANSACTION : MB_POOLER_NONE,
+    };
+}
+
+static struct mb_http_config http_config(const struct mb_config *c)
+{
+    return (struct mb_http_config){
+        .limits = {.max_connections = (uint32_t)c->http_max_connections,
+                   .max_connections_per_address = (uint32_t)c->http_max_connections_per_address,
+                   .max_header_bytes = (uint32_t)c->http_max_header_bytes,
+                   .max_header_line = (uint32_t)c->http_max_header_line,
+                   .max_headers = (uint32_t)c->http_max_headers,
+                   .max_target = (uint32_t)c->http_max_target,
+                   .max_body = (uint64_t)c->http_max_body,
+                   .max_pipeline_bytes = (uint32_t)c->http_max_pipeline_bytes,
+                   .max_output_bytes = (uint32_t)c->http_max_output_bytes,
+                   .head_timeout = (uint32_t)c->http_head_timeout,
+                   .body_timeout = (uint32_t)c->http_body_timeout,
+                   .body_min_rate = (uint32_t)c->http_body_min_rate,
+                   .write_timeout = (uint32_t)c->http_write_timeout,
+                   .idle_timeout = (uint32_t)c->http_idle_timeout,
+                   .request_timeout = (uint32_t)c->http_request_timeout,
+                   .gzip_min_bytes = (uint32_t)c->http_gzip_min_bytes},
+        .trusted_proxies = c->http_trusted_proxies,
+        .cors_origins = c->http_cors_origins,
+        .access_log = c->log_access,
+        .server_timing = c->dev,
+    };
+}
+
+static struct mb_script *script_list(const struct mb_bundle *bundle)
+{
+    struct mb_script *list = calloc(bundle->count ? bundle->count : 1, sizeof *list);
+    for (size_t i = 0; list && i < bundle->count; i++)
+        list[i] = (struct mb_script){bundle->files[i].name, bundle->files[i].text};
+    return list;
+}
+
+/* The configuration as texts that scripts may ask for; not the database URL, which may hold a
+ * password. */
+static struct mb_vm_setting *setting_list(const struct mb_config *config, size_t *count)
+{
+    size_t n = mb_config_count();
+    struct mb_vm_setting *list = calloc(n, sizeof *list);
+    *count = 0;
+    for (size_t i = 0; list && i < n; i++) {
+        struct mb_buf text;
+        mb_buf_init(&text, 65536);
+        bool ok = mb_config_text(config, i, &text) == MB_OK && mb_buf_add(&text, "", 1) == MB_OK;
+        if (ok && strcmp(mb_config_key(i), "database.url") != 0)
+            list[(*count)++] = (struct mb_vm_setting){mb_config_key(i), text.data};
+        else
+            mb_buf_reset(&text);
+    }
+    return list;
+}
+
+static void free_settings(struct mb_vm_setting *list, size_t n)
+{
+    for (size_t i = 0; list && i < n; i++)
+        free((void *)(uintptr_t)list[i].value);
+    free(list);
+}
+
+static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *err)
+{
+    w->scripts = script_list(w->plan->scripts);
+    w->settings = setting_list(w->plan->config, nsettings);
+    if (!w->scripts || !w->settings)
+        return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
+    struct mb_vm_plan plan = {.loop = &w->loop,
+                              .db = w->db,
+                              .scripts = w->scripts,
+                              .nscripts = w->plan->scripts->count,
+                              .settings = w->settings,
+                              .nsettings = *nsettings,
+                              .secret = w->plan->secret,
+                              .memory_max = (size_t)w->plan->config->worker_memory};
+    enum mb_rc rc = mb_vm_new(&w->vm, &plan, err);
+    if (rc != MB_OK)
+        return rc;
+    struct mb_handler_plan handler = {.vm = w->vm,
+                                      .stats = &w->shm->scripts,
+                                      .running = w->shm->running,
+                                      .running_size = sizeof w->shm->running,
+                                      .show_errors = w->plan->config->dev};
+    rc = mb_handler_new(&w->handler, &handler);
+    return rc == MB_OK ? rc : mb_fail(err, rc, "no memory for the request handler");
+}
+
+static enum mb_rc build_http(struct worker *w, struct mb_err *err)
+{
+    w->admin = (struct mb_admin){w->plan->shm, w->db, mb_handler_callbacks(w->handler)};
+    struct mb_http_config config = http_config(w->plan->config);
+    struct mb_http_handler callbacks = mb_admin_callbacks(&w->admin);
+    enum mb_rc rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
+    for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)
+        rc = mb_http_listen(w->http, w->plan->listen_fds[i], MB_TAG_PUBLIC, &w->listener[i], err);
+    if (rc != MB_OK)
+        return rc;
+    mb_http_accept(w->http, w->listener[w->plan->index], true);
+    w->taken[w->plan->index] = true;
+    if (w->plan->admin_fd < 0)
+        return MB_OK;
+    int index;
+    rc = mb_http_listen(w->http, w->plan->admin_fd, MB_TAG_ADMIN, &index, err);
+    if (rc == MB_OK)
+        mb_http_accept(w->http, index, true);
+    return rc;
+}
+
+static void start_timers(struct worker *w)
+{
+    uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->flush};
+    for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
+        uv_timer_init(&w->loop, timers[i]);
+        timers[i]->data = w;
+    }
+    uv_timer_start(&w->beat, on_beat, 0, BEAT_MS);
+    uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
+    uv_timer_start(&w->flush, on_flush, LOG_FLUSH_MS, LOG_FLUSH_MS);
+    uv_signal_init(&w->loop, &w->term);
+    w->term.data = w;
+    uv_signal_start(&w->term, on_term, SIGTERM);
+}
+
+int mb_worker_main(const struct mb_worker_plan *plan)
+{
+    struct worker *w = calloc(1, sizeof *w);
+    struct mb_err err = {.rc = MB_OK};
+    size_t nsettings = 0;
+    if (!w || uv_loop_init(&w->loop) != 0)
+        return EXIT_FAILURE;
+    w->plan = plan;
+    w->shm = &plan->shm->worker[plan->index];
+    mb_random_after_fork();
+    struct mb_db_config db = db_config(plan);
+    enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
+    if (rc == MB_OK)
+        rc = build_vm(w, &nsettings, &err);
+    if (rc == MB_OK)
+        rc = build_http(w, &err);
+    if (rc != MB_OK) {
+        mb_log(MB_LOG_ERROR, "a worker cannot start", "error", err.text, NULL);
+        return rc == MB_E_SCRIPT ? EX_CONFIG : EXIT_FAILURE;
+    }
+    start_timers(w);
+    atomic_store(&w->shm->ready, 1);
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    mb_vm_free(w->vm);
+    mb_db_free(w->db);
+    uv_loop_close(&w->loop);
+    free_settings(w->settings, nsettings);
+    free(w->scripts);
+    free(w);
+    mb_log_flush();
+    return EXIT_SUCCESS;
+}
+
+int mb_scripts_check(const struct mb_config *config, const struct mb_bundle *scripts)
+{
+    size_t nsettings = 0;
+    uv_loop_t loop;
+    struct mb_vm *vm = NULL;
+    struct mb_err err;
+    struct mb_script *list = script_list(scripts);
+    struct mb_vm_setting *settings = setting_list(config, &nsettings);
+    int code = EXIT_FAILURE;
+    if (!list || !settings || uv_loop_init(&loop) != 0) {
+        fputs("medbookd: check: not enough memory\n", stderr);
+        goto done;
+    }
+    struct mb_vm_plan plan = {.loop = &loop,
+                              .scripts = list,
+                              .nscripts = scripts->count,
+                              .settings = settings,
+                              .nsettings = nsettings,
+                              .memory_max = (size_t)config->worker_memory};
+    if (mb_vm_new(&vm, &plan, &err) != MB_OK) {
+        fprintf(stderr, "medbookd: check: %s\n", err.text);
+    } else {
+        printf("%zu scripts, %zu routes: no error\n", scripts->count, mb_vm_route_count(vm));
+        code = EXIT_SUCCESS;
+    }
+    mb_vm_free(vm);
+    uv_loop_close(&loop);
+done:
+    free_settings(settings, nsettings);
+    free(list);
+    return code;
+}

@@ -1,0 +1,276 @@
+#include <lauxlib.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/id.h"
+#include "bind/modules.h"
+#include "bind/problem.h"
+#include "bind/task.h"
+
+/*
+ * mb.crypto: keyed digests under the installation's secret, tokens, password hashing off the
+ * loop. mb.id: identifiers. Keys never reach a script: hmac derives one per purpose.
+ */
+
+enum { TOKEN_BYTES = 32, MAX_PASSWORD = 1024, HASHING_AT_ONCE = 2, HASHING_QUEUE = 64 };
+
+static void push_base64url(lua_State *L, const unsigned char *bytes, size_t n)
+{
+    luaL_Buffer b;
+    size_t room = sodium_base64_ENCODED_LEN(n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    char *out = luaL_buffinitsize(L, &b, room);
+    sodium_bin2base64(out, room, bytes, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    luaL_pushresultsize(&b, room - 1);
+}
+
+/* crypto.hmac(purpose, text) -> base64url of HMAC-SHA-256 under a key of that purpose only */
+static int l_hmac(lua_State *L)
+{
+    struct mb_str purpose, text;
+    unsigned char key[crypto_auth_hmacsha256_KEYBYTES], mac[crypto_auth_hmacsha256_BYTES];
+    purpose.ptr = luaL_checklstring(L, 1, &purpose.len);
+    text.ptr = luaL_checklstring(L, 2, &text.len);
+    const unsigned char *secret = mb_vm_plan(mb_vm_of(L))->secret;
+    if (!secret)
+        return luaL_error(L, "there is no secret key while scripts are checked");
+    crypto_auth_hmacsha256(key, (const unsigned char *)purpose.ptr, purpose.len, secret);
+    crypto_auth_hmacsha256(mac, (const unsigned char *)text.ptr, text.len, key);
+    sodium_memzero(key, sizeof key);
+    push_base64url(L, mac, sizeof mac);
+    return 1;
+}
+
+/* crypto.sha256(text) -> lower-case hex */
+static int l_sha256(lua_State *L)
+{
+    struct mb_str text;
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    char out[2 * sizeof digest + 1];
+    text.ptr = luaL_checklstring(L, 1, &text.len);
+    crypto_hash_sha256(digest, (const unsigned char *)text.ptr, text.len);
+    sodium_bin2hex(out, sizeof out, digest, sizeof digest);
+    lua_pushlstring(L, out, 2 * sizeof digest);
+    return 1;
+}
+
+/* crypto.token() -> 256 random bits, base64url */
+static int l_token(lua_State *L)
+{
+    unsigned char bytes[TOKEN_BYTES];
+    mb_random(bytes, sizeof bytes);
+    push_base64url(L, bytes, sizeof bytes);
+    return 1;
+}
+
+/* crypto.equal(a, b): compares texts in a time that tells nothing of where they differ */
+static int l_equal(lua_State *L)
+{
+    struct mb_str a, b;
+    a.ptr = luaL_checklstring(L, 1, &a.len);
+    b.ptr = luaL_checklstring(L, 2, &b.len);
+    lua_pushboolean(L, a.len == b.len && sodium_memcmp(a.ptr, b.ptr, a.len) == 0);
+    return 1;
+}
+
+static int l_encode64(lua_State *L)
+{
+    struct mb_str text;
+    text.ptr = luaL_checklstring(L, 1, &text.len);
+    push_base64url(L, (const unsigned char *)text.ptr, text.len);
+    return 1;
+}
+
+/* crypto.decode64(text) -> bytes, or nil when it is no base64url */
+static int l_decode64(lua_State *L)
+{
+    struct mb_str text;
+    size_t n = 0;
+    text.ptr = luaL_checklstring(L, 1, &text.len);
+    luaL_Buffer b;
+    char *out = luaL_buffinitsize(L, &b, text.len + 1);
+    if (sodium_base642bin((unsigned char *)out, text.len + 1, text.ptr, text.len, NULL, &n, NULL,
+                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+        return 0;
+    luaL_pushresultsize(&b, n);
+    return 1;
+}
+
+/* ---- password hashing (Argon2id) on the thread pool, with a limit of its own ---- */
+
+struct hashing {
+    uv_work_t work;
+    struct hash_wait *waiter; /* NULL once the task left */
+    struct hashing *next;
+    bool verify, ok;
+    size_t password_len;
+    char password[MAX_PASSWORD];
+    char hash[crypto_pwhash_STRBYTES];
+};
+
+struct hash_wait {
+    struct mb_wait wait;
+    struct hashing *job;
+    bool verify, ok;
+    char hash[crypto_pwhash_STRBYTES];
+};
+
+/* The queue is the process's, as the thread pool is. */
+static struct {
+    struct hashing *first, **last;
+    int running, waiting;
+} queue;
+
+static void do_hash(uv_work_t *work)
+{
+    struct hashing *j = work->data;
+    if (j->verify)
+        j->ok = crypto_pwhash_str_verify(j->hash, j->password, j->password_len) == 0;
+    else
+        j->ok = crypto_pwhash_str_alg(j->hash, j->password, j->password_len, 2, 19456ULL * 1024,
+                                      crypto_pwhash_ALG_ARGON2ID13) == 0;
+    sodium_memzero(j->password, sizeof j->password);
+}
+
+static void hash_done(uv_work_t *work, int status);
+
+static void start_hashing(uv_loop_t *loop, struct hashing *j)
+{
+    j->work.data = j;
+    queue.running++;
+    uv_queue_work(loop, &j->work, do_hash, hash_done);
+}
+
+static void hash_done(uv_work_t *work, int status)
+{
+    struct hashing *j = work->data;
+    uv_loop_t *loop = work->loop;
+    queue.running--;
+    if (j->waiter) {
+        j->waiter->job = NULL;
+        j->waiter->ok = status == 0 && j->ok;
+        memcpy(j->waiter->hash, j->hash, sizeof j->hash);
+        mb_task_wake(&j->waiter->wait);
+    }
+    free(j);
+    if (queue.first && queue.running < HASHING_AT_ONCE) {
+        struct hashing *next = queue.first;
+        queue.first = next->next;
+        if (!queue.first)
+            queue.last = &queue.first;
+        queue.waiting--;
+        start_hashing(loop, next);
+    }
+}
+
+static void hash_cancel(struct mb_wait *w)
+{
+    struct hash_wait *h = (struct hash_wait *)w;
+    if (h->job)
+        h->job->waiter = NULL;
+    h->job = NULL;
+}
+
+static int hash_result(lua_State *L, int status, lua_KContext at)
+{
+    (void)status;
+    struct hash_wait *h = lua_touserdata(L, (int)at);
+    if (h->verify)
+        lua_pushboolean(L, h->ok);
+    else if (h->ok)
+        lua_pushstring(L, h->hash);
+    else
+        return luaL_error(L, "a password could not be hashed: not enough memory");
+    return 1;
+}
+
+static int hash_start(lua_State *L, bool verify, struct mb_str password, struct mb_str hash)
+{
+    mb_task_check(L, "crypto password hashing");
+    if (queue.waiting >= HASHING_QUEUE) {
+        mb_push_problem(L, 503, "login_busy", "too many sign-ins at once", 1);
+        return lua_error(L);
+    }
+    struct hash_wait *h = lua_newuserdatauv(L, sizeof *h, 0);
+    memset(h, 0, sizeof *h);
+    h->wait.cancel = hash_cancel;
+    h->verify = verify;
+    struct hashing *j = calloc(1, sizeof *j);
+    if (!j)
+        return luaL_error(L, "not enough memory");
+    memcpy(j->password, password.ptr, password.len);
+    j->password_len = password.len;
+    memcpy(j->hash, hash.ptr, hash.len);
+    j->verify = verify;
+    j->waiter = h;
+    h->job = j;
+    if (queue.running < HASHING_AT_ONCE) {
+        start_hashing(mb_vm_plan(mb_vm_of(L))->loop, j);
+    } else {
+        if (!queue.first)
+            queue.last = &queue.first;
+        *queue.last = j;
+        queue.last = &j->next;
+        queue.waiting++;
+    }
+    return mb_task_wait(L, &h->wait, lua_gettop(L), hash_result);
+}
+
+/* crypto.hash_password(password) -> encoded hash; password 1..1024 bytes */
+static int l_hash_password(lua_State *L)
+{
+    struct mb_str password;
+    password.ptr = luaL_checklstring(L, 1, &password.len);
+    luaL_argcheck(L, password.len > 0 && password.len <= MAX_PASSWORD, 1, "1 to 1024 bytes");
+    return hash_start(L, false, password, MB_STR(""));
+}
+
+/* crypto.verify_password(hash, password) -> boolean; takes as long for a wrong one */
+static int l_verify_password(lua_State *L)
+{
+    struct mb_str password, hash;
+    hash.ptr = luaL_checklstring(L, 1, &hash.len);
+    password.ptr = luaL_checklstring(L, 2, &password.len);
+    if (hash.len >= crypto_pwhash_STRBYTES || password.len > MAX_PASSWORD) {
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    return hash_start(L, true, password, hash);
+}
+
+int mb_open_crypto(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"hmac", l_hmac},
+                                         {"sha256", l_sha256},
+                                         {"token", l_token},
+                                         {"equal", l_equal},
+                                         {"encode64", l_encode64},
+                                         {"decode64", l_decode64},
+                                         {"hash_password", l_hash_password},
+                                         {"verify_password", l_verify_password},
+                                         {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}
+
+static int l_cuid(lua_State *L)
+{
+    char id[MB_CUID_LEN + 1];
+    mb_cuid(id);
+    lua_pushlstring(L, id, MB_CUID_LEN);
+    return 1;
+}
+
+static int l_reference(lua_State *L)
+{
+    char id[MB_REFERENCE_LEN + 1];
+    mb_reference(id);
+    lua_pushlstring(L, id, MB_REFERENCE_LEN);
+    return 1;
+}
+
+int mb_open_id(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"cuid", l_cuid}, {"reference", l_reference}, {NULL, NULL}};
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,389 @@
+#include "bind/json.h"
+
+#include <lauxlib.h>
+
+#include "bind/modules.h"
+#include "bind/rows.h"
+
+/* mb.json, and the two directions between Lua values and JSON text. */
+
+enum { ENCODE_DEPTH = 64, ENCODE_MAX = 64 * 1024 * 1024 };
+
+static const char RAW_TYPE[] = "mb.json.raw";
+static const char ARRAY_TAG; /* registry key of the metatable that marks arrays */
+
+bool mb_is_json_null(lua_State *L, int index)
+{
+    return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
+}
+
+/* ---- encoding ---- */
+
+struct encoder {
+    lua_State *L;
+    struct mb_buf *out;
+    struct mb_err *err;
+    int depth;
+};
+
+static enum mb_rc encode_value(struct encoder *e, int index);
+
+static enum mb_rc encode_number(struct encoder *e, int index)
+{
+    if (lua_isinteger(e->L, index))
+        return mb_buf_i64(e->out, lua_tointeger(e->L, index));
+    enum mb_rc rc = mb_json_double(e->out, lua_tonumber(e->L, index));
+    return rc == MB_E_JSON ? mb_fail(e->err, rc, "NaN and infinity have no JSON form") : rc;
+}
+
+static enum mb_rc encode_string(struct encoder *e, int index)
+{
+    size_t n;
+    const char *s = lua_tolstring(e->L, index, &n);
+    enum mb_rc rc = mb_json_str(e->out, s, n);
+    return rc == MB_E_JSON ? mb_fail(e->err, rc, "a text is not valid UTF-8") : rc;
+}
+
+static enum mb_rc encode_array(struct encoder *e, int index, size_t n)
+{
+    enum mb_rc rc = mb_buf_add(e->out, "[", 1);
+    for (size_t i = 1; rc == MB_OK && i <= n; i++) {
+        if (i > 1)
+            rc = mb_buf_add(e->out, ",", 1);
+        lua_rawgeti(e->L, index, (lua_Integer)i);
+        if (rc == MB_OK)
+            rc = encode_value(e, lua_gettop(e->L));
+        lua_pop(e->L, 1);
+    }
+    return rc == MB_OK ? mb_buf_add(e->out, "]", 1) : rc;
+}
+
+static enum mb_rc encode_object(struct encoder *e, int index)
+{
+    enum mb_rc rc = mb_buf_add(e->out, "{", 1);
+    bool first = true;
+    lua_pushnil(e->L);
+    while (rc == MB_OK && lua_next(e->L, index)) {
+        if (lua_type(e->L, -2) != LUA_TSTRING) {
+            lua_pop(e->L, 2);
+            return mb_fail(e->err, MB_E_JSON, "an object has a key that is a %s, not a string",
+                           luaL_typename(e->L, -1));
+        }
+        if (!first)
+            rc = mb_buf_add(e->out, ",", 1);
+        first = false;
+        if (rc == MB_OK)
+            rc = encode_string(e, lua_gettop(e->L) - 1);
+        if (rc == MB_OK)
+            rc = mb_buf_add(e->out, ":", 1);
+        if (rc == MB_OK)
+            rc = encode_value(e, lua_gettop(e->L));
+        lua_pop(e->L, 1);
+    }
+    if (rc != MB_OK) {
+        lua_pop(e->L, 1);
+        return rc;
+    }
+    return mb_buf_add(e->out, "}", 1);
+}
+
+static bool is_marked_array(lua_State *L, int index)
+{
+    if (!lua_getmetatable(L, index))
+        return false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &ARRAY_TAG);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+static enum mb_rc encode_table(struct encoder *e, int index)
+{
+    if (++e->depth > ENCODE_DEPTH || !lua_checkstack(e->L, 8))
+        return mb_fail(e->err, MB_E_JSON, "tables are nested deeper than %d, or in a circle", ENCODE_DEPTH);
+    size_t n = (size_t)lua_rawlen(e->L, index);
+    enum mb_rc rc = n > 0 || is_marked_array(e->L, index) ? encode_array(e, index, n) : encode_object(e, index);
+    e->depth--;
+    return rc;
+}
+
+static enum mb_rc encode_userdata(struct encoder *e, int index)
+{
+    bool is_rows;
+    enum mb_rc rc = mb_rows_encode(e->L, index, e->out, &is_rows, e->err);
+    if (is_rows)
+        return rc;
+    if (!luaL_testudata(e->L, index, RAW_TYPE))
+        return mb_fail(e->err, MB_E_JSON, "a userdata cannot be encoded");
+    lua_getiuservalue(e->L, index, 1);
+    size_t n;
+    const char *s = lua_tolstring(e->L, -1, &n);
+    rc = mb_buf_add(e->out, s, n);
+    lua_pop(e->L, 1);
+    return rc;
+}
+
+static enum mb_rc encode_value(struct encoder *e, int index)
+{
+    switch (lua_type(e->L, index)) {
+    case LUA_TNIL:
+        return mb_buf_add(e->out, "null", 4);
+    case LUA_TBOOLEAN:
+        return lua_toboolean(e->L, index) ? mb_buf_add(e->out, "true", 4) : mb_buf_add(e->out, "false", 5);
+    case LUA_TNUMBER:
+        return encode_number(e, index);
+    case LUA_TSTRING:
+        return encode_string(e, index);
+    case LUA_TTABLE:
+        return encode_table(e, index);
+    case LUA_TUSERDATA:
+        return encode_userdata(e, index);
+    case LUA_TLIGHTUSERDATA:
+        if (mb_is_json_null(e->L, index))
+            return mb_buf_add(e->out, "null", 4);
+        break;
+    default:
+        break;
+    }
+    return mb_fail(e->err, MB_E_JSON, "a %s cannot be encoded", luaL_typename(e->L, index));
+}
+
+enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out, struct mb_err *err)
+{
+    struct encoder e = {L, out, err, 0};
+    int top = lua_gettop(L);
+    err->rc = MB_OK;
+    enum mb_rc rc = lua_checkstack(L, 8) ? encode_value(&e, lua_absindex(L, index)) : MB_E_NOMEM;
+    lua_settop(L, top);
+    return rc == MB_OK || err->rc == rc ? rc : mb_fail(err, rc, "the answer is larger than its buffer may be");
+}
+
+/* ---- decoding ----
+ * Open containers stand on the Lua stack; for each an entry says whether it is an array. */
+
+struct decoder {
+    lua_State *L;
+    struct {
+        bool array;
+        lua_Integer n;
+    } level[64];
+    int depth;
+};
+
+static enum mb_rc put(struct decoder *d)
+{
+    if (d->depth == 0)
+        return MB_OK;
+    if (d->level[d->depth - 1].array)
+        lua_rawseti(d->L, -2, ++d->level[d->depth - 1].n);
+    else
+        lua_rawset(d->L, -3);
+    return MB_OK;
+}
+
+static enum mb_rc on_null(void *ctx)
+{
+    struct decoder *d = ctx;
+    lua_pushlightuserdata(d->L, NULL);
+    return put(d);
+}
+
+static enum mb_rc on_boolean(void *ctx, bool v)
+{
+    struct decoder *d = ctx;
+    lua_pushboolean(d->L, v);
+    return put(d);
+}
+
+static enum mb_rc on_number(void *ctx, struct mb_str text, bool is_int, int64_t i)
+{
+    struct decoder *d = ctx;
+    if (is_int) {
+        lua_pushinteger(d->L, i);
+        return put(d);
+    }
+    char z[64];
+    if (text.len >= sizeof z)
+        return MB_E_JSON;
+    memcpy(z, text.ptr, text.len);
+    z[text.len] = 0;
+    if (lua_stringtonumber(d->L, z) == 0)
+        return MB_E_JSON;
+    lua_Number v = lua_tonumber(d->L, -1);
+    if (v - v != 0) /* overflowed to infinity */
+        return MB_E_JSON;
+    return put(d);
+}
+
+static enum mb_rc on_string(void *ctx, struct mb_str s)
+{
+    struct decoder *d = ctx;
+    lua_pushlstring(d->L, s.ptr, s.len);
+    return put(d);
+}
+
+static enum mb_rc on_key(void *ctx, struct mb_str s)
+{
+    lua_pushlstring(((struct decoder *)ctx)->L, s.ptr, s.len);
+    return MB_OK;
+}
+
+static enum mb_rc begin(struct decoder *d, bool array)
+{
+    if (d->depth >= 64 || !lua_checkstack(d->L, 6))
+        return MB_E_LIMIT;
+    lua_newtable(d->L);
+    if (array) { /* so that an empty array stays one when it is encoded again */
+        lua_rawgetp(d->L, LUA_REGISTRYINDEX, &ARRAY_TAG);
+        lua_setmetatable(d->L, -2);
+    }
+    d->level[d->depth].array = array;
+    d->level[d->depth++].n = 0;
+    return MB_OK;
+}
+
+static enum mb_rc on_begin_object(void *ctx) { return begin(ctx, false); }
+static enum mb_rc on_begin_array(void *ctx) { return begin(ctx, true); }
+
+static enum mb_rc on_end(void *ctx)
+{
+    struct decoder *d = ctx;
+    d->depth--;
+    return put(d);
+}
+
+struct decode_call {
+    struct mb_str text;
+    struct mb_json_fault *fault;
+    struct mb_buf scratch;
+    enum mb_rc rc;
+};
+
+static int decode_protected(lua_State *L)
+{
+    static const struct mb_json_sink sink = {on_null, on_boolean, on_number, on_string, on_key,
+                                             on_begin_object, on_end, on_begin_array, on_end};
+    struct decode_call *c = lua_touserdata(L, 1);
+    struct decoder d = {.L = L, .depth = 0};
+    c->rc = mb_json_read(c->text, &mb_json_default_limits, &sink, &d, &c->scratch, c->fault);
+    return c->rc == MB_OK ? 1 : 0;
+}
+
+/* Protected, so that a memory error of Lua cannot leak the scratch buffer. */
+enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault *fault)
+{
+    struct decode_call c = {.text = text, .fault = fault, .rc = MB_OK};
+    mb_buf_init(&c.scratch, text.len + 16);
+    lua_pushcfunction(L, decode_protected);
+    lua_pushlightuserdata(L, &c);
+    int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+    mb_buf_reset(&c.scratch);
+    if (status != LUA_OK)
+        lua_error(L);
+    return c.rc;
+}
+
+/* ---- the module ---- */
+
+struct encode_call {
+    struct mb_buf buf;
+    struct mb_err err;
+};
+
+static int encode_gc(lua_State *L)
+{
+    struct encode_call *c = lua_touserdata(L, 1);
+    mb_buf_reset(&c->buf);
+    return 0;
+}
+
+static int l_encode(lua_State *L)
+{
+    struct encode_call *c = lua_newuserdatauv(L, sizeof *c, 0);
+    mb_buf_init(&c->buf, ENCODE_MAX);
+    luaL_setmetatable(L, "mb.json.buffer");
+    if (mb_json_encode(L, 1, &c->buf, &c->err) != MB_OK)
+        return luaL_error(L, "json.encode: %s", c->err.text);
+    lua_pushlstring(L, c->buf.data, c->buf.len);
+    mb_buf_reset(&c->buf);
+    return 1;
+}
+
+/* decode(text) -> value, or nil and "… at byte n" */
+static int l_decode(lua_State *L)
+{
+    struct mb_str text;
+    struct mb_json_fault fault = {0};
+    text.ptr = luaL_checklstring(L, 1, &text.len);
+    if (mb_json_decode(L, text, &fault) == MB_OK)
+        return 1;
+    lua_pushnil(L);
+    lua_pushfstring(L, "%s at byte %d", fault.text, (int)fault.offset + 1);
+    return 2;
+}
+
+static int l_array(lua_State *L)
+{
+    if (lua_isnoneornil(L, 1)) {
+        lua_settop(L, 0);
+        lua_newtable(L);
+    }
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &ARRAY_TAG);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* is_array(t): decoded from [...] or made by array(), or holding [1] */
+static int l_is_array(lua_State *L)
+{
+    lua_pushboolean(L, lua_istable(L, 1) && (lua_rawlen(L, 1) > 0 || is_marked_array(L, 1)));
+    return 1;
+}
+
+static int l_raw(lua_State *L)
+{
+    luaL_checkstring(L, 1);
+    lua_newuserdatauv(L, 0, 1);
+    luaL_setmetatable(L, RAW_TYPE);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    return 1;
+}
+
+int mb_open_json(lua_State *L)
+{
+    static const luaL_Reg functions[] = {
+        {"encode", l_encode}, {"decode", l_decode}, {"array", l_array}, {"raw", l_raw},
+        {"is_array", l_is_array}, {NULL, NULL}};
+    luaL_newmetatable(L, RAW_TYPE);
+    luaL_newmetatable(L, "mb.json.buffer");
+    lua_pushcfunction(L, encode_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_newtable(L);
+    lua_pushliteral(L, "array");
+    lua_setfield(L, -2, "__name");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &ARRAY_TAG);
+    luaL_newlib(L, functions);
+    lua_pushlightuserdata(L, NULL);
+    lua_setfield(L, -2, "null");
+    return 1;
+}
+
+size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max)
+{
+    size_t n = 0;
+    lua_pushnil(L);
+    while (n < max && lua_next(L, index)) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING) {
+            out[n].name.ptr = lua_tolstring(L, -2, &out[n].name.len);
+            out[n].value.ptr = lua_tolstring(L, -1, &out[n].value.len);
+            n++;
+        }
+        lua_pop(L, 1);
+        if (n == max)
+            lua_pop(L, 1);
+    }
+    return n;
+}

@@ -1,0 +1,152 @@
+#include "bind/problem.h"
+
+#include <lauxlib.h>
+
+#include "bind/json.h"
+#include "bind/modules.h"
+#include "net/http.h"
+
+/* mb.problem, and problems turned into answers. */
+
+static const char PROBLEM; /* registry key of the metatable */
+
+enum { MAX_HEADERS = 16, MAX_ERRORS_BYTES = 65536 };
+
+bool mb_is_problem(lua_State *L, int index)
+{
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
+        return false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &PROBLEM);
+    bool same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return same;
+}
+
+void mb_push_problem(lua_State *L, int status, const char *code, const char *detail, int retry_after_s)
+{
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, status);
+    lua_setfield(L, -2, "status");
+    lua_pushstring(L, code);
+    lua_setfield(L, -2, "code");
+    if (detail) {
+        lua_pushstring(L, detail);
+        lua_setfield(L, -2, "detail");
+    }
+    if (retry_after_s >= 0) {
+        lua_pushinteger(L, retry_after_s);
+        lua_setfield(L, -2, "retry_after");
+    }
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &PROBLEM);
+    lua_setmetatable(L, -2);
+}
+
+int mb_raise(lua_State *L, const struct mb_err *err, int retry_after_s)
+{
+    mb_push_problem(L, mb_rc_status(err->rc), mb_rc_word(err->rc), mb_rc_text(err->rc), retry_after_s);
+    lua_pushstring(L, err->text); /* for scripts and the log; never sent */
+    lua_setfield(L, -2, "cause");
+    lua_pushstring(L, err->sqlstate);
+    lua_setfield(L, -2, "sqlstate");
+    lua_pushstring(L, err->constraint);
+    lua_setfield(L, -2, "constraint");
+    return lua_error(L);
+}
+
+static struct mb_str raw_text(lua_State *L, int index, const char *key, struct mb_str otherwise)
+{
+    index = lua_absindex(L, index);
+    lua_pushstring(L, key);
+    lua_rawget(L, index);
+    struct mb_str s = otherwise;
+    if (lua_type(L, -1) == LUA_TSTRING)
+        s.ptr = lua_tolstring(L, -1, &s.len);
+    lua_pop(L, 1); /* still anchored in the table */
+    return s;
+}
+
+static int raw_int(lua_State *L, int index, const char *key, int otherwise)
+{
+    index = lua_absindex(L, index);
+    lua_pushstring(L, key);
+    lua_rawget(L, index);
+    int v = lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : otherwise;
+    lua_pop(L, 1);
+    return v;
+}
+
+void mb_reply_problem(lua_State *L, int index, struct mb_http_request *req)
+{
+    index = lua_absindex(L, index);
+    struct mb_http_header headers[MAX_HEADERS];
+    size_t nheaders = 0;
+    lua_pushliteral(L, "headers");
+    lua_rawget(L, index);
+    if (lua_istable(L, -1))
+        nheaders = mb_collect_headers(L, lua_gettop(L), headers, MAX_HEADERS);
+    struct mb_buf errors;
+    mb_buf_init(&errors, MAX_ERRORS_BYTES);
+    lua_pushliteral(L, "errors");
+    lua_rawget(L, index);
+    struct mb_err err;
+    if (lua_istable(L, -1) && mb_json_encode(L, -1, &errors, &err) != MB_OK)
+        mb_buf_clear(&errors);
+    int status = raw_int(L, index, "status", 500);
+    struct mb_str code = raw_text(L, index, "code", MB_STR("internal_error"));
+    struct mb_str detail = raw_text(L, index, "detail", (struct mb_str){NULL, 0});
+    mb_http_problem(req, status >= 400 && status <= 599 ? status : 500, code.ptr, detail.ptr, mb_buf_str(&errors),
+                    raw_int(L, index, "retry_after", -1), headers, nheaders);
+    mb_buf_reset(&errors);
+    lua_pop(L, 2);
+}
+
+/* problem(status, code, detail?, { errors =, retry_after =, headers = }?) */
+static int l_problem(lua_State *L)
+{
+    lua_Integer status = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, status >= 400 && status <= 599, 1, "a status between 400 and 599");
+    const char *code = luaL_checkstring(L, 3);
+    const char *detail = luaL_optstring(L, 4, NULL);
+    mb_push_problem(L, (int)status, code, detail, -1);
+    if (lua_istable(L, 5)) {
+        static const char *const fields[] = {"errors", "retry_after", "headers"};
+        for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+            lua_getfield(L, 5, fields[i]);
+            lua_setfield(L, -2, fields[i]);
+        }
+    }
+    return 1;
+}
+
+static int l_is(lua_State *L)
+{
+    lua_pushboolean(L, mb_is_problem(L, 1));
+    return 1;
+}
+
+static int problem_text(lua_State *L)
+{
+    struct mb_str code = raw_text(L, 1, "code", MB_STR("?"));
+    struct mb_str detail = raw_text(L, 1, "detail", MB_STR(""));
+    lua_pushfstring(L, "%d %s: %s", raw_int(L, 1, "status", 0), code.ptr, detail.ptr);
+    return 1;
+}
+
+int mb_open_problem(lua_State *L)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, problem_text);
+    lua_setfield(L, -2, "__tostring");
+    lua_pushliteral(L, "problem");
+    lua_setfield(L, -2, "__name");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &PROBLEM);
+
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, l_is);
+    lua_setfield(L, -2, "is");
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, l_problem);
+    lua_setfield(L, -2, "__call");
+    lua_setmetatable(L, -2);
+    return 1;
+}

@@ -1,0 +1,267 @@
+#include "bind/request.h"
+
+#include <lauxlib.h>
+
+#include "bind/json.h"
+#include "bind/modules.h"
+#include "bind/problem.h"
+#include "bind/rows.h"
+
+/* The request handle: getters computed on first use and kept in the handle's own table. */
+
+enum { MAX_QUERY_FIELDS = 64 };
+
+struct mb_request_handle {
+    const struct mb_request_view *view; /* NULL once the request is over */
+};
+
+static const char REQUEST_TYPE[] = "mb.request";
+
+struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view)
+{
+    struct mb_request_handle *h = lua_newuserdatauv(L, sizeof *h, 1);
+    h->view = view;
+    luaL_setmetatable(L, REQUEST_TYPE);
+    return h;
+}
+
+void mb_request_empty(struct mb_request_handle *h) { h->view = NULL; }
+
+static const struct mb_request_view *view_of(lua_State *L)
+{
+    const struct mb_request_handle *h = luaL_checkudata(L, 1, REQUEST_TYPE);
+    if (!h->view)
+        luaL_error(L, "this request is over: a script kept `req` beyond its end");
+    return h->view;
+}
+
+static int push_str(lua_State *L, struct mb_str s)
+{
+    if (s.ptr)
+        lua_pushlstring(L, s.ptr, s.len);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int get_id(lua_State *L)
+{
+    lua_pushstring(L, mb_http_id(view_of(L)->http));
+    return 1;
+}
+
+static int get_method(lua_State *L)
+{
+    lua_pushstring(L, mb_method_name(mb_http_method(view_of(L)->http)));
+    return 1;
+}
+
+static int get_path(lua_State *L) { return push_str(L, mb_http_path(view_of(L)->http)); }
+
+static int get_route(lua_State *L)
+{
+    lua_pushstring(L, view_of(L)->route->pattern);
+    return 1;
+}
+
+static int get_client(lua_State *L)
+{
+    lua_pushstring(L, mb_http_client(view_of(L)->http));
+    return 1;
+}
+
+/* The parameters of the path by the names of the pattern. */
+static int get_params(lua_State *L)
+{
+    const struct mb_request_view *v = view_of(L);
+    const char *p = v->route->pattern;
+    lua_createtable(L, 0, (int)v->match->nparams);
+    for (unsigned i = 0; i < v->match->nparams && (p = strchr(p, '{')) != NULL; i++) {
+        const char *end = strchr(p, '}');
+        lua_pushlstring(L, p + 1, (size_t)(end - p - 1));
+        push_str(L, v->match->params[i]);
+        lua_rawset(L, -3);
+        p = end;
+    }
+    return 1;
+}
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static int bad_query(lua_State *L, const char *why)
+{
+    mb_push_problem(L, 400, "invalid_query", why, -1);
+    return lua_error(L);
+}
+
+/* Pushes the decoded form of one name or value. */
+static void push_decoded(lua_State *L, struct mb_str s)
+{
+    luaL_Buffer b;
+    char *out = luaL_buffinitsize(L, &b, s.len);
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i] == '+' ? ' ' : s.ptr[i];
+        if (c == '%') {
+            int hi = s.len - i > 2 ? hex(s.ptr[i + 1]) : -1;
+            int lo = s.len - i > 2 ? hex(s.ptr[i + 2]) : -1;
+            if (hi < 0 || lo < 0 || (hi == 0 && lo == 0))
+                bad_query(L, "the query holds a percent sign that is not followed by two hexadecimal digits, "
+                             "or %00");
+            c = (char)(hi * 16 + lo);
+            i += 2;
+        }
+        out[n++] = c;
+    }
+    if (!mb_utf8_valid(out, n))
+        bad_query(L, "the query is not valid UTF-8");
+    luaL_pushresultsize(&b, n);
+}
+
+static int get_query(lua_State *L)
+{
+    struct mb_str q = mb_http_query(view_of(L)->http);
+    const char *p = q.ptr, *end = q.ptr + q.len;
+    int fields = 0;
+    lua_newtable(L);
+    while (p < end) {
+        const char *amp = memchr(p, '&', (size_t)(end - p));
+        const char *stop = amp ? amp : end;
+        const char *eq = memchr(p, '=', (size_t)(stop - p));
+        if (stop > p) {
+            if (++fields > MAX_QUERY_FIELDS)
+                return bad_query(L, "the query has more than 64 fields");
+            push_decoded(L, (struct mb_str){p, (size_t)((eq ? eq : stop) - p)});
+            lua_pushvalue(L, -1);
+            if (lua_rawget(L, -3) != LUA_TNIL)
+                return bad_query(L, "the query names a field twice");
+            lua_pop(L, 1);
+            push_decoded(L, eq ? (struct mb_str){eq + 1, (size_t)(stop - eq - 1)} : (struct mb_str){p, 0});
+            lua_rawset(L, -3);
+        }
+        p = amp ? amp + 1 : end;
+    }
+    return 1;
+}
+
+/* errors = { { pointer =, detail = } } of the problem at -1. */
+static void add_pointer(lua_State *L, const char *pointer, const char *detail)
+{
+    lua_createtable(L, 1, 0);
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, pointer);
+    lua_setfield(L, -2, "pointer");
+    lua_pushstring(L, detail);
+    lua_setfield(L, -2, "detail");
+    lua_rawseti(L, -2, 1);
+    lua_setfield(L, -2, "errors");
+}
+
+static int get_body(lua_State *L)
+{
+    struct mb_str text = mb_http_body(view_of(L)->http);
+    struct mb_json_fault fault = {0};
+    if (text.len == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (mb_json_decode(L, text, &fault) == MB_OK)
+        return 1;
+    lua_pushfstring(L, "the body is not valid JSON: %s at byte %d", fault.text, (int)fault.offset + 1);
+    mb_push_problem(L, 400, "invalid_json", lua_tostring(L, -1), -1);
+    add_pointer(L, fault.pointer, fault.text);
+    return lua_error(L);
+}
+
+/* The credentials of `Authorization: Bearer …`; nil without. */
+static int get_token(lua_State *L)
+{
+    struct mb_str h = mb_http_header(view_of(L)->http, MB_STR("authorization"));
+    if (!h.ptr || h.len < 8 || !mb_str_ieq((struct mb_str){h.ptr, 7}, MB_STR("bearer ")))
+        return push_str(L, (struct mb_str){NULL, 0});
+    return push_str(L, (struct mb_str){h.ptr + 7, h.len - 7});
+}
+
+static int req_header(lua_State *L)
+{
+    struct mb_str name;
+    name.ptr = luaL_checklstring(L, 2, &name.len);
+    return push_str(L, mb_http_header(view_of(L)->http, name));
+}
+
+static int get_header(lua_State *L)
+{
+    lua_pushcfunction(L, req_header);
+    return 1;
+}
+
+/* Upvalue 1 = getters by name. Order: fields set or computed before, then getters. */
+static int req_index(lua_State *L)
+{
+    luaL_checkudata(L, 1, REQUEST_TYPE);
+    if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
+        lua_pushvalue(L, 2);
+        if (lua_rawget(L, 3) != LUA_TNIL)
+            return 1;
+    }
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
+        return 1;
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    int type = lua_type(L, -1);
+    if (type == LUA_TTABLE) { /* worth keeping: computed once */
+        if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
+            lua_newtable(L);
+            lua_pushvalue(L, -1);
+            lua_setiuservalue(L, 1, 1);
+            lua_replace(L, -2);
+        }
+        lua_pushvalue(L, 2);
+        lua_pushvalue(L, 3);
+        lua_rawset(L, -3);
+        lua_settop(L, 3);
+    }
+    return 1;
+}
+
+static int req_newindex(lua_State *L)
+{
+    view_of(L);
+    if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_setiuservalue(L, 1, 1);
+        lua_replace(L, -2);
+    }
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 3);
+    lua_rawset(L, 4);
+    return 0;
+}
+
+void mb_request_register(lua_State *L)
+{
+    static const luaL_Reg getters[] = {
+        {"id", get_id},         {"method", get_method}, {"path", get_path}, {"route", get_route},
+        {"client", get_client}, {"params", get_params}, {"query", get_query}, {"body", get_body},
+        {"token", get_token},   {"header", get_header}, {NULL, NULL}};
+    luaL_newmetatable(L, REQUEST_TYPE);
+    luaL_newlib(L, getters);
+    lua_pushcclosure(L, req_index, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, req_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 1);
+    mb_rows_register(L);
+}

@@ -1,0 +1,20 @@
+#pragma once
+/*
+ * Lua values <-> JSON. Encoding uses raw access only, bounds the depth and knows result rows
+ * (rows.h), so a page of rows goes from libpq to the socket without becoming tables. A table
+ * with [1] is an array; an empty one an object unless made by json.array().
+ */
+#include <lua.h>
+
+#include "base/json.h"
+#include "net/http.h"
+
+/* Appends the value at index. MB_E_JSON names the path of what cannot be encoded. */
+MB_MUST_CHECK enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out, struct mb_err *err);
+/* Pushes the decoded value (objects and arrays as tables, null as json.null, integers as
+ * integers, other numbers as floats); on failure nothing is pushed. May raise out of memory. */
+MB_MUST_CHECK enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault *fault);
+/* { Name = "value" } at index -> headers; texts stay borrowed from the table. */
+size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max);
+/* Is the value at index json.null? */
+bool mb_is_json_null(lua_State *L, int index);

@@ -1,0 +1,18 @@
+#pragma once
+/*
+ * Problems: the error objects of scripts. `error(problem(409, "slot_taken", "…"))` and
+ * `return problem(…)` both end a request with that RFC 9457 answer. A problem is a table with
+ * the fields status, code, detail, errors, retry_after, headers and a metatable of its own.
+ */
+#include <lua.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct mb_http_request;
+
+bool mb_is_problem(lua_State *L, int index);
+/* Pushes a problem; detail may be NULL; retry_after_s < 0 = none. */
+void mb_push_problem(lua_State *L, int status, const char *code, const char *detail, int retry_after_s);
+/* Answers req with the problem at index (raw access only; nothing of it is called). */
+void mb_reply_problem(lua_State *L, int index, struct mb_http_request *req);

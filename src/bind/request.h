@@ -1,0 +1,23 @@
+#pragma once
+/*
+ * The request as scripts see it: a handle that is emptied when the request ends, so that late
+ * use raises an error. Fields: id, method, path, route, client, params, query, body, token;
+ * req:header(name). Scripts may set further fields; they live as long as the handle.
+ */
+#include <lua.h>
+
+#include "bind/vm.h"
+#include "net/http.h"
+
+struct mb_request_view {
+    struct mb_http_request *http;
+    const struct mb_vm_route *route;
+    const struct mb_route_match *match;
+};
+
+struct mb_request_handle; /* the userdata */
+
+void mb_request_register(lua_State *L);
+/* Pushes a handle on view, which must stay valid until mb_request_empty. */
+struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view);
+void mb_request_empty(struct mb_request_handle *h);

@@ -1,0 +1,20 @@
+#pragma once
+/*
+ * Result rows for scripts: a handle on a PGresult that is emptied when the task ends. `#rows`,
+ * `rows[i]` (a row handle), `row.name`, iteration by index; rows and row are encoded as JSON
+ * straight from libpq. Column types: bool, integers and floats become numbers, json/jsonb is
+ * passed through, timestamptz becomes RFC 3339 with milliseconds and Z, numeric stays a string,
+ * text[] becomes an array, NULL becomes nil in Lua and null in JSON.
+ */
+#include <lua.h>
+
+#include "bind/task.h"
+#include "db/db.h"
+
+void mb_rows_register(lua_State *L);
+/* Pushes a handle that takes *res over (and sets it NULL), released with the task. May raise out
+ * of memory, with *res untouched. */
+void mb_rows_push(lua_State *L, struct mb_task *task, PGresult **res);
+/* When the value at index is rows or a row: appends its JSON, sets *is; else *is = false. */
+MB_MUST_CHECK enum mb_rc mb_rows_encode(lua_State *L, int index, struct mb_buf *out, bool *is,
+                                        struct mb_err *err);

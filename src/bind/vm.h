@@ -1,0 +1,55 @@
+#pragma once
+/*
+ * One Lua state with its scripts: allocation ceiling, libraries, `require` over the bundle of
+ * sources, and the routes that boot.lua returns. It knows no sockets; requests reach it
+ * through handler.h, waiting through task.h.
+ */
+#include <lua.h>
+
+#include "base/buf.h"
+#include "db/db.h"
+#include "net/route.h"
+
+struct mb_vm;
+
+struct mb_script {
+    const char *name; /* relative to lua/, "routes/slots.lua" */
+    struct mb_str text;
+};
+
+struct mb_vm_setting {
+    const char *key, *value; /* configuration keys that scripts may read, as text */
+};
+
+/* Borrowed for the life of the state: scripts, settings, secret, db. */
+struct mb_vm_plan {
+    uv_loop_t *loop;
+    struct mb_db *db; /* NULL while only checking scripts */
+    const struct mb_script *scripts;
+    size_t nscripts;
+    const struct mb_vm_setting *settings;
+    size_t nsettings;
+    const unsigned char *secret; /* 32 bytes */
+    size_t memory_max;           /* bytes of the whole state */
+};
+
+/* One route as boot.lua compiled it. */
+struct mb_vm_route {
+    char *pattern; /* owned by the state */
+    enum mb_method method;
+    enum mb_body_mode body;
+    uint64_t max_body;
+    int run_ref; /* registry reference of run(req) */
+};
+
+/* Runs boot.lua. On failure *err holds the first diagnostic as file:line: text. */
+MB_MUST_CHECK enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct mb_err *err);
+void mb_vm_free(struct mb_vm *vm);
+
+lua_State *mb_vm_state(struct mb_vm *vm);
+struct mb_vm *mb_vm_of(lua_State *L);
+const struct mb_vm_plan *mb_vm_plan(const struct mb_vm *vm);
+const struct mb_routes *mb_vm_routes(const struct mb_vm *vm);
+const struct mb_vm_route *mb_vm_route_at(const struct mb_vm *vm, size_t i);
+size_t mb_vm_route_count(const struct mb_vm *vm);
+size_t mb_vm_bytes(const struct mb_vm *vm);
