@@ -6,7 +6,7 @@ require "mb.problem"
 require "mb.json"
 local router = require "mb.router"
 
-local routes = router.new()
+local routes = router.new(require("workflows.session").authenticate)
 for _, module in ipairs(scripts("routes/")) do
   routes:add(module, require(module))
 end

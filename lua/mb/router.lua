@@ -5,7 +5,9 @@
 --     subject = function(req) return row end, handler = function(req, subject) … end }
 --
 -- `permission` is "public" or "<resource>.<action>", a rule of permissions/<resource>.lua; a
--- route without one does not load. `subject` loads what the rule judges (nil answers 404) and is
+-- route without one does not load. Where a token may be sent, `authenticate` (given to new) has
+-- looked at it before the handler runs: always behind a rule, and on public routes that say
+-- `auth = true`. `subject` loads what the rule judges (nil answers 404) and is
 -- handed on to the handler. Unknown keys, missing keys and wrong types are errors at load.
 local schema = require "mb.schema"
 local permit = require "mb.permit"
@@ -13,7 +15,7 @@ local permit = require "mb.permit"
 local METHODS <const> = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local KEYS <const> = {
   method = "string", path = "string", summary = "string", permission = "string", handler = "function",
-  query = "table", body = "table", max_body = "number", subject = "function",
+  query = "table", body = "table", max_body = "number", subject = "function", auth = "boolean",
 }
 local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
 local DEFAULT_MAX_BODY <const> = 64 * 1024
@@ -43,16 +45,20 @@ local function check(route, where)
 end
 
 -- One function per route with nothing in it that the route does not use.
-local function compile(route, where)
+local function compile(route, where, authenticate)
   local rule = permit.rule(route.permission, where)
   local query = route.query and schema.query(route.query, where)
   local body = route.body and schema.body(route.body, where)
   local subject, handler = route.subject, route.handler
-  if rule == permit.everyone and not (query or body or subject) then
+  local auth = route.auth or rule ~= permit.everyone
+  if not (auth or query or body or subject) then
     return handler
   end
   return function(req)
     permit.identify(rule, req)
+    if auth then
+      authenticate(req)
+    end
     if query then
       query(req)
     end
@@ -86,7 +92,7 @@ function routes:add(module, list)
       pattern = route.path,
       body = route.body and "json" or "none",
       max_body = math.tointeger(route.max_body) or DEFAULT_MAX_BODY,
-      run = compile(route, where),
+      run = compile(route, where, self.authenticate),
     }
   end
 end
@@ -95,8 +101,9 @@ function routes:compiled()
   return self.list
 end
 
-return {
-  new = function()
-    return setmetatable({ list = {} }, routes)
-  end,
-}
+-- authenticate(req) notes on req who calls, or raises 401 for a token that is none.
+local function new(authenticate)
+  return setmetatable({ list = {}, authenticate = authenticate }, routes)
+end
+
+return { new = new }

@@ -15,7 +15,7 @@ local KEYWORDS <const> = {
 }
 
 local FORMATS <const> = {
-  ["date-time"] = { "an RFC 3339 instant such as 2026-11-22T08:00:00Z", function(s)
+  ["date-time"] = { "an RFC 3339 instant such as 2026-11-22T08:00:00Z (in a query a plus sign is written %2B)", function(s)
     return time.parse(s) ~= nil
   end },
   email = { "an e-mail address", function(s)
@@ -169,7 +169,11 @@ local function body(spec, where)
   return function(req)
     local value = req.body
     if value == nil then
-      error(problem(422, "body_required", "this route needs a JSON body"))
+      if spec.required then
+        error(problem(422, "body_required", "this route needs a JSON body"))
+      end
+      value = {}
+      req.body = value
     end
     judge(spec, value)
   end

@@ -1,0 +1,31 @@
+-- Providers as patients see them.
+local cursor = require "mb.cursor"
+local db = require "mb.db"
+local json = require "mb.json"
+local problem = require "mb.problem"
+local providers = require "queries.providers"
+local validation = require "validation.providers"
+
+return {
+  {
+    method = "GET", path = "/v1/providers", permission = "public",
+    summary = "Providers that can be booked, with their next free slot",
+    query = validation.list,
+    handler = function(req)
+      local q = req.query
+      local after_name, after_id = cursor.decode(q.cursor, 2)
+      local rows = db.query(providers.list, q.type, q.service, q.location, q.language, q.online, q.limit,
+        after_name, after_id)
+      local last = #rows == q.limit and rows[#rows]
+      return { data = rows, nextCursor = last and cursor.encode(last.name, last.id) or json.null }
+    end,
+  },
+  {
+    method = "GET", path = "/v1/providers/{id}", permission = "public",
+    summary = "One provider with services, prices, languages and locations",
+    handler = function(req)
+      return db.query(providers.get, req.params.id)[1]
+        or problem(404, "not_found", "there is no such provider")
+    end,
+  },
+}

@@ -1,0 +1,42 @@
+-- Free slots: what can be booked, in order of time.
+local cursor = require "mb.cursor"
+local db = require "mb.db"
+local json = require "mb.json"
+local slots = require "queries.slots"
+local time = require "mb.time"
+local validation = require "validation.slots"
+
+local WEEK_MS <const> = 7 * 86400000
+
+-- The window asked for as RFC 3339 texts; default now to seven days later.
+local function window(query)
+  local from = query.from or time.format(time.now())
+  local to = query.to or time.format(time.parse(from) + WEEK_MS)
+  return from, to
+end
+
+local function next_cursor(rows, limit)
+  if #rows < limit then
+    return json.null
+  end
+  local last = rows[#rows]
+  return cursor.encode(last.startTime, last.id)
+end
+
+return {
+  {
+    method = "GET", path = "/v1/slots", permission = "public",
+    summary = "Free slots of a provider, or of a service or a location",
+    query = validation.search,
+    handler = function(req)
+      local q = req.query
+      local from, to = window(q)
+      local after_start, after_id = cursor.decode(q.cursor, 2)
+      local search = q.providerId and slots.search or slots.search_any
+      local rows, facts = db.all(
+        { search, q.providerId, q.serviceId, q.locationId, from, to, q.online, q.limit, after_start, after_id, n = 9 },
+        { slots.facts, q.providerId, q.serviceId, q.locationId, n = 3 })
+      return { data = rows, nextCursor = next_cursor(rows, q.limit), facts = facts }
+    end,
+  },
+}

@@ -1,0 +1,11 @@
+-- What the bodies of sign-in routes may hold.
+return {
+  login = {
+    type = "object",
+    required = { "email", "password" },
+    properties = {
+      email = { type = "string", minLength = 3, maxLength = 254 },
+      password = { type = "string", minLength = 1, maxLength = 1024 },
+    },
+  },
+}

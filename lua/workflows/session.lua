@@ -1,0 +1,45 @@
+-- Signing in and out, and who a token belongs to. Sessions are opaque 256-bit tokens of which
+-- the database holds the SHA-256 only.
+local crypto = require "mb.crypto"
+local db = require "mb.db"
+local manage_token = require "mb.manage_token"
+local problem = require "mb.problem"
+local sessions = require "queries.sessions"
+local users = require "queries.users"
+
+local SECONDS <const> = 12 * 3600
+
+-- Verified against when the address is unknown, so that both cases take the same time.
+local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
+  .. "5Cyz9tE0D0l2lQyA4Cn1lGfYxP9r0s0mS0yJ1n1pJ0E"
+
+-- Notes req.user_id and req.user_role for a session token; a manage token is left to the rules.
+local function authenticate(req)
+  local token = req.token
+  if not token or token:sub(1, #manage_token.PREFIX) == manage_token.PREFIX then
+    return
+  end
+  local session = db.query(sessions.find, crypto.sha256(token))[1]
+  if not session then
+    error(problem(401, "invalid_token", "this token is unknown or expired: sign in again",
+      { headers = { ["WWW-Authenticate"] = 'Bearer error="invalid_token"' } }))
+  end
+  req.user_id, req.user_role = session.userId, session.role
+end
+
+local function login(email, password)
+  local user = db.query(users.by_email, email)[1]
+  local hash = user and user.password or NOBODY
+  if not crypto.verify_password(hash, password) or not user then
+    error(problem(401, "invalid_credentials", "the e-mail address or the password is wrong"))
+  end
+  local token = crypto.token()
+  local session = db.query(sessions.create, user.id, crypto.sha256(token), SECONDS)[1]
+  return { token = token, expiresAt = session.expiresAt, userId = user.id }
+end
+
+local function logout(token)
+  db.query(sessions.delete, crypto.sha256(token))
+end
+
+return { authenticate = authenticate, login = login, logout = logout }
