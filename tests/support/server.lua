@@ -1,0 +1,143 @@
+-- The real medbookd as a child of the test: own ports, data folder and log; with its embedded
+-- PostgreSQL, or on a database of support/cluster.lua.
+
+local cjson = require "cjson"
+local native = require "support.native"
+local eventually = require "support.eventually"
+local http = require "support.http"
+local paths = require "support.paths"
+local process = require "support.process"
+local temp = require "support.temp"
+
+local server = {}
+server.__index = server
+
+-- Variables that would steer medbookd but were meant for something else.
+local function clean_environment()
+  local env = {}
+  local handle <close> = assert(io.popen "env")
+  for line in handle:lines() do
+    local name = line:match "^(MEDBOOKD_[%w_]+)="
+    if name then env[name] = false end
+  end
+  return env
+end
+
+local function environment(self, options)
+  local env = clean_environment()
+  env.MEDBOOKD_LISTEN = "127.0.0.1:" .. self.port
+  env.MEDBOOKD_ADMIN_LISTEN = "127.0.0.1:" .. self.admin_port
+  env.MEDBOOKD_DATA_DIR = self.data_dir
+  env.MEDBOOKD_HOME = paths.root
+  env.MEDBOOKD_WORKERS = tostring(options.workers or 2)
+  env.MEDBOOKD_DATABASE_URL = options.database and (options.database.url or options.database) or nil
+  for k, v in pairs(options.env or {}) do env[k] = v end
+  return env
+end
+
+-- Options: database (of support/cluster.lua, or a connection string; none = embedded), workers
+-- (default 2), env (more variables, e.g. MEDBOOKD_HTTP_MAX_BODY; false removes), args (after
+-- `run`), data_dir (to start again on an older one), port, admin_port, wait = false (do not wait
+-- until it is ready), within (seconds to become ready).
+local function make(options)
+  local self = setmetatable({ options = options }, server)
+  self.port = options.port or native.free_port()
+  self.admin_port = options.admin_port or native.free_port()
+  self.dir = temp.dir()
+  self.data_dir = options.data_dir or self.dir .. "/var"
+  self.log_file = self.dir .. "/log"
+  self.env = environment(self, options)
+  return self
+end
+
+local function start(options)
+  local self = make(options or {})
+  return self:start()
+end
+
+-- Starts it again with the same settings.
+function server:start()
+  local argv = { paths.binary(), "run" }
+  for _, word in ipairs(self.options.args or {}) do argv[#argv + 1] = word end
+  -- TERM when the test dies: then it stops its PostgreSQL too, which KILL would leave running.
+  self.process = process.start(argv, { env = self.env, cwd = self.dir, log = self.log_file, death_signal = "TERM" })
+  if self.options.wait ~= false then self:await_ready(self.options.within) end
+  return self
+end
+
+function server:await_ready(within)
+  eventually(function()
+    if not self.process:is_running() then error("medbookd ended; its log:\n" .. self:log(), 0) end
+    return http.request("GET", "/readyz", { port = self.port, timeout = 2 }).status == 200
+  end, { within = within or 60, what = "/readyz to be green; log: " .. self.log_file })
+  return self
+end
+
+-- Runs another verb of medbookd with the same settings: { code, out, err }.
+function server:command(...)
+  return process.run({ paths.binary(), ... }, { env = self.env, cwd = self.dir, within = 120 })
+end
+
+function server:request(method, target, options)
+  local merged = { port = self.port }
+  for k, v in pairs(options or {}) do merged[k] = v end
+  return http.request(method, target, merged)
+end
+
+function server:get(target, options) return self:request("GET", target, options) end
+function server:post(target, body, options)
+  local merged = { body = body }
+  for k, v in pairs(options or {}) do merged[k] = v end
+  return self:request("POST", target, merged)
+end
+
+-- On the admin address: /metrics and health.
+function server:admin(target) return self:request("GET", target, { port = self.admin_port }) end
+function server:connect(options) return assert(http.connect(self.port, options)) end
+
+function server:log() return paths.read(self.log_file) end
+
+-- Log lines that are JSON objects, decoded, optionally those where `wanted(line)` is true.
+function server:log_lines(wanted)
+  local lines = {}
+  for text in self:log():gmatch "[^\n]+" do
+    local ok, line = pcall(cjson.decode, text)
+    if ok and type(line) == "table" and (not wanted or wanted(line)) then lines[#lines + 1] = line end
+  end
+  return lines
+end
+
+-- Process ids of the supervisor's children; those of PostgreSQL only when all is true.
+function server:workers(all)
+  local pids = {}
+  for _, pid in ipairs(process.children(self.process.pid)) do
+    local exe = native.readlink(("/proc/%d/exe"):format(pid)) or ""
+    if all or not exe:match "/postgres$" then pids[#pids + 1] = pid end
+  end
+  return pids
+end
+
+-- The postmaster of the embedded PostgreSQL, or nil. It outlives a killed supervisor.
+function server:postmaster()
+  local file <close> = io.open(self.data_dir .. "/postgres/postmaster.pid", "r")
+  return file and file:read "n"
+end
+
+function server:signal(signal, pid)
+  if pid then return native.kill(pid, ({ HUP = 1, INT = 2, ABRT = 6, KILL = 9, TERM = 15, CONT = 18, STOP = 19 })[signal]) end
+  return self.process:signal(signal)
+end
+
+-- SIGTERM; returns "exit", 0 when all is well.
+function server:stop(seconds) return self.process:stop(seconds or 30, "TERM") end
+
+-- kill -9 of the supervisor alone.
+function server:kill() return self.process:kill() end
+
+-- Stops, in order, whatever still runs, and starts again with the same settings.
+function server:restart()
+  if self.process:is_running() then self:stop() end
+  return self:start()
+end
+
+return { start = start, make = make }

@@ -1,0 +1,5 @@
+-- Makes the support library and its native module loadable. The helper of busted runs it; a plain
+-- Lua program of the tests begins with `dofile "tests/support/setup.lua"`, from the top folder.
+
+package.path = "tests/?.lua;" .. package.path
+package.cpath = require("support.paths").native():gsub("/support/native%.so$", "/?.so") .. ";" .. package.cpath
