@@ -9,8 +9,8 @@
 #include <netinet/in.h>
 #include <stddef.h>
 
-#include "loop.h"
-#include "text.h"
+#include "kit/loop.h"
+#include "kit/text.h"
 
 struct reply {
     int status;

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 
 #include "modes.h"
-#include "text.h"
+#include "kit/text.h"
 
 static const char usage[] =
     "usage: hammer race|storm|hold --address 127.0.0.1:PORT [options]\n"

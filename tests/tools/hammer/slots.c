@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "kit/text.h"
 
 static void add_id(struct slots *s, const char *id)
 {

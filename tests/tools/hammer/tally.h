@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "text.h"
+#include "kit/text.h"
 
 enum { TALLY_WORDS = 64 };
 

@@ -1,6 +1,8 @@
 /* Growing text and a one-level JSON look-up. Knows nothing of HTTP. */
-#include "text.h"
+#define _GNU_SOURCE
+#include "kit/text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +12,7 @@ void die(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    fputs("hammer: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, fmt, args);
     fputc('\n', stderr);
     va_end(args);
@@ -77,6 +79,13 @@ void text_json(struct text *t, const char *ptr, size_t len)
 void text_clear(struct text *t)
 {
     t->len = 0;
+}
+
+void text_drop(struct text *t, size_t n)
+{
+    t->len -= n;
+    if (t->len > 0)
+        memmove(t->ptr, t->ptr + n, t->len);
 }
 
 void text_free(struct text *t)

@@ -1,6 +1,6 @@
 /* epoll, signals and timers. Knows nothing of sockets. */
 #define _GNU_SOURCE
-#include "loop.h"
+#include "kit/loop.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "text.h"
+#include "kit/text.h"
 
 enum { TICK_MS = 10, EVENTS_AT_ONCE = 512 };
 

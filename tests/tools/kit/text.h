@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Growing text and the little JSON the client needs. A test tool has no way to go on without
+ * Growing text and the little JSON the tools need. A test tool has no way to go on without
  * memory, so these functions end the program instead of failing. Deliberately not src/base: the
  * witness of a test shares no code with what it watches.
  */
@@ -19,6 +19,7 @@ void text_add(struct text *t, const char *ptr, size_t len);
 void text_addf(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_json(struct text *t, const char *ptr, size_t len); /* quoted and escaped */
 void text_clear(struct text *t);
+void text_drop(struct text *t, size_t n); /* the first n bytes */
 void text_free(struct text *t);
 
 /* The string or literal under a key of the outermost object, as it stands, without quotes;

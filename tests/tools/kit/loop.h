@@ -1,7 +1,7 @@
 #pragma once
 /*
- * One epoll loop with coarse timers (a tick of 10 ms): enough for a client that measures
- * latencies between its own writes and reads, and never needs an exact time-out.
+ * One epoll loop with coarse timers (a tick of 10 ms): enough for tools that
+ * measure between their own writes and reads, and never need an exact time-out.
  */
 #include <stdbool.h>
 #include <stdint.h>
