@@ -1,0 +1,25 @@
+# Load by wrk and what one run of it cost: sourced by run.sh after base.sh.
+
+# load URL CONNECTIONS SECONDS SCRIPT [ARGUMENT…]: one run. Leaves REQUESTS, BAD (answers that the
+# script did not want, and socket errors), RPS, P99_MS.
+load() {
+	local url=$1 connections=$2 seconds=$3 script=$4 out
+	shift 4
+	out=$(BENCH_WRK="$BENCH/wrk" "${ON_LOAD_CPU[@]}" wrk -t1 -c"$connections" -d"${seconds}s" \
+		-s "$BENCH/wrk/$script" "$url" -- "$@" 2>&1)
+	read -r REQUESTS BAD RPS P99_MS < <(sed -n 's/^bench-result //p' <<<"$out")
+	[ -n "${REQUESTS:-}" ] || die "no result from wrk on $url: $out"
+}
+
+# cost PID: the same as `load "$@"`, with the processor time that the process tree PID took per
+# request in CPU_US, and that of PostgreSQL, where it runs, in PG_US.
+cost() {
+	local pid=$1 cpu pg=0
+	shift
+	cpu=$(cpu_us "$pid")
+	[ -z "${PG_PID:-}" ] || pg=$(cpu_us "$PG_PID")
+	load "$@"
+	CPU_US=$(calc "($(cpu_us "$pid") - $cpu) / $REQUESTS")
+	PG_US=0
+	[ -z "${PG_PID:-}" ] || PG_US=$(calc "($(cpu_us "$PG_PID") - $pg) / $REQUESTS")
+}
