@@ -27,7 +27,8 @@ static struct slot *table(const struct mb_json__stack *s)
 /* Scratch ends right after the innermost frame and its table. */
 static void trim(struct mb_json__stack *s)
 {
-    s->mem->len = s->top - 1 + sizeof(struct mb_json__frame) + mb_json__top(s)->cap * sizeof(struct slot);
+    size_t table_bytes = mb_json__top(s)->cap * sizeof(struct slot);
+    s->mem->len = s->top - 1 + sizeof(struct mb_json__frame) + table_bytes;
 }
 
 enum mb_rc mb_json__push(struct mb_json__stack *s, bool object)
@@ -91,7 +92,8 @@ static enum mb_rc grow(struct mb_json__stack *s)
 }
 
 /* Whether the raw key at `at` decodes to the same as the raw key at `other`. */
-static enum mb_rc same_key(struct mb_json__stack *s, const struct slot *a, const struct slot *b, bool *same)
+static enum mb_rc same_key(struct mb_json__stack *s, const struct slot *a, const struct slot *b,
+                           bool *same)
 {
     const char *text = s->text.ptr;
     trim(s);
@@ -110,7 +112,8 @@ static enum mb_rc same_key(struct mb_json__stack *s, const struct slot *a, const
     return rc;
 }
 
-enum mb_rc mb_json__note_key(struct mb_json__stack *s, struct mb_str key, size_t at, size_t len, bool *again)
+enum mb_rc mb_json__note_key(struct mb_json__stack *s, struct mb_str key, size_t at, size_t len,
+                             bool *again)
 {
     struct slot new = {hash_of(key), (uint32_t)at, (uint32_t)len};
     struct mb_json__frame *frame = mb_json__top(s);
@@ -140,10 +143,10 @@ static void add_char(char *out, size_t size, size_t *at, char c)
     out[*at] = '\0';
 }
 
-static void add_key(struct mb_json__stack *s, size_t key_at, size_t key_len, char *out, size_t size, size_t *at)
+static void add_key(struct mb_json__stack *s, struct mb_str raw, char *out, size_t size, size_t *at)
 {
     size_t base = s->mem->len;
-    if (mb_json__decode(s->mem, s->text.ptr + key_at, s->text.ptr + key_at + key_len) != MB_OK)
+    if (mb_json__decode(s->mem, raw.ptr, raw.ptr + raw.len) != MB_OK)
         return; /* no memory for a long key: the pointer is cut there */
     for (size_t i = base; i < s->mem->len; i++) {
         char c = s->mem->data[i];
@@ -175,7 +178,8 @@ void mb_json__pointer(struct mb_json__stack *s, char *out, size_t size)
             break; /* nothing inside was begun: the container itself is the value in work */
         add_char(out, size, &at, '/');
         if (frame.cap) {
-            add_key(s, frame.key_at, frame.key_len, out, size, &at);
+            struct mb_str raw = {s->text.ptr + frame.key_at, frame.key_len};
+            add_key(s, raw, out, size, &at);
         } else {
             char index[24];
             (void)snprintf(index, sizeof index, "%zu", frame.count - 1);

@@ -305,8 +305,9 @@ static enum mb_rc read_all(struct reader *r)
     return r->p == r->end ? MB_OK : refuse(r, MB_E_JSON, "something follows the value");
 }
 
-enum mb_rc mb_json_read(struct mb_str text, const struct mb_json_limits *limits, const struct mb_json_sink *sink,
-                        void *ctx, struct mb_buf *scratch, struct mb_json_fault *fault)
+enum mb_rc mb_json_read(struct mb_str text, const struct mb_json_limits *limits,
+                        const struct mb_json_sink *sink, void *ctx, struct mb_buf *scratch,
+                        struct mb_json_fault *fault)
 {
     static const char nothing[] = "";
     if (text.len == 0)

@@ -40,7 +40,8 @@ static const char *scan_unit(const char **p, const char *end)
         return "a low surrogate stands alone";
     if (is_high(unit)) {
         const char *next = *p + 4;
-        bool pair = end - next >= 6 && next[0] == '\\' && next[1] == 'u' && is_low(hex4(next + 2, end));
+        bool pair = end - next >= 6 && next[0] == '\\' && next[1] == 'u' &&
+                    is_low(hex4(next + 2, end));
         if (!pair)
             return "a high surrogate stands alone";
         *p += 6;

@@ -204,7 +204,8 @@ void mb_log_line(enum mb_log_level level, struct mb_str raw)
         raw.len = room - 1;
         cut = true;
     }
-    if (mb_buf_add(&state.line, " ", 1) != MB_OK || mb_buf_add(&state.line, raw.ptr, raw.len) != MB_OK)
+    if (mb_buf_add(&state.line, " ", 1) != MB_OK ||
+        mb_buf_add(&state.line, raw.ptr, raw.len) != MB_OK)
         cut = true;
     end_line(level, cut);
     pthread_mutex_unlock(&state.lock);
