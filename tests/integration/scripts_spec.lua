@@ -1,0 +1,269 @@
+-- What happens when scripts err: a clean answer, a trace in the log, nothing leaked, the server
+-- unharmed. The routes under test are tests/fixtures/scripts/probe.lua.
+local cluster = require "support.cluster"
+local eventually = require "support.eventually"
+local paths = require "support.paths"
+local process = require "support.process"
+local server = require "support.server"
+local temp = require "support.temp"
+
+local function make_home()
+  local home = temp.dir()
+  for _, folder in ipairs { "lua", "migrations" } do
+    process.check { "cp", "-r", paths.root .. "/" .. folder, home .. "/" .. folder }
+  end
+  process.check { "cp", paths.root .. "/tests/fixtures/scripts/probe.lua", home .. "/lua/routes/probe.lua" }
+  return home
+end
+
+describe("scripts", function()
+  local app, database
+
+  setup(function()
+    database = cluster.fresh()
+    database.run "CREATE TABLE probe (id text PRIMARY KEY); GRANT ALL ON probe TO PUBLIC"
+    app = server.start {
+      database = database, workers = 1,
+      env = {
+        MEDBOOKD_HOME = make_home(), MEDBOOKD_WORKER_SCRIPT_MEMORY = "32MB", MEDBOOKD_DATABASE_POOL_MAX = "2",
+        MEDBOOKD_DATABASE_STATEMENT_TIMEOUT = "2s",
+      },
+    }
+  end)
+
+  local function answers(path, status, code)
+    local r = app:get("/probe/" .. path)
+    assert.equal(status, r.status, r.body)
+    if code then
+      assert.equal("application/problem+json", r.headers["content-type"])
+      assert.equal(code, r.json.code)
+    end
+    return r
+  end
+
+  local function is_unharmed()
+    assert.equal("hello", answers("hello", 200).json.message)
+    assert.equal(1, answers("both", 200).json.a)
+  end
+
+  local function sessions(where)
+    return tonumber(database.query("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() "
+      .. "AND application_name = 'medbookd' AND " .. where)[1].n)
+  end
+
+  after_each(function()
+    is_unharmed()
+    eventually(function() return sessions "state LIKE 'idle in transaction%'" == 0 end,
+      { what = "no session idle in a transaction" })
+  end)
+
+  it("answers a table as JSON, nothing as 204, and a status with headers", function()
+    assert.equal("application/json", answers("hello", 200).headers["content-type"])
+    answers("none", 204)
+    assert.equal("yes", answers("created", 201).headers["x-probe"])
+  end)
+
+  it("answers a raised error with the request id only, and logs file, line and trace", function()
+    local r = answers("raise", 500, "internal_error")
+    assert.is_nil(r.body:find("the probe raised", 1, true))
+    assert.equal(r.headers["x-request-id"], r.json.requestId)
+    eventually(function()
+      local log = app:log()
+      return log:find("routes/probe.lua:%d+: the probe raised this") and log:find(r.json.requestId, 1, true)
+        and log:find("stack traceback", 1, true)
+    end)
+  end)
+
+  for path, why in pairs {
+    ["raise-table"] = "an error object whose __tostring never ends", yield = "a bare coroutine.yield",
+    ["function"] = "a function as the body", status = "an impossible status", circle = "a circular table",
+    ["bad-header"] = "a header with a line break", nan = "a NaN", global = "an assignment to a global",
+    undefined = "an undefined global", ["inner-wait"] = "a wait inside a coroutine of the script",
+    ["missing-column"] = "a column that is not there",
+  } do
+    it("answers 500 to " .. why, function() answers(path, 500, "internal_error") end)
+  end
+
+  it("answers raised and returned problems as they are", function()
+    assert.equal("raised", answers("raise-problem", 409, "probe_conflict").json.detail)
+    assert.equal("7", answers("return-problem", 429, "probe_busy").headers["retry-after"])
+  end)
+
+  it("lets scripts use coroutines of their own", function() assert.equal(6, answers("inner-yield", 200).json.sum) end)
+
+  it("refuses a request and rows that a script kept beyond their end", function()
+    answers("keep", 200)
+    answers("use-kept-request", 500)
+    answers("keep", 200)
+    answers("use-kept-rows", 500)
+    eventually(function() return app:log():find("this request is over", 1, true) end)
+  end)
+
+  it("survives a script that eats all memory", function()
+    local r = app:get("/probe/memory", { timeout = 60 })
+    assert.equal(500, r.status)
+  end)
+
+  it("has no way to files, processes, bytecode or the debugger", function()
+    for name, found in pairs(answers("sandbox", 200).json) do
+      assert.is_false(found, name)
+    end
+    assert.is_false(answers("require", 200).json.io)
+  end)
+
+  it("writes each column type as documented", function()
+    local body = answers("types", 200).body
+    for _, part in ipairs {
+      '"bool":true', '"int":7', '"big":9007199254740993', '"money":"12.50"', '"float":1.5', '"text":"a\\"b"',
+      '"nothing":null', '"list":["x","y z",null]', '"json":{"k": [1]}', '"instant":"2026-11-22T08:00:00.120Z"',
+    } do
+      assert.is_truthy(body:find(part, 1, true), part .. " in " .. body)
+    end
+  end)
+
+  it("runs statements together and keeps an empty array an array", function()
+    local r = answers("both", 200)
+    assert.is_truthy(r.body:find('"empty":[]', 1, true))
+    assert.equal('a"b', r.json.b)
+  end)
+
+  it("turns SQL errors into problems that scripts can catch, and hides them from clients", function()
+    local r = answers("sql-error", 500, "database_error")
+    assert.is_nil(r.body:find("division", 1, true))
+    local caught = answers("caught", 200).json
+    assert.same({ ok = false, code = "database_error", sqlstate = "22012", after = 1 }, caught)
+  end)
+
+  it("cancels a statement at its time-out and answers 504", function()
+    local r = app:get("/probe/sleep", { timeout = 20 })
+    assert.equal(504, r.status)
+    assert.equal("database_timeout", r.json.code)
+    eventually(function() return sessions "state = 'active' AND query LIKE '%pg_sleep%'" == 0 end)
+  end)
+
+  it("cancels the statement of a client that leaves", function()
+    local c = app:connect()
+    c:send "GET /probe/sleep HTTP/1.1\r\nHost: a\r\n\r\n"
+    eventually(function() return sessions "state = 'active' AND query LIKE '%pg_sleep%'" == 1 end)
+    c:reset()
+    eventually(function() return sessions "state = 'active' AND query LIKE '%pg_sleep%'" == 0 end, { within = 1.5 })
+  end)
+
+  it("commits a transaction that returns and rolls back one that fails in any way", function()
+    assert.equal("committed", answers("tx-commit", 200).json.id)
+    answers("tx-error", 500, "internal_error")
+    answers("tx-sql-error", 500, "database_error")
+    answers("tx-late", 500, "internal_error")
+    app:get("/probe/tx-swallowed")
+    assert.equal(1, answers("count", 200).json.n)
+  end)
+
+  it("rolls back the transaction of a client that leaves", function()
+    for _ = 1, 4 do -- more often than there are connections
+      local c = app:connect()
+      c:send "GET /probe/tx-leave HTTP/1.1\r\nHost: a\r\n\r\n"
+      eventually(function() return sessions "state = 'active' AND query LIKE '%pg_sleep%'" == 1 end)
+      c:reset()
+      eventually(function() return sessions "state <> 'idle'" == 0 end)
+    end
+    assert.equal("0", database.query("SELECT count(*) AS n FROM probe WHERE id = 'left'")[1].n)
+  end)
+
+  describe("bodies and queries", function()
+    local function post(body, options)
+      options = options or {}
+      options.headers = options.headers or { ["Content-Type"] = "application/json" }
+      options.body = body
+      return app:request("POST", options.target or "/probe/echo/x%20y", options)
+    end
+
+    it("gives decoded parameters, defaults and the body", function()
+      local r = post('{"title":"abc","tags":[],"inner":{}}', { target = "/probe/echo/x%20y?flag=true" })
+      assert.equal(200, r.status, r.body)
+      assert.equal("x y", r.json.name)
+      assert.equal(3, r.json.n)
+      assert.is_true(r.json.flag)
+      assert.equal("/probe/echo/{name}", r.json.route)
+      assert.is_truthy(r.body:find('"tags":[]', 1, true) and r.body:find('"inner":{}', 1, true))
+    end)
+
+    it("names every wrong field at once by JSON pointer", function()
+      local r = post '{"title":"a","count":-1,"tags":["a","b","c"],"when":"soon","kind":"c","inner":{"deep":1},"x/y":1}'
+      assert.equal(422, r.status)
+      assert.equal("validation_failed", r.json.code)
+      local pointers = {}
+      for _, e in ipairs(r.json.errors) do pointers[#pointers + 1] = e.pointer end
+      table.sort(pointers)
+      assert.same({ "/count", "/inner/deep", "/kind", "/tags", "/title", "/when", "/x~1y" }, pointers)
+    end)
+
+    it("refuses wrong and unknown query fields", function()
+      for _, target in ipairs { "?n=0", "?n=10", "?n=1.0", "?n=0x1", "?n=", "?flag=1", "?other=1" } do
+        local r = post('{"title":"abc"}', { target = "/probe/echo/x" .. target })
+        assert.equal(422, r.status, target)
+      end
+      for _, target in ipairs { "?n=1&n=2", "?n=%", "?n=%0", "?n=%zz", "?n=%00", "?n=%ff" } do
+        local r = post('{"title":"abc"}', { target = "/probe/echo/x" .. target })
+        assert.equal(400, r.status, target)
+        assert.equal("invalid_query", r.json.code)
+      end
+    end)
+
+    it("answers 400 to what is not JSON, with the place", function()
+      for _, text in ipairs { "{", "nope", '{"title":01}', '{"title":"a","title":"b"}', '{"title":"abc"} x', '\239\187\191{}' } do
+        local r = post(text)
+        assert.equal(400, r.status, text)
+        assert.equal("invalid_json", r.json.code)
+        assert.equal(1, #r.json.errors)
+      end
+    end)
+
+    it("answers 415 to other media types and encodings, 413 to what is too long, 422 to no body", function()
+      assert.equal(415, post("a=b", { headers = { ["Content-Type"] = "application/x-www-form-urlencoded" } }).status)
+      assert.equal(415, post("x", { headers = { ["Content-Type"] = "application/json", ["Content-Encoding"] = "gzip" } }).status)
+      assert.equal(413, post('{"title":"' .. ("a"):rep(3000) .. '"}').status)
+      assert.equal(422, app:request("POST", "/probe/echo/x", {}).status)
+    end)
+  end)
+end)
+
+describe("medbookd check", function()
+  local function check(file, text)
+    local home = make_home()
+    if file then paths.write(home .. "/lua/" .. file, text) end
+    return server.make({ env = { MEDBOOKD_HOME = home } }):command "check"
+  end
+
+  it("accepts the scripts as they are", function()
+    local r = check()
+    assert.equal(0, r.code, r.err)
+  end)
+
+  for name, case in pairs {
+    ["a syntax error"] = { "routes/x.lua", "return {\n  oops oops\n}", "routes/x.lua:2:" },
+    ["a route without a permission"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/x", summary = "x", handler = function() end } }', "permission" },
+    ["an unknown permission"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/x", summary = "x", permission = "a.b", handler = function() end } }',
+      "permissions" },
+    ["an unknown key of a route"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end, y = 1 } }',
+      "'y'" },
+    ["a route that exists already"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/v1/slots", summary = "x", permission = "public", handler = function() end } }',
+      "/v1/slots" },
+    ["an unknown schema keyword"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end,'
+        .. ' query = { a = { type = "string", maxlength = 3 } } } }', "maxlength" },
+    ["a module that is not there"] = { "routes/x.lua", 'local x = require "mb.nothing"\nreturn {}', "mb.nothing" },
+    ["an assignment to a global at load"] = { "routes/x.lua", "x = 1\nreturn {}", "routes/x.lua:1:" },
+    ["bytecode"] = { "routes/x.lua", string.dump(function() end), "routes/x.lua" },
+    ["modules that require each other"] = { "routes/x.lua", 'require "routes.x"\nreturn {}', "requires itself" },
+  } do
+    it("refuses " .. name .. " and names the place", function()
+      local r = check(case[1], case[2])
+      assert.not_equal(0, r.code)
+      assert.is_truthy(r.err:find(case[3], 1, true), r.err)
+    end)
+  end
+end)
