@@ -1,1 +1,3 @@
-int main(void) { return 0; }
+#include "app/commands.h"
+
+int main(int argc, char **argv) { return mb_commands_run(argc, argv); }

@@ -38,7 +38,8 @@ enum mb_config_type { MB_CFG_TEXT, MB_CFG_INT, MB_CFG_BOOL, MB_CFG_MS, MB_CFG_BY
       "statements of one worker that may wait for a connection; more are refused with 503")          \
     X(database_queue_timeout, "database.queue_timeout", MS, "5s", 1, 3600000, "",                    \
       "longest wait for a connection before 504")                                                    \
-    X(database_connect_timeout, "database.connect_timeout", MS, "5s", 1, 3600000, "", "")            \
+    X(database_connect_timeout, "database.connect_timeout", MS, "5s", 1, 3600000, "",                \
+      "longest wait for one connection to open")                                                     \
     X(database_statement_timeout, "database.statement_timeout", MS, "10s", 1, 86400000, "",          \
       "longest run of one statement before it is cancelled and answered 504")                        \
     X(database_idle_in_transaction_timeout, "database.idle_in_transaction_timeout", MS, "10s", 1,    \
@@ -53,6 +54,10 @@ enum mb_config_type { MB_CFG_TEXT, MB_CFG_INT, MB_CFG_BOOL, MB_CFG_MS, MB_CFG_BY
       "prepared statements kept per connection")                                                     \
     X(database_pooler, "database.pooler", WORD, "none", 0, 0, "none|transaction",                    \
       "transaction = a PgBouncer in transaction mode stands between")                                \
+    X(migrate_lock_timeout, "migrate.lock_timeout", MS, "2s", 1, 3600000, "",                        \
+      "longest wait of one statement of a migration for a lock, before it is tried again")           \
+    X(migrate_lock_wait, "migrate.lock_wait", MS, "60s", 1, 86400000, "",                            \
+      "how long a migration waits for another one, or for its locks, in all")                        \
     X(http_max_connections, "http.max_connections", INT, "16384", 1, 1000000, "", "per worker")      \
     X(http_max_connections_per_address, "http.max_connections_per_address", INT, "0", 0, 1000000, "", \
       "per worker and client address; 0 = no ceiling of its own")                                    \

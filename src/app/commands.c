@@ -1,0 +1,179 @@
+/*
+ * What each command does with an installation. How the command line is written stands in
+ * options.c; what `run` does, in supervisor.c.
+ */
+#include "app/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "app/demo.h"
+#include "app/listen.h"
+#include "app/options.h"
+#include "app/say.h"
+#include "app/site.h"
+#include "app/supervisor.h"
+#include "app/worker.h"
+#include "net/http.h"
+
+enum { TOOL_CONNECTIONS = 32, MAX_CONFIG_TEXT = 1 << 20 };
+
+static int fail(const struct mb_err *err)
+{
+    if (err->rc != MB_E_CANCELLED) mb_say_error(err);
+    return EXIT_FAILURE;
+}
+
+/* ---- run ---- */
+
+static enum mb_rc check_parser(struct mb_err *err)
+{
+    if (mb_http_parser_is_strict()) return MB_OK;
+    return mb_fail(err, MB_E_CONFIG, "HTTP parser: this build of llhttp accepts malformed requests; "
+                   "build it with LLHTTP_STRICT_MODE=1");
+}
+
+static int run(const struct mb_options *o, const struct mb_config *config)
+{
+    (void)o;
+    struct mb_err err = {0};
+    return check_parser(&err) == MB_OK ? mb_supervisor_run(config) : fail(&err);
+}
+
+/* ---- check ---- */
+
+static int check(const struct mb_options *o, const struct mb_config *config)
+{
+    (void)o;
+    struct mb_site site = {.config = config};
+    struct mb_bundle scripts = {0}, migrations = {0};
+    struct mb_err err = {0};
+    enum mb_rc rc = check_parser(&err);
+    if (rc == MB_OK) rc = mb_listen_check(config, &err);
+    if (rc == MB_OK) rc = mb_home_find(site.home, config, &err);
+    if (rc == MB_OK) rc = mb_site_read(&site, "lua", ".lua", &scripts, &err);
+    if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
+    int code = rc == MB_OK ? mb_scripts_check(config, &scripts) : fail(&err);
+    mb_bundle_free(&scripts);
+    mb_bundle_free(&migrations);
+    return code;
+}
+
+/* ---- config ---- */
+
+/* Hides what stands between "//user:" and "@", and after "password=". */
+static void hide_password(char *url)
+{
+    char *scheme = strstr(url, "://"), *at = scheme == NULL ? NULL : strrchr(scheme, '@');
+    char *colon = at == NULL ? NULL : strchr(scheme + 3, ':');
+    if (colon != NULL && colon < at)
+        for (char *c = colon + 1; c < at; c++) *c = '*';
+    char *word = strstr(url, "password=");
+    if (word == NULL) return;
+    for (char *c = word + sizeof "password=" - 1; *c != '\0' && *c != ' ' && *c != '&'; c++) *c = '*';
+}
+
+static enum mb_rc print_effective(const struct mb_config *config, struct mb_buf *out)
+{
+    for (size_t i = 0; i < mb_config_count(); i++) {
+        size_t start = out->len;
+        enum mb_rc rc = mb_buf_addf(out, "%s = ", mb_config_key(i));
+        if (rc == MB_OK) rc = mb_config_text(config, i, out);
+        if (rc == MB_OK) rc = mb_buf_add(out, "\n", 2); /* with its NUL, for the search below */
+        if (rc != MB_OK) return rc;
+        out->len--;
+        if (strcmp(mb_config_key(i), "database.url") == 0) hide_password(out->data + start);
+    }
+    return MB_OK;
+}
+
+static int print_config(const struct mb_options *o, const struct mb_config *config)
+{
+    struct mb_buf out;
+    mb_buf_init(&out, MAX_CONFIG_TEXT);
+    enum mb_rc rc = o->is_effective ? print_effective(config, &out) : mb_config_sample(&out);
+    bool is_written = rc == MB_OK && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    mb_buf_reset(&out);
+    if (is_written) return EXIT_SUCCESS;
+    mb_say("config: could not write it to standard output");
+    return EXIT_FAILURE;
+}
+
+/* ---- commands on the database ---- */
+
+/* With the embedded database: starts it unless another medbookd runs it already. */
+static enum mb_rc open_site(struct mb_site *site, const struct mb_config *config, struct mb_err *err)
+{
+    enum mb_rc rc = mb_site_open(site, config, err);
+    return rc == MB_OK ? mb_site_connect(site, TOOL_CONNECTIONS, err) : rc;
+}
+
+static int migrate(const struct mb_options *o, const struct mb_config *config)
+{
+    struct mb_site site;
+    struct mb_bundle migrations = {0};
+    struct mb_err err = {0};
+    enum mb_rc rc = open_site(&site, config, &err);
+    if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
+    if (rc == MB_OK) rc = mb_site_migrate(&site, &migrations, o->step, o->to, &err);
+    int code = rc == MB_OK ? EXIT_SUCCESS : fail(&err);
+    mb_site_close(&site, false);
+    mb_bundle_free(&migrations);
+    return code;
+}
+
+struct demo {
+    const char *url;
+    struct mb_bundle files;
+};
+
+static enum mb_rc load_demo_files(void *ctx, struct mb_err *err)
+{
+    const struct demo *demo = ctx;
+    return mb_demo_load(demo->url, &demo->files, stdout, err);
+}
+
+static int load_demo(const struct mb_options *o, const struct mb_config *config)
+{
+    (void)o;
+    struct mb_site site;
+    struct mb_bundle migrations = {0};
+    struct demo demo = {0};
+    struct mb_err err = {0};
+    enum mb_rc rc = open_site(&site, config, &err);
+    if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
+    if (rc == MB_OK)
+        rc = mb_site_migrate(&site, &migrations,
+                             site.postgres != NULL ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY, -1, &err);
+    if (rc == MB_OK) rc = mb_site_read(&site, "examples/demo-clinic", ".sql", &demo.files, &err);
+    demo.url = site.owner_url;
+    const struct mb_child_plan child = {.user = &site.user, .signals = &site.signals};
+    if (rc == MB_OK) rc = mb_child_call(&child, load_demo_files, &demo, &err);
+    int code = rc == MB_OK ? EXIT_SUCCESS : fail(&err);
+    mb_site_close(&site, false);
+    mb_bundle_free(&demo.files);
+    mb_bundle_free(&migrations);
+    return code;
+}
+
+/* ---- dispatch ---- */
+
+int mb_commands_run(int argc, char **argv)
+{
+    static int (*const commands[])(const struct mb_options *, const struct mb_config *) = {
+        [MB_COMMAND_RUN] = run,         [MB_COMMAND_CHECK] = check, [MB_COMMAND_CONFIG] = print_config,
+        [MB_COMMAND_MIGRATE] = migrate, [MB_COMMAND_DEMO] = load_demo};
+    struct mb_options options;
+    struct mb_config config;
+    struct mb_err err = {0};
+    if (mb_options_read(&options, argc, argv, &err) != MB_OK) {
+        mb_say_error(&err);
+        return EX_USAGE;
+    }
+    if (options.is_answered) return EXIT_SUCCESS;
+    if (mb_config_load(&config, options.file, options.sets, options.nsets, &err) != MB_OK)
+        return fail(&err);
+    return commands[options.command](&options, &config);
+}

@@ -1,0 +1,407 @@
+/*
+ * The table of keys at work: defaults, file, environment, command line; one value parser and
+ * one value printer per type. It must not know what a key is for.
+ */
+#include "app/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+extern char **environ;
+
+enum { MAX_LINE = 4096 };
+
+struct key {
+    const char *name;
+    enum mb_config_type type;
+    const char *dflt;
+    int64_t least, most;
+    const char *words;
+    const char *help;
+    size_t offset;
+};
+
+static const struct key keys[] = {
+#define MB_X(member, key, type, dflt, least, most, words, help)                                    \
+    {key, MB_CFG_##type, dflt, least, most, words, help, offsetof(struct mb_config, member)},
+    MB_CONFIG_MAP(MB_X)
+#undef MB_X
+};
+enum { NKEYS = sizeof keys / sizeof keys[0] };
+
+/* Units from small to large; the printer takes the largest that divides the value. */
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+static const struct unit ms_units[] = {
+    {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
+static const struct unit byte_units[] = {
+    {"B", 1}, {"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}};
+enum { N_MS = sizeof ms_units / sizeof ms_units[0], N_BYTES = sizeof byte_units / sizeof byte_units[0] };
+
+/* Where a value came from, for messages: "medbookd.conf:12", "environment", "--set". */
+struct load {
+    struct mb_config *config;
+    const char *origin;
+    struct mb_err *err;
+};
+
+/* ---- values ---- */
+
+static const char *expected(const struct key *k)
+{
+    switch (k->type) {
+    case MB_CFG_INT: return "a whole number";
+    case MB_CFG_BOOL: return "true or false";
+    case MB_CFG_MS: return "a duration such as 500ms, 10s, 5min, 2h or 1d";
+    case MB_CFG_BYTES: return "a size such as 512B, 64KB, 1MB or 2GB";
+    case MB_CFG_WORD: return k->words;
+    case MB_CFG_TEXT: break;
+    }
+    return "text";
+}
+
+/* "10s" -> 10000. A number without unit is taken as bytes, but never as a duration (of what?). */
+static bool read_scaled(const char *text, const struct key *k, int64_t *out)
+{
+    if (!isdigit((unsigned char)*text) && *text != '-') return false;
+    char *end = NULL;
+    errno = 0;
+    int64_t n = strtoll(text, &end, 10);
+    if (errno != 0 || end == text) return false;
+    while (*end == ' ') end++;
+
+    const struct unit *units = k->type == MB_CFG_MS ? ms_units : byte_units;
+    size_t count = k->type == MB_CFG_MS ? N_MS : k->type == MB_CFG_BYTES ? N_BYTES : 0;
+    if (*end == '\0') {
+        *out = n;
+        return k->type != MB_CFG_MS || n == 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(end, units[i].name) == 0)
+            return !__builtin_mul_overflow(n, units[i].factor, out);
+    return false;
+}
+
+static bool is_word(const char *words, const char *value)
+{
+    size_t n = strlen(value);
+    for (const char *at = words; n > 0 && *at != '\0'; at++) {
+        size_t len = strcspn(at, "|");
+        if (len == n && memcmp(at, value, n) == 0) return true;
+        at += len;
+        if (*at == '\0') break;
+    }
+    return false;
+}
+
+static bool read_bool(const char *value, bool *out)
+{
+    *out = strcmp(value, "true") == 0;
+    return *out || strcmp(value, "false") == 0;
+}
+
+static enum mb_rc print_scaled(int64_t v, const struct key *k, struct mb_buf *out)
+{
+    const struct unit *units = k->type == MB_CFG_MS ? ms_units : byte_units;
+    size_t best = 0, count = k->type == MB_CFG_MS ? N_MS : N_BYTES;
+    for (size_t i = 1; i < count && v != 0; i++)
+        if (v % units[i].factor == 0) best = i;
+    return mb_buf_addf(out, "%lld%s", (long long)(v / units[best].factor), units[best].name);
+}
+
+static enum mb_rc check_range(const struct load *l, const struct key *k, int64_t v)
+{
+    if (v >= k->least && v <= k->most) return MB_OK;
+    struct mb_buf range;
+    mb_buf_init(&range, 128);
+    enum mb_rc rc = MB_OK;
+    if (k->type == MB_CFG_INT) {
+        rc = mb_buf_addf(&range, "%lld to %lld", (long long)k->least, (long long)k->most);
+    } else {
+        rc = print_scaled(k->least, k, &range);
+        if (rc == MB_OK) rc = mb_buf_addz(&range, " to ");
+        if (rc == MB_OK) rc = print_scaled(k->most, k, &range);
+    }
+    if (rc == MB_OK)
+        rc = mb_fail(l->err, MB_E_CONFIG, "%s: %s is out of range; it must be %.*s", l->origin,
+                     k->name, (int)range.len, range.data);
+    mb_buf_reset(&range);
+    return rc;
+}
+
+static enum mb_rc set_value(const struct load *l, const struct key *k, const char *value)
+{
+    char *field = (char *)l->config + k->offset;
+    int64_t number = 0;
+    bool fits = true;
+    switch (k->type) {
+    case MB_CFG_TEXT:
+    case MB_CFG_WORD:
+        fits = k->type == MB_CFG_TEXT || is_word(k->words, value);
+        if (fits && (*(const char **)(void *)field = strdup(value)) == NULL)
+            return mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
+        break;
+    case MB_CFG_BOOL: fits = read_bool(value, (bool *)field); break;
+    case MB_CFG_INT:
+    case MB_CFG_MS:
+    case MB_CFG_BYTES:
+        fits = read_scaled(value, k, &number);
+        if (fits && check_range(l, k, number) != MB_OK) return MB_E_CONFIG;
+        *(int64_t *)(void *)field = number;
+        break;
+    }
+    if (fits) return MB_OK;
+    return mb_fail(l->err, MB_E_CONFIG, "%s: %s cannot be \"%.60s\"; it must be %s", l->origin,
+                   k->name, value, expected(k));
+}
+
+/* ---- keys ---- */
+
+static const struct key *find_key(const char *name)
+{
+    for (size_t i = 0; i < NKEYS; i++)
+        if (strcmp(keys[i].name, name) == 0) return &keys[i];
+    return NULL;
+}
+
+/* Edits (insert, delete, replace) that turn a into b; names longer than the row are far apart. */
+static size_t distance(const char *a, const char *b)
+{
+    enum { ROW = 64 };
+    size_t row[ROW], n = strlen(b);
+    if (n >= ROW) return SIZE_MAX;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (size_t i = 1; *a != '\0'; a++, i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t replace = diagonal + (*a != b[j - 1]);
+            diagonal = row[j];
+            size_t edge = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            row[j] = replace < edge ? replace : edge;
+        }
+    }
+    return row[n];
+}
+
+static enum mb_rc unknown_key(const struct load *l, const char *name)
+{
+    const struct key *near = NULL;
+    size_t best = 4;
+    for (size_t i = 0; i < NKEYS; i++) {
+        size_t d = distance(name, keys[i].name);
+        if (d < best) {
+            best = d;
+            near = &keys[i];
+        }
+    }
+    if (near != NULL)
+        return mb_fail(l->err, MB_E_CONFIG, "%s: unknown key \"%.60s\"; did you mean %s?", l->origin,
+                       name, near->name);
+    return mb_fail(l->err, MB_E_CONFIG, "%s: unknown key \"%.60s\"; \"medbookd config\" lists all keys",
+                   l->origin, name);
+}
+
+/* ---- sources ---- */
+
+static enum mb_rc load_defaults(struct load *l)
+{
+    l->origin = "default";
+    for (size_t i = 0; i < NKEYS; i++)
+        if (set_value(l, &keys[i], keys[i].dflt) != MB_OK) return MB_E_CONFIG;
+    return MB_OK;
+}
+
+static char *trim(char *s)
+{
+    while (isspace((unsigned char)*s)) s++;
+    size_t n = strlen(s);
+    while (n > 0 && isspace((unsigned char)s[n - 1])) n--;
+    s[n] = '\0';
+    return s;
+}
+
+/* Cuts "key = value" in place; value may stand in double quotes to keep outer spaces. */
+static bool split_pair(char *line, char **key, char **value)
+{
+    char *eq = strchr(line, '=');
+    if (eq == NULL) return false;
+    *eq = '\0';
+    *key = trim(line);
+    *value = trim(eq + 1);
+    size_t n = strlen(*value);
+    if (n >= 2 && (*value)[0] == '"' && (*value)[n - 1] == '"') {
+        (*value)[n - 1] = '\0';
+        (*value)++;
+    }
+    return **key != '\0';
+}
+
+static enum mb_rc load_line(struct load *l, char *line, unsigned number, unsigned *seen)
+{
+    line = trim(line);
+    if (*line == '\0' || *line == '#') return MB_OK;
+    char *name = NULL, *value = NULL;
+    if (!split_pair(line, &name, &value))
+        return mb_fail(l->err, MB_E_CONFIG, "%s: not a setting; write key = value", l->origin);
+    const struct key *k = find_key(name);
+    if (k == NULL) return unknown_key(l, name);
+    unsigned *first = &seen[k - keys];
+    if (*first != 0)
+        return mb_fail(l->err, MB_E_CONFIG, "%s: %s is already set in line %u; remove one of them",
+                       l->origin, k->name, *first);
+    *first = number;
+    return set_value(l, k, value);
+}
+
+static enum mb_rc load_stream(struct load *l, FILE *in, const char *file)
+{
+    unsigned seen[NKEYS] = {0};
+    char line[MAX_LINE], origin[160];
+    l->origin = origin;
+    for (unsigned number = 1; fgets(line, sizeof line, in) != NULL; number++) {
+        (void)snprintf(origin, sizeof origin, "%.140s:%u", file, number);
+        if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n')
+            return mb_fail(l->err, MB_E_CONFIG, "%s: the line is too long", origin);
+        enum mb_rc rc = load_line(l, line, number, seen);
+        if (rc != MB_OK) return rc;
+    }
+    return MB_OK;
+}
+
+static enum mb_rc load_file(struct load *l, const char *file)
+{
+    bool optional = file == NULL;
+    if (optional) file = "medbookd.conf";
+    FILE *in = fopen(file, "re");
+    if (in == NULL) {
+        if (optional && errno == ENOENT) return MB_OK;
+        return mb_fail(l->err, MB_E_CONFIG, "%.150s: could not read it: %s", file, strerror(errno));
+    }
+    enum mb_rc rc = load_stream(l, in, file);
+    if (rc == MB_OK && ferror(in))
+        rc = mb_fail(l->err, MB_E_CONFIG, "%.150s: could not read it; name a text file", file);
+    (void)fclose(in);
+    return rc;
+}
+
+/* The variable's name and the key's agree: capitals, and '_' where the key has '.'. */
+static bool is_variable_of(const char *variable, size_t len, const char *key)
+{
+    if (strlen(key) != len) return false;
+    for (size_t i = 0; i < len; i++) {
+        char want = key[i] == '.' ? '_' : (char)toupper((unsigned char)key[i]);
+        if (variable[i] != want) return false;
+    }
+    return true;
+}
+
+static enum mb_rc load_variable(struct load *l, const char *entry)
+{
+    static const char prefix[] = "MEDBOOKD_";
+    size_t whole = strcspn(entry, "=");
+    if (strncmp(entry, prefix, sizeof prefix - 1) != 0) return MB_OK;
+    /* Names the program itself, for the scripts that start it; not a key. */
+    if (strncmp(entry, "MEDBOOKD_BIN", whole) == 0) return MB_OK;
+    const char *name = entry + sizeof prefix - 1;
+    size_t len = whole - (sizeof prefix - 1);
+    char origin[160];
+    (void)snprintf(origin, sizeof origin, "environment variable %.*s", (int)whole, entry);
+    l->origin = origin;
+    for (size_t i = 0; i < NKEYS; i++)
+        if (is_variable_of(name, len, keys[i].name))
+            return set_value(l, &keys[i], entry[whole] == '=' ? entry + whole + 1 : "");
+    return mb_fail(l->err, MB_E_CONFIG, "%s: no such key; \"medbookd config\" lists all keys", origin);
+}
+
+static enum mb_rc load_set(struct load *l, const char *set)
+{
+    char copy[MAX_LINE];
+    l->origin = "--set";
+    char *name = NULL, *value = NULL;
+    if (strlen(set) >= sizeof copy) return mb_fail(l->err, MB_E_CONFIG, "--set: the text is too long");
+    memcpy(copy, set, strlen(set) + 1);
+    if (!split_pair(copy, &name, &value))
+        return mb_fail(l->err, MB_E_CONFIG, "--set: \"%.60s\" is not key=value", set);
+    const struct key *k = find_key(name);
+    return k == NULL ? unknown_key(l, name) : set_value(l, k, value);
+}
+
+static enum mb_rc check_together(const struct mb_config *c, struct mb_err *err)
+{
+    if (c->database_pool_min > c->database_pool_max)
+        return mb_fail(err, MB_E_CONFIG,
+                       "configuration: database.pool_min (%lld) is over database.pool_max (%lld)",
+                       (long long)c->database_pool_min, (long long)c->database_pool_max);
+    if (c->http_max_header_line > c->http_max_header_bytes)
+        return mb_fail(err, MB_E_CONFIG,
+                       "configuration: http.max_header_line is over http.max_header_bytes");
+    if (c->data_dir[0] == '\0')
+        return mb_fail(err, MB_E_CONFIG, "configuration: data_dir is empty; name a folder");
+    return MB_OK;
+}
+
+enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *sets, size_t nsets,
+                          struct mb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    struct load l = {.config = out, .err = err};
+    enum mb_rc rc = load_defaults(&l);
+    if (rc == MB_OK) rc = load_file(&l, file);
+    for (char **entry = environ; rc == MB_OK && entry != NULL && *entry != NULL; entry++)
+        rc = load_variable(&l, *entry);
+    for (size_t i = 0; rc == MB_OK && i < nsets; i++) rc = load_set(&l, sets[i]);
+    return rc == MB_OK ? check_together(out, err) : rc;
+}
+
+/* ---- reading it out ---- */
+
+size_t mb_config_count(void) { return NKEYS; }
+
+const char *mb_config_key(size_t i) { return i < NKEYS ? keys[i].name : NULL; }
+
+enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *out)
+{
+    if (i >= NKEYS) return MB_E_INVALID;
+    const struct key *k = &keys[i];
+    const char *field = (const char *)c + k->offset;
+    switch (k->type) {
+    case MB_CFG_TEXT:
+    case MB_CFG_WORD: return mb_buf_addz(out, *(const char *const *)(const void *)field);
+    case MB_CFG_BOOL: return mb_buf_addz(out, *(const bool *)field ? "true" : "false");
+    case MB_CFG_INT: return mb_buf_i64(out, *(const int64_t *)(const void *)field);
+    case MB_CFG_MS:
+    case MB_CFG_BYTES: return print_scaled(*(const int64_t *)(const void *)field, k, out);
+    }
+    return MB_E_INVALID;
+}
+
+static enum mb_rc sample_key(const struct key *k, struct mb_buf *out)
+{
+    enum mb_rc rc = mb_buf_addf(out, "\n# %s\n# ", k->help);
+    if (rc == MB_OK) rc = mb_buf_addz(out, expected(k));
+    if (rc == MB_OK && k->type == MB_CFG_INT)
+        rc = mb_buf_addf(out, ", %lld to %lld", (long long)k->least, (long long)k->most);
+    if (rc == MB_OK && (k->type == MB_CFG_MS || k->type == MB_CFG_BYTES)) {
+        rc = mb_buf_addz(out, ", ");
+        if (rc == MB_OK) rc = print_scaled(k->least, k, out);
+        if (rc == MB_OK) rc = mb_buf_addz(out, " to ");
+        if (rc == MB_OK) rc = print_scaled(k->most, k, out);
+    }
+    return rc == MB_OK ? mb_buf_addf(out, "\n#%s = %s\n", k->name, k->dflt) : rc;
+}
+
+enum mb_rc mb_config_sample(struct mb_buf *out)
+{
+    enum mb_rc rc = mb_buf_addz(
+        out, "# medbookd.conf: every key at its default. Remove the # before a key to set it.\n"
+             "# Stronger than this file: the environment (MEDBOOKD_HTTP_MAX_BODY=2MB sets\n"
+             "# http.max_body), and stronger still --set http.max_body=2MB on the command line.\n"
+             "# A # starts a comment only at the beginning of a line.\n");
+    for (size_t i = 0; rc == MB_OK && i < NKEYS; i++) rc = sample_key(&keys[i], out);
+    return rc;
+}

@@ -1,0 +1,162 @@
+/* Words of the command line into struct mb_options. */
+#include "app/options.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct command {
+    const char *word;
+    enum mb_command command;
+    const char *help;
+};
+
+static const struct command commands[] = {
+    {"run", MB_COMMAND_RUN,
+     "Usage: medbookd run [options]\n\n"
+     "Serves the API until SIGTERM or Ctrl-C. Without database.url it runs a PostgreSQL of its\n"
+     "own under data_dir and migrates it; with one it refuses to start while migrations are\n"
+     "missing there.\n"},
+    {"check", MB_COMMAND_CHECK,
+     "Usage: medbookd check [options]\n\n"
+     "Checks configuration and scripts as a start would, and prints every fault with its file\n"
+     "and line. Starts nothing.\n"},
+    {"config", MB_COMMAND_CONFIG,
+     "Usage: medbookd config [--effective] [options]\n\n"
+     "Prints a commented configuration file with every key at its default; with --effective the\n"
+     "values in force here (passwords hidden).\n"},
+    {"migrate", MB_COMMAND_MIGRATE,
+     "Usage: medbookd migrate status|up|down [version] [options]\n\n"
+     "  status          lists migrations with duration and lock waits, and what is missing\n"
+     "  up [version]    applies what is missing, or all up to that version\n"
+     "  down [version]  undoes the last migration, or all after that version\n"},
+    {"demo", MB_COMMAND_DEMO,
+     "Usage: medbookd demo load [options]\n\n"
+     "Loads an invented network of clinics with 30 days of free slots from today. Running it\n"
+     "again changes nothing.\n"},
+};
+enum { NCOMMANDS = sizeof commands / sizeof commands[0] };
+
+static const char general_help[] =
+    "Usage: medbookd [command] [options]\n\n"
+    "A server for medical bookings on PostgreSQL, scriptable in Lua.\n\n"
+    "Commands:\n"
+    "  run                     serve (the default)\n"
+    "  check                   check configuration and scripts\n"
+    "  config [--effective]    print a commented configuration file, or the values in force\n"
+    "  migrate status|up|down  the schema of the database\n"
+    "  demo load               load demo data\n\n"
+    "Options:\n"
+    "  --config FILE           configuration file (default: medbookd.conf here, if there is one)\n"
+    "  --set key=value         set one key, stronger than file and environment; repeatable\n"
+    "  --help                  this text, or that of the command before it\n"
+    "  --version               print the version\n\n"
+    "Every key is also an environment variable: MEDBOOKD_LISTEN, MEDBOOKD_DATABASE_URL, ...\n";
+
+struct reader {
+    struct mb_options *out;
+    const struct command *command; /* NULL until named */
+    const char *words[2];          /* what stands after the command */
+    size_t nwords;
+    struct mb_err *err;
+};
+
+static enum mb_rc misuse(const struct reader *r, const char *what, const char *word)
+{
+    return mb_fail(r->err, MB_E_CONFIG, "%s \"%.80s\"; see medbookd %s%s--help", what, word,
+                   r->command != NULL ? r->command->word : "", r->command != NULL ? " " : "");
+}
+
+static enum mb_rc answer(struct reader *r, const char *text)
+{
+    r->out->is_answered = true;
+    return fputs(text, stdout) >= 0 && fflush(stdout) == 0
+               ? MB_OK
+               : mb_fail(r->err, MB_E_IO, "standard output: could not write to it");
+}
+
+/* The value of --name value or --name=value; NULL when it is not that option. */
+static const char *value_of(const char *name, char **argv, int *i)
+{
+    size_t n = strlen(name);
+    if (strncmp(argv[*i], name, n) != 0) return NULL;
+    if (argv[*i][n] == '=') return argv[*i] + n + 1;
+    if (argv[*i][n] != '\0') return NULL;
+    return argv[*i + 1] != NULL ? argv[++*i] : "";
+}
+
+static enum mb_rc read_option(struct reader *r, char **argv, int *i)
+{
+    const char *word = argv[*i], *value = NULL;
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return answer(r, r->command != NULL ? r->command->help : general_help);
+    if (strcmp(word, "--version") == 0) return answer(r, "medbookd " MB_VERSION "\n");
+    if (strcmp(word, "--effective") == 0 && r->command != NULL &&
+        r->command->command == MB_COMMAND_CONFIG) {
+        r->out->is_effective = true;
+        return MB_OK;
+    }
+    if ((value = value_of("--config", argv, i)) != NULL) {
+        r->out->file = value;
+        return *value != '\0' ? MB_OK : misuse(r, "a file name must follow", word);
+    }
+    if ((value = value_of("--set", argv, i)) == NULL) return misuse(r, "unknown option", word);
+    if (*value == '\0') return misuse(r, "key=value must follow", word);
+    if (r->out->nsets == MB_MAX_SETS) return misuse(r, "too many settings at", value);
+    r->out->sets[r->out->nsets++] = argv[*i] + (value - argv[*i]);
+    return MB_OK;
+}
+
+static enum mb_rc read_word(struct reader *r, const char *word)
+{
+    if (r->command != NULL) {
+        if (r->nwords == sizeof r->words / sizeof r->words[0]) return misuse(r, "unexpected", word);
+        r->words[r->nwords++] = word;
+        return MB_OK;
+    }
+    for (size_t i = 0; i < NCOMMANDS && r->command == NULL; i++)
+        if (strcmp(commands[i].word, word) == 0) r->command = &commands[i];
+    return r->command != NULL ? MB_OK : misuse(r, "unknown command", word);
+}
+
+static enum mb_rc read_migrate(struct reader *r)
+{
+    static const char *const steps[] = {
+        [MB_SCHEMA_UP] = "up", [MB_SCHEMA_DOWN] = "down", [MB_SCHEMA_STATUS] = "status"};
+    r->out->to = -1;
+    if (r->nwords == 0) return misuse(r, "say status, up or down after", "migrate");
+    size_t step = 0;
+    while (step < sizeof steps / sizeof steps[0] && strcmp(steps[step], r->words[0]) != 0) step++;
+    if (step == sizeof steps / sizeof steps[0]) return misuse(r, "unknown step", r->words[0]);
+    r->out->step = (enum mb_schema_step)step;
+    if (r->nwords == 1) return MB_OK;
+    char *end = NULL;
+    long to = strtol(r->words[1], &end, 10);
+    if (step == MB_SCHEMA_STATUS || *end != '\0' || end == r->words[1] || to < 0 || to > INT_MAX)
+        return misuse(r, "not a version", r->words[1]);
+    r->out->to = (int)to;
+    return MB_OK;
+}
+
+static enum mb_rc finish(struct reader *r)
+{
+    if (r->command == NULL) r->command = &commands[0];
+    r->out->command = r->command->command;
+    if (r->out->command == MB_COMMAND_MIGRATE) return read_migrate(r);
+    if (r->out->command == MB_COMMAND_DEMO) {
+        if (r->nwords == 1 && strcmp(r->words[0], "load") == 0) return MB_OK;
+        return misuse(r, "say load after", "demo");
+    }
+    return r->nwords == 0 ? MB_OK : misuse(r, "unexpected", r->words[0]);
+}
+
+enum mb_rc mb_options_read(struct mb_options *out, int argc, char **argv, struct mb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    struct reader r = {.out = out, .err = err};
+    for (int i = 1; i < argc; i++) {
+        enum mb_rc rc = argv[i][0] == '-' ? read_option(&r, argv, &i) : read_word(&r, argv[i]);
+        if (rc != MB_OK || out->is_answered) return rc;
+    }
+    return finish(&r);
+}

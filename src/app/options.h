@@ -1,0 +1,28 @@
+#pragma once
+/* The command line, read: which command, which options; and the help texts. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "app/schema.h"
+#include "base/err.h"
+
+enum mb_command {
+    MB_COMMAND_RUN, MB_COMMAND_CHECK, MB_COMMAND_CONFIG, MB_COMMAND_MIGRATE, MB_COMMAND_DEMO
+};
+
+enum { MB_MAX_SETS = 64 };
+
+struct mb_options {
+    enum mb_command command;
+    const char *file;           /* --config */
+    char *sets[MB_MAX_SETS];    /* --set */
+    size_t nsets;
+    bool is_effective;          /* config --effective */
+    enum mb_schema_step step;   /* migrate */
+    int to;                     /* migrate down: the version before which to stop; -1 = one step */
+    bool is_answered;           /* --help or --version: it is printed, nothing is left to do */
+};
+
+/* Borrows from argv. */
+MB_MUST_CHECK enum mb_rc mb_options_read(struct mb_options *out, int argc, char **argv,
+                                         struct mb_err *err);

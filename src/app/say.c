@@ -1,0 +1,30 @@
+/* One write per line, so that lines of several processes never mix. */
+#include "app/say.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { MAX_LINE = 2048 };
+
+void mb_say(const char *fmt, ...)
+{
+    char line[MAX_LINE] = "medbookd: ";
+    size_t start = sizeof "medbookd: " - 1, room = sizeof line - start - 1;
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(line + start, room, fmt, args);
+    va_end(args);
+    if (n < 0) return;
+    size_t len = start + ((size_t)n < room ? (size_t)n : room - 1);
+    line[len++] = '\n';
+    /* A terminal that is gone leaves nobody to tell. */
+    while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR) {
+    }
+}
+
+void mb_say_error(const struct mb_err *err)
+{
+    mb_say("%s", err->text[0] != '\0' ? err->text : mb_rc_text(err->rc));
+}

@@ -1,0 +1,69 @@
+/* Opening and closing an installation, in order. */
+#include "app/site.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { MAX_FILE = 1 << 20 };
+
+enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
+{
+    memset(s, 0, sizeof *s);
+    s->config = config;
+    s->signals.fd = -1;
+    s->dir.lock_fd = -1;
+    enum mb_rc rc = mb_signals_open(&s->signals, err);
+    if (rc == MB_OK) rc = mb_home_find(s->home, config, err);
+    if (rc == MB_OK) rc = mb_datadir_open(&s->dir, &s->user, config, err);
+    if (rc == MB_OK) rc = mb_datadir_lock(&s->dir, &s->user, &s->holder, err);
+    return rc;
+}
+
+enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
+                        struct mb_bundle *out, struct mb_err *err)
+{
+    char dir[MB_PATH_MAX + 32];
+    (void)snprintf(dir, sizeof dir, "%s/%s", s->home, leaf);
+    return mb_bundle_read(out, dir, suffix, MAX_FILE, err);
+}
+
+enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_err *err)
+{
+    s->owner_url = s->app_url = s->config->database_url;
+    if (s->config->database_url[0] != '\0') return MB_OK;
+    const struct mb_postgres_plan plan = {.config = s->config,
+                                          .dir = &s->dir,
+                                          .user = &s->user,
+                                          .signals = &s->signals,
+                                          .connections = connections};
+    enum mb_rc rc = mb_postgres_new(&s->postgres, &plan, err);
+    if (rc != MB_OK) return rc;
+    rc = s->holder == 0 ? mb_postgres_start(s->postgres, err) : mb_postgres_attach(s->postgres, err);
+    s->owner_url = mb_postgres_owner_url(s->postgres);
+    s->app_url = mb_postgres_app_url(s->postgres);
+    return rc;
+}
+
+enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_bundle *migrations,
+                           enum mb_schema_step step, int to, struct mb_err *err)
+{
+    struct mb_schema_plan plan = {.config = s->config,
+                                  .migrations = migrations,
+                                  .url = s->owner_url,
+                                  .is_embedded = s->postgres != NULL,
+                                  .step = step,
+                                  .to = to};
+    return mb_schema_run(&plan, &s->user, &s->signals, err);
+}
+
+void mb_site_close(struct mb_site *s, bool is_owner)
+{
+    if (s->postgres != NULL) {
+        if (is_owner || !mb_postgres_is_adopted(s->postgres)) mb_postgres_stop(s->postgres);
+        mb_postgres_free(s->postgres);
+        s->postgres = NULL;
+    }
+    mb_datadir_close(&s->dir);
+    if (s->signals.fd >= 0) (void)close(s->signals.fd);
+    s->signals.fd = -1;
+}

@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * One installation as a command finds it: home, data folder, user, and its database, which is
+ * either named by URL or the embedded one, ours to run or run by another medbookd process.
+ */
+#include "app/bundle.h"
+#include "app/config.h"
+#include "app/datadir.h"
+#include "app/postgres.h"
+#include "app/schema.h"
+
+struct mb_site {
+    const struct mb_config *config;
+    char home[MB_PATH_MAX];
+    struct mb_datadir dir;
+    struct mb_user user;
+    struct mb_signals signals;
+    pid_t holder;                 /* another medbookd that uses the data folder; 0 = we do */
+    struct mb_postgres *postgres; /* NULL = the database has a URL */
+    const char *owner_url, *app_url;
+};
+
+/* Signals, home, data folder and its lock. Close it also after a failure. */
+MB_MUST_CHECK enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config,
+                                      struct mb_err *err);
+/* <home>/leaf as a bundle. */
+MB_MUST_CHECK enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
+                                      struct mb_bundle *out, struct mb_err *err);
+/* Sets the URLs; starts, adopts or finds the embedded database. */
+MB_MUST_CHECK enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_bundle *migrations,
+                                         enum mb_schema_step step, int to, struct mb_err *err);
+/* Stops the embedded database if this process started it, or owns it (`run`: adopted ones too). */
+void mb_site_close(struct mb_site *s, bool is_owner);

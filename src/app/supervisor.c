@@ -1,0 +1,235 @@
+/*
+ * Start: folder, key, scripts, sockets, database, schema, workers. Stop: the same backwards.
+ * Whatever can be refused is refused before anything is started.
+ */
+#define _GNU_SOURCE
+#include "app/supervisor.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "app/crew.h"
+#include "app/listen.h"
+#include "app/notify.h"
+#include "app/say.h"
+#include "app/secret.h"
+#include "app/site.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+    TICK_MS = 100,
+    SPARE_CONNECTIONS = 16, /* of the embedded database: migrations, backups, a person at psql */
+    STOP_MARGIN_MS = 1000,  /* past shutdown_timeout, for workers to end by themselves */
+};
+
+struct supervisor {
+    struct mb_site site;
+    struct mb_bundle scripts, migrations;
+    struct mb_listeners listeners;
+    struct mb_shm *shm;
+    struct mb_crew crew;
+    unsigned char secret[MB_SECRET_BYTES];
+    uint64_t started_ns, next_tick_ns;
+    bool is_at_terminal;
+};
+
+static unsigned count_workers(const struct mb_config *config)
+{
+    if (config->workers > 0) return (unsigned)config->workers;
+    cpu_set_t mine;
+    int n = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+    return n > MB_MAX_WORKERS ? MB_MAX_WORKERS : (unsigned)n;
+}
+
+static void set_limits(const struct mb_config *config)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    /* A core holds patients' data. */
+    const struct rlimit none = {0, 0};
+    if (!config->dev) (void)setrlimit(RLIMIT_CORE, &none);
+    (void)umask(077);
+}
+
+/* ---- start ---- */
+
+static enum mb_rc load_secret(struct supervisor *s, struct mb_err *err)
+{
+    char file[MB_PATH_MAX];
+    enum mb_rc rc = mb_datadir_file(&s->site.dir, "secret.key", file, err);
+    if (rc == MB_OK) rc = mb_user_borrow(&s->site.user, err);
+    if (rc != MB_OK) return rc;
+    rc = mb_secret_load(s->secret, file, err);
+    mb_user_return(&s->site.user);
+    return rc;
+}
+
+static enum mb_rc refuse_shared(const struct supervisor *s, struct mb_err *err)
+{
+    return mb_fail(err, MB_E_CONFIG, "data folder %.110s: medbookd with process id %ld uses it; stop "
+                   "that one or set another data_dir", s->site.dir.path, (long)s->site.holder);
+}
+
+/* Everything that may be refused without a process having been started. */
+static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, struct mb_err *err)
+{
+    enum mb_rc rc = mb_site_open(&s->site, config, err);
+    if (rc == MB_OK && s->site.holder != 0) rc = refuse_shared(s, err);
+    if (rc == MB_OK) rc = load_secret(s, err);
+    if (rc == MB_OK) rc = mb_site_read(&s->site, "lua", ".lua", &s->scripts, err);
+    if (rc == MB_OK) rc = mb_site_read(&s->site, "migrations", ".sql", &s->migrations, err);
+    if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);
+    return rc == MB_OK ? mb_shm_new(&s->shm, s->listeners.count, err) : rc;
+}
+
+static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)
+{
+    const struct mb_config *config = s->site.config;
+    unsigned connections = s->listeners.count * (unsigned)config->database_pool_max + SPARE_CONNECTIONS;
+    enum mb_rc rc = mb_site_connect(&s->site, connections, err);
+    if (rc != MB_OK) return rc;
+    bool is_embedded = s->site.postgres != NULL;
+    return mb_site_migrate(&s->site, &s->migrations, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY, -1, err);
+}
+
+static void hire(struct supervisor *s)
+{
+    s->crew.user = &s->site.user;
+    s->crew.signals = &s->site.signals;
+    s->crew.plan = (struct mb_worker_plan){.config = s->site.config,
+                                           .shm = s->shm,
+                                           .listen_fds = s->listeners.fds,
+                                           .admin_fd = s->listeners.admin_fd,
+                                           .database_url = s->site.app_url,
+                                           .scripts = &s->scripts,
+                                           .secret = s->secret};
+}
+
+static void announce(const struct supervisor *s)
+{
+    double seconds = (double)(mb_mono_ns() - s->started_ns) / 1e9;
+    bool has_admin = s->listeners.admin_fd >= 0;
+    mb_say("ready in %.1f s: %u worker%s, %s; http://%s%s%s", seconds, s->listeners.count,
+           s->listeners.count == 1 ? "" : "s",
+           s->site.postgres != NULL ? "embedded PostgreSQL" : "database by URL", s->listeners.address,
+           has_admin ? ", admin http://" : "", has_admin ? s->listeners.admin_address : "");
+    mb_notify("READY=1");
+}
+
+/* ---- run ---- */
+
+/* Waits for a signal or the tick; true when the tick is due. A late one is not made up for. */
+static bool wait_tick(struct supervisor *s)
+{
+    uint64_t now = mb_mono_ns();
+    if (now < s->next_tick_ns)
+        mb_signals_wait(&s->site.signals, (int)((s->next_tick_ns - now) / 1000000u) + 1);
+    now = mb_mono_ns();
+    if (now < s->next_tick_ns) return false;
+    s->next_tick_ns = now + (uint64_t)TICK_MS * 1000000u;
+    return true;
+}
+
+static void note_hangup(struct supervisor *s)
+{
+    if (s->site.signals.hangups == 0) return;
+    s->site.signals.hangups = 0;
+    /* The terminal we were started from was closed: that is Ctrl-C by other means. */
+    if (s->is_at_terminal && tcgetpgrp(STDERR_FILENO) < 0) s->site.signals.stops++;
+    else mb_log(MB_LOG_WARN, "SIGHUP ignored; restart to load changed scripts", NULL);
+}
+
+static int watch(struct supervisor *s)
+{
+    bool is_announced = false;
+    while (s->site.signals.stops == 0 && !s->crew.is_broken) {
+        bool is_tick = wait_tick(s);
+        mb_crew_reap(&s->crew);
+        note_hangup(s);
+        if (!is_announced && mb_crew_is_ready(&s->crew)) {
+            announce(s);
+            is_announced = true;
+        }
+        if (!is_tick || s->crew.is_broken) continue;
+        if (s->site.postgres != NULL && mb_postgres_tick(s->site.postgres))
+            atomic_fetch_add(&s->shm->postgres_restarts, 1);
+        mb_crew_tick(&s->crew);
+        mb_log_flush();
+    }
+    return s->crew.is_broken ? EX_CONFIG : EXIT_SUCCESS;
+}
+
+/* ---- stop ---- */
+
+static void stop_workers(struct supervisor *s)
+{
+    uint64_t patience = (uint64_t)s->site.config->shutdown_timeout + STOP_MARGIN_MS;
+    uint64_t deadline = mb_mono_ns() + patience * 1000000u;
+    atomic_store(&s->shm->stopping, 1);
+    mb_crew_signal(&s->crew, SIGTERM);
+    bool is_killed = false;
+    while (!mb_crew_is_empty(&s->crew)) {
+        if (!is_killed && (s->site.signals.stops > 1 || mb_mono_ns() > deadline)) {
+            mb_crew_signal(&s->crew, SIGKILL);
+            is_killed = true;
+        }
+        mb_signals_wait(&s->site.signals, TICK_MS);
+        mb_crew_reap(&s->crew);
+    }
+}
+
+static void close_all(struct supervisor *s)
+{
+    mb_site_close(&s->site, true);
+    mb_listen_close(&s->listeners);
+    mb_bundle_free(&s->scripts);
+    mb_bundle_free(&s->migrations);
+    explicit_bzero(s->secret, sizeof s->secret);
+    mb_log_flush();
+}
+
+static enum mb_log_level log_level(const char *word)
+{
+    switch (word[0]) {
+    case 'd': return MB_LOG_DEBUG;
+    case 'w': return MB_LOG_WARN;
+    case 'e': return MB_LOG_ERROR;
+    default: return MB_LOG_INFO;
+    }
+}
+
+int mb_supervisor_run(const struct mb_config *config)
+{
+    struct supervisor s = {.started_ns = mb_mono_ns(), .listeners = {.admin_fd = -1}};
+    s.is_at_terminal = isatty(STDERR_FILENO) == 1;
+    struct mb_err err = {0};
+    mb_log_init(STDERR_FILENO, log_level(config->log_level), "supervisor");
+    set_limits(config);
+
+    enum mb_rc rc = prepare(&s, config, &err);
+    if (rc == MB_OK) rc = open_database(&s, &err);
+    int code = EXIT_FAILURE;
+    if (rc == MB_OK) {
+        hire(&s);
+        code = watch(&s);
+        mb_notify("STOPPING=1");
+        if (code == EXIT_SUCCESS) mb_say("stopping: finishing requests in flight");
+        stop_workers(&s);
+    } else if (rc != MB_E_CANCELLED) {
+        mb_say_error(&err);
+    } else {
+        code = EXIT_SUCCESS; /* asked to stop while starting */
+    }
+    close_all(&s);
+    if (code == EXIT_SUCCESS) mb_say("stopped");
+    return code;
+}
