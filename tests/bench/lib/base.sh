@@ -22,10 +22,10 @@ ON_LOAD_CPU=(taskset -c "$LOAD_CPU")
 ON_ALL_CPUS=(taskset -c "$ALL_CPUS")
 
 # Ports of this bench, below the ephemeral range and apart from the defaults of medbookd.
-PORT_NGINX=21080
-PORT_FASTIFY=21081
-PORT_MEDBOOKD=21082
-PORT_ADMIN=21083
+PORT_NGINX=31741
+PORT_FASTIFY=31742
+PORT_MEDBOOKD=31743
+PORT_ADMIN=31744
 
 # ---- processes ---------------------------------------------------------------------------
 

@@ -32,26 +32,36 @@ const pick = (alias, table) =>
 const [slot, service, availability, provider] = [
   pick('s', 'slot'), pick('v', 'service'), pick('a', 'availability'), pick('p', 'provider')];
 
+const shape = (row) => {
+  const out = slot(row);
+  out.service = service(row);
+  out.availability = availability(row);
+  out.availability.provider = provider(row);
+  return out;
+};
+
+const search = async (pool, q) => {
+  const { rows } = await pool.query({
+    name: 'seed', text: sql, values: [q.providerId, q.from, q.to, q.limit],
+  });
+  return { data: rows.map(shape) };
+};
+
 const object = (properties) => ({ type: 'object', properties });
 
-module.exports = {
-  sql,
-  values: (q) => [q.providerId, q.from, q.to, q.limit],
-  shape: (row) => {
-    const out = slot(row);
-    out.service = service(row);
-    out.availability = availability(row);
-    out.availability.provider = provider(row);
-    return out;
+search.schema = {
+  response: {
+    200: object({
+      data: {
+        type: 'array',
+        items: object({
+          ...tables.slot,
+          service: object(tables.service),
+          availability: object({ ...tables.availability, provider: object(tables.provider) }),
+        }),
+      },
+    }),
   },
-  response: object({
-    data: {
-      type: 'array',
-      items: object({
-        ...tables.slot,
-        service: object(tables.service),
-        availability: object({ ...tables.availability, provider: object(tables.provider) }),
-      }),
-    },
-  }),
 };
+
+module.exports = search;

@@ -32,12 +32,9 @@ app.get('/v1/slots', {
         limit: { type: 'integer', minimum: 1, maximum: 100, default: 50 },
       },
     },
-    response: { 200: search.response },
+    ...search.schema,
   },
-}, async (req) => {
-  const { rows } = await pool.query({ name: 'search', text: search.sql, values: search.values(req.query) });
-  return { data: rows.map(search.shape) };
-});
+}, (req) => search(pool, req.query));
 
 app.get('/livez', async () => ({ ok: true }));
 
