@@ -1,0 +1,77 @@
+-- Idempotency-Key: the same key and body give the same answer, at once, later and after a restart.
+
+local clinics = require "chaos.clinic"
+local cluster = require "support.cluster"
+local races = require "chaos.races"
+local seeded = require "chaos.seed"
+
+describe("Idempotency-Key", function()
+  local clinic
+
+  local function book(slot, key, name)
+    return clinic.server:post("/v1/bookings",
+      { slotId = slot, guestName = name or key, guestEmail = "patient@example.org", isOnline = true },
+      { headers = { ["Idempotency-Key"] = key } })
+  end
+
+  local function cancel(booking, key)
+    return clinic.server:post(("/v1/bookings/%s/cancel"):format(booking.id), { reason = "ill" }, {
+      headers = { ["Idempotency-Key"] = key, Authorization = "Bearer " .. booking.manageToken },
+    })
+  end
+
+  setup(function() clinic = clinics.start { database = cluster.fresh "demo" } end)
+
+  it("gives 50 clients at once, 50 later and 50 after a restart the same bytes", function()
+    local size = { clients = 50, key = "shared-" .. seeded.seed, slot = clinic:take_slots(1)[1] }
+    local first = races.same_key(clinic, size)
+    seeded.assert_no(first.faults)
+    local later = races.same_key(clinic, size)
+    seeded.assert_no(later.faults)
+    clinic.server:restart()
+    local restarted = races.same_key(clinic, size)
+    seeded.assert_no(restarted.faults)
+    assert.equal(first.body, later.body)
+    assert.equal(first.body, restarted.body)
+    assert.same({ ["201"] = 50 }, later.status)
+    assert.same({ ["201"] = 50 }, restarted.status)
+  end)
+
+  it("writes one outbox row for all of them", function()
+    local key = "outbox-" .. seeded.seed
+    local size = { clients = 20, key = key, slot = clinic:take_slots(1)[1] }
+    local before = clinic:query 'SELECT count(*) AS n FROM "Outbox"'[1].n
+    seeded.assert_no(races.same_key(clinic, size).faults)
+    local after = clinic:query 'SELECT count(*) AS n FROM "Outbox"'[1].n
+    assert.equal(tonumber(before) + 1, tonumber(after))
+  end)
+
+  it("repeats the booking's own answer to whoever sends the call again after a cancellation", function()
+    local slot, key = clinic:take_slots(1)[1], "cancelled-" .. seeded.seed
+    local made = book(slot, key)
+    assert.equal(201, made.status, made.body)
+    local first, again = cancel(made.json, key .. "-c"), cancel(made.json, key .. "-c")
+    assert.equal(200, first.status, first.body)
+    assert.equal(200, again.status, again.body)
+    assert.equal(first.body, again.body)
+    local repeated = book(slot, key)
+    assert.equal(201, repeated.status)
+    assert.equal(made.body, repeated.body)
+  end)
+
+  it("does not stand in the way of a caller with another key", function()
+    local slot = clinic:take_slots(1)[1]
+    assert.equal(201, book(slot, "mine-" .. seeded.seed).status)
+    local other = book(slot, "other-" .. seeded.seed)
+    assert.equal(409, other.status)
+    assert.equal("slot_taken", other.json.code)
+  end)
+
+  it("stores no refusal: the same key succeeds once the slot is free", function()
+    local slot, key = clinic:take_slots(1)[1], "refused-" .. seeded.seed
+    local made = book(slot, key .. "-holder")
+    assert.equal(409, book(slot, key).status)
+    assert.equal(200, cancel(made.json, key .. "-free").status)
+    assert.equal(201, book(slot, key).status)
+  end)
+end)

@@ -1,0 +1,24 @@
+-- Many idle connections, slow senders and clients that never read; `./dev chaos` holds 10,000.
+
+local clinics = require "chaos.clinic"
+local cluster = require "support.cluster"
+local held = require "chaos.held"
+local seeded = require "chaos.seed"
+
+describe("a worker's other connections", function()
+  local clinic
+
+  setup(function() clinic = clinics.start { database = cluster.fresh "demo" } end)
+
+  it("stay alive when 2000 of them are idle", function()
+    local result = held.run(clinic, { idle = 2000, slow = 0, deaf = 0, seconds = 2, probe = "/livez" })
+    seeded.assert_no(result.faults)
+    assert.equal(2000, result.alive)
+  end)
+
+  it("are served beside slow senders and clients that never read", function()
+    local result = held.run(clinic, { idle = 0, slow = 100, deaf = 50, seconds = 3,
+                                      probe = "/v1/slots?online=true&limit=20" })
+    seeded.assert_no(result.faults)
+  end)
+end)

@@ -1,0 +1,31 @@
+-- Races for slots, run for real; a fraction of what `./dev chaos` does.
+
+local clinics = require "chaos.clinic"
+local cluster = require "support.cluster"
+local races = require "chaos.races"
+local seeded = require "chaos.seed"
+
+describe("a race for slots", function()
+  local clinic
+
+  setup(function() clinic = clinics.start { database = cluster.fresh "demo" } end)
+
+  it("has exactly one winner when 200 clients want one slot", function()
+    local result = races.same_slot(clinic, { clients = 200, rounds = 20, seed = seeded.seed })
+    seeded.assert_no(result.faults)
+    assert.equal(20, result.single)
+    assert.equal(199 * 20, result.status["409"])
+  end)
+
+  it("never gives 64 clients two bookings of a provider that overlap", function()
+    local result = races.overlapping(clinic, { clients = 64, rounds = 10, seed = seeded.seed })
+    seeded.assert_no(result.faults)
+    assert.equal(10, result.rounds)
+  end)
+
+  it("leaves every invariant whole after a storm of booking, cancelling and booking again", function()
+    local result = races.storm(clinic, { clients = 32, operations = 4000, groups = 4, seed = seeded.seed })
+    seeded.assert_no(result.faults)
+    assert.is_true(result.rebooked > 0)
+  end)
+end)
