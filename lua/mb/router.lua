@@ -1,7 +1,7 @@
 -- Turns route tables into what the server runs. A route is
 --
 --   { method = "GET", path = "/v1/things/{id}", summary = "…", permission = "public",
---     query = schema, body = schema, max_body = bytes,
+--     query = fields, body = schema or "stream", max_body = bytes, auth = true,
 --     subject = function(req) return row end, handler = function(req, subject) … end }
 --
 -- `permission` is "public" or "<resource>.<action>", a rule of permissions/<resource>.lua; a
@@ -15,7 +15,7 @@ local permit = require "mb.permit"
 local METHODS <const> = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
 local KEYS <const> = {
   method = "string", path = "string", summary = "string", permission = "string", handler = "function",
-  query = "table", body = "table", max_body = "number", subject = "function", auth = "boolean",
+  query = "table", body = "body", max_body = "number", subject = "function", auth = "boolean",
 }
 local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
 local DEFAULT_MAX_BODY <const> = 64 * 1024
@@ -27,6 +27,10 @@ local function check(route, where)
   for key, value in pairs(route) do
     if not KEYS[key] then
       error(("%s: unknown key '%s' of a route"):format(where, tostring(key)), 0)
+    elseif KEYS[key] == "body" then
+      if type(value) ~= "table" and value ~= "stream" then
+        error(("%s: 'body' is a schema or \"stream\""):format(where), 0)
+      end
     elseif type(value) ~= KEYS[key] then
       error(("%s: '%s' of a route is a %s, not a %s"):format(where, key, type(value), KEYS[key]), 0)
     end
@@ -48,7 +52,7 @@ end
 local function compile(route, where, authenticate)
   local rule = permit.rule(route.permission, where)
   local query = route.query and schema.query(route.query, where)
-  local body = route.body and schema.body(route.body, where)
+  local body = type(route.body) == "table" and schema.body(route.body, where)
   local subject, handler = route.subject, route.handler
   local auth = route.auth or rule ~= permit.everyone
   if not (auth or query or body or subject) then
@@ -90,7 +94,7 @@ function routes:add(module, list)
       where = where,
       method = route.method,
       pattern = route.path,
-      body = route.body and "json" or "none",
+      body = route.body == "stream" and "stream" or route.body and "json" or "none",
       max_body = math.tointeger(route.max_body) or DEFAULT_MAX_BODY,
       run = compile(route, where, self.authenticate),
     }

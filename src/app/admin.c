@@ -73,6 +73,24 @@ static void on_ready(void *ctx, struct mb_http_request *req)
     a->scripts.on_ready(a->scripts.ctx, req);
 }
 
+static bool on_body(void *ctx, struct mb_http_request *req, struct mb_str piece)
+{
+    struct mb_admin *a = ctx;
+    return a->scripts.on_body(a->scripts.ctx, req, piece);
+}
+
+static void on_body_end(void *ctx, struct mb_http_request *req)
+{
+    struct mb_admin *a = ctx;
+    a->scripts.on_body_end(a->scripts.ctx, req);
+}
+
+static void on_writable(void *ctx, struct mb_http_request *req)
+{
+    struct mb_admin *a = ctx;
+    a->scripts.on_writable(a->scripts.ctx, req);
+}
+
 static void on_abort(void *ctx, struct mb_http_request *req)
 {
     struct mb_admin *a = ctx;
@@ -88,7 +106,14 @@ static void on_end(void *ctx, struct mb_http_request *req)
 struct mb_http_handler mb_admin_callbacks(struct mb_admin *a)
 {
     return (struct mb_http_handler){
-        .ctx = a, .on_head = on_head, .on_ready = on_ready, .on_abort = on_abort, .on_end = on_end};
+        .ctx = a,
+        .on_head = on_head,
+        .on_body = on_body,
+        .on_ready = on_ready,
+        .on_body_end = on_body_end,
+        .on_writable = on_writable,
+        .on_abort = on_abort,
+        .on_end = on_end};
 }
 
 /* ---- metrics ---- */

@@ -196,13 +196,11 @@ static int req_header(lua_State *L)
     return push_str(L, mb_http_header(view_of(L)->http, name));
 }
 
-static int get_header(lua_State *L)
-{
-    lua_pushcfunction(L, req_header);
-    return 1;
-}
+static int req_read(lua_State *L) { return mb_stream_read(L, view_of(L)->stream); }
+static int req_begin(lua_State *L) { return mb_stream_begin(L, view_of(L)->stream); }
+static int req_write(lua_State *L) { return mb_stream_write(L, view_of(L)->stream); }
 
-/* Upvalue 1 = getters by name. Order: fields set or computed before, then getters. */
+/* Upvalue 1 = getters by name, 2 = methods. Order: fields set or computed before, methods, getters. */
 static int req_index(lua_State *L)
 {
     luaL_checkudata(L, 1, REQUEST_TYPE);
@@ -211,6 +209,10 @@ static int req_index(lua_State *L)
         if (lua_rawget(L, 3) != LUA_TNIL)
             return 1;
     }
+    lua_settop(L, 2);
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        return 1;
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
@@ -253,10 +255,13 @@ void mb_request_register(lua_State *L)
     static const luaL_Reg getters[] = {
         {"id", get_id},         {"method", get_method}, {"path", get_path}, {"route", get_route},
         {"client", get_client}, {"params", get_params}, {"query", get_query}, {"body", get_body},
-        {"token", get_token},   {"header", get_header}, {NULL, NULL}};
+        {"token", get_token},   {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"header", req_header}, {"read", req_read}, {"begin", req_begin}, {"write", req_write}, {NULL, NULL}};
     luaL_newmetatable(L, REQUEST_TYPE);
     luaL_newlib(L, getters);
-    lua_pushcclosure(L, req_index, 1);
+    luaL_newlib(L, methods);
+    lua_pushcclosure(L, req_index, 2);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, req_newindex);
     lua_setfield(L, -2, "__newindex");

@@ -27,6 +27,7 @@ struct call {
     struct mb_request_handle *handle; /* anchored in the registry until the end */
     int handle_ref;
     struct mb_request_view view;
+    struct mb_stream stream;
     struct mb_route_match match;
     char scratch[INLINE_SCRATCH];
     char *long_scratch;
@@ -117,6 +118,8 @@ static bool body_fits(const struct mb_vm_route *route, struct mb_http_request *r
         return false;
     }
     struct mb_str type = mb_http_header(req, MB_STR("content-type"));
+    if (route->body == MB_BODY_STREAM)
+        return true;
     if (!type.ptr || !is_json(type)) {
         mb_http_problem(req, 415, "unsupported_media_type", "send Content-Type: application/json", MB_STR(""),
                         -1, NULL, 0);
@@ -150,7 +153,8 @@ static void on_head(void *ctx, struct mb_http_request *req)
         return;
     }
     const struct mb_vm_route *route = mb_vm_route_at(h->plan.vm, (size_t)c->match.route);
-    c->view = (struct mb_request_view){req, route, &c->match};
+    c->view = (struct mb_request_view){req, route, &c->match, &c->stream};
+    mb_stream_init(&c->stream, req);
     mb_http_set_data(req, c);
     mb_http_set_route(req, route->pattern);
     if (body_fits(route, req))
@@ -165,6 +169,10 @@ static int answer(lua_State *L)
     struct call *c = lua_touserdata(L, 1);
     struct mb_handler *h = c->owner;
     int status = 200, body = 2;
+    if (c->stream.out_begun) {
+        mb_http_end(c->http);
+        return 0;
+    }
     if (lua_isinteger(L, 2)) {
         status = (int)lua_tointeger(L, 2);
         body = 3;
@@ -198,7 +206,10 @@ static void answer_error(struct mb_handler *h, struct mb_http_request *http, con
     atomic_fetch_add_explicit(&h->plan.stats->script_errors, 1, memory_order_relaxed);
     mb_log(MB_LOG_ERROR, "script error", "request", mb_http_id(http), "error", text ? text : "not a text",
            "trace", trace, NULL);
-    mb_http_problem(http, 500, "internal_error", detail, MB_STR(""), -1, NULL, 0);
+    if (mb_http_replied(http)) /* a stream broke: the client must see that */
+        mb_http_abort(http);
+    else
+        mb_http_problem(http, 500, "internal_error", detail, MB_STR(""), -1, NULL, 0);
 }
 
 struct failure {
@@ -211,7 +222,7 @@ struct failure {
 static int answer_failure(lua_State *L)
 {
     struct failure *f = lua_touserdata(L, 1);
-    if (mb_is_problem(L, 2)) {
+    if (mb_is_problem(L, 2) && !mb_http_replied(f->http)) {
         mb_reply_problem(L, 2, f->http);
         return 0;
     }
@@ -302,6 +313,24 @@ static void on_abort(void *ctx, struct mb_http_request *req)
         drop_task(c);
 }
 
+static bool on_body(void *ctx, struct mb_http_request *req, struct mb_str piece)
+{
+    (void)ctx;
+    return mb_stream_on_body(&((struct call *)mb_http_data(req))->stream, piece);
+}
+
+static void on_body_end(void *ctx, struct mb_http_request *req)
+{
+    (void)ctx;
+    mb_stream_on_body_end(&((struct call *)mb_http_data(req))->stream);
+}
+
+static void on_writable(void *ctx, struct mb_http_request *req)
+{
+    (void)ctx;
+    mb_stream_on_writable(&((struct call *)mb_http_data(req))->stream);
+}
+
 static void on_end(void *ctx, struct mb_http_request *req)
 {
     struct mb_handler *h = ctx;
@@ -312,13 +341,21 @@ static void on_end(void *ctx, struct mb_http_request *req)
     if (c->handle)
         mb_request_empty(c->handle);
     luaL_unref(h->L, LUA_REGISTRYINDEX, c->handle_ref);
+    mb_stream_reset(&c->stream);
     give_call(c);
 }
 
 struct mb_http_handler mb_handler_callbacks(struct mb_handler *h)
 {
     return (struct mb_http_handler){
-        .ctx = h, .on_head = on_head, .on_ready = on_ready, .on_abort = on_abort, .on_end = on_end};
+        .ctx = h,
+        .on_head = on_head,
+        .on_body = on_body,
+        .on_ready = on_ready,
+        .on_body_end = on_body_end,
+        .on_writable = on_writable,
+        .on_abort = on_abort,
+        .on_end = on_end};
 }
 
 enum mb_rc mb_handler_new(struct mb_handler **out, const struct mb_handler_plan *plan)

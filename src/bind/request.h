@@ -2,17 +2,20 @@
 /*
  * The request as scripts see it: a handle that is emptied when the request ends, so that late
  * use raises an error. Fields: id, method, path, route, client, params, query, body, token;
- * req:header(name). Scripts may set further fields; they live as long as the handle.
+ * req:header(name), and the methods of
+ * stream.h. Scripts may set further fields; they live as long as the handle.
  */
 #include <lua.h>
 
 #include "bind/vm.h"
+#include "bind/stream.h"
 #include "net/http.h"
 
 struct mb_request_view {
     struct mb_http_request *http;
     const struct mb_vm_route *route;
     const struct mb_route_match *match;
+    struct mb_stream *stream;
 };
 
 struct mb_request_handle; /* the userdata */

@@ -235,7 +235,9 @@ static enum mb_body_mode body_mode(lua_State *L, const char *word)
         return MB_BODY_NONE;
     if (strcmp(word, "json") == 0)
         return MB_BODY_BUFFER;
-    luaL_error(L, "body must be 'json' or 'none', not '%s'", word);
+    if (strcmp(word, "stream") == 0)
+        return MB_BODY_STREAM;
+    luaL_error(L, "body must be 'json', 'stream' or 'none', not '%s'", word);
     return MB_BODY_NONE;
 }
 

@@ -26,6 +26,7 @@ describe("scripts", function()
       database = database, workers = 1,
       env = {
         MEDBOOKD_HOME = make_home(), MEDBOOKD_WORKER_SCRIPT_MEMORY = "32MB", MEDBOOKD_DATABASE_POOL_MAX = "2",
+        MEDBOOKD_HTTP_MAX_BODY = "8MB",
         MEDBOOKD_DATABASE_STATEMENT_TIMEOUT = "2s",
       },
     }
@@ -119,6 +120,27 @@ describe("scripts", function()
     } do
       assert.is_truthy(body:find(part, 1, true), part .. " in " .. body)
     end
+  end)
+
+  it("streams an answer longer than any buffer", function()
+    local r = app:get "/probe/stream"
+    assert.equal("chunked", r.headers["transfer-encoding"])
+    local lines = select(2, r.body:gsub("\n", ""))
+    assert.equal(20000, lines)
+  end)
+
+  it("cuts the connection when a stream breaks in the middle", function()
+    local c = app:connect()
+    c:send "GET /probe/stream-breaks HTTP/1.1\r\nHost: a\r\n\r\n"
+    local bytes = c:rest()
+    assert.is_truthy(bytes:find("first", 1, true))
+    assert.is_nil(bytes:find("\r\n0\r\n\r\n", 1, true))
+  end)
+
+  it("reads a body in pieces that is larger than the scripts' share of memory", function()
+    local r = app:request("POST", "/probe/upload", { body = ("x"):rep(6 * 1024 * 1024) })
+    assert.equal(200, r.status, r.body)
+    assert.same({ bytes = 6 * 1024 * 1024, several = true }, r.json)
   end)
 
   it("runs statements together and keeps an empty array an array", function()

@@ -1,0 +1,31 @@
+#pragma once
+/*
+ * Streamed bodies of one request, both ways, with back-pressure: `req:read()` waits for the next
+ * piece of the body (nil at its end); `req:begin(status, headers)` starts an answer that
+ * `req:write(text)` continues, waiting while the client reads slowly. Returning from the handler
+ * ends the answer; an error cuts the connection, so that the client sees a broken body.
+ */
+#include <lua.h>
+
+#include "bind/task.h"
+#include "net/http.h"
+
+struct mb_stream {
+    struct mb_http_request *http;
+    struct mb_buf in;          /* received, not yet read */
+    struct mb_wait *reader, *writer;
+    bool in_ended, in_paused, out_begun, out_full;
+};
+
+void mb_stream_init(struct mb_stream *s, struct mb_http_request *http);
+void mb_stream_reset(struct mb_stream *s);
+
+/* From the HTTP callbacks of the same names. */
+bool mb_stream_on_body(struct mb_stream *s, struct mb_str piece);
+void mb_stream_on_body_end(struct mb_stream *s);
+void mb_stream_on_writable(struct mb_stream *s);
+
+/* The methods of the request handle, at stack index 1 (bind_request.c finds the stream). */
+int mb_stream_read(lua_State *L, struct mb_stream *s);
+int mb_stream_begin(lua_State *L, struct mb_stream *s);
+int mb_stream_write(lua_State *L, struct mb_stream *s);
