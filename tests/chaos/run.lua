@@ -17,6 +17,8 @@ local scope = require "support.scope"
 local rounds <const> = math.tointeger(tonumber(arg[1] or 500))
 local seed <const> = math.tointeger(tonumber(arg[2] or os.time()))
 
+local SEARCH <const> = "/v1/slots?online=true&limit=5"
+
 local function share(n) return math.max(1, rounds * n // 500) end
 
 local function progress(text, ...)
@@ -45,7 +47,8 @@ end
 local campaigns <const> = {
   { "same slot, 200 clients", function()
     local r = races.same_slot(clinic(), { clients = 200, rounds = rounds, seed = seed })
-    return r, ("%d of %d rounds had exactly one 201; %s; %s"):format(r.single, r.rounds, counts(r.status), latency(r.latency_ms))
+    return r, ("%d of %d rounds had exactly one 201; %s; %s"):format(r.single, r.rounds, counts(r.status),
+      latency(r.latency_ms))
   end },
   { "overlapping slots, 64 clients", function()
     local r = races.overlapping(clinic(), { clients = 64, rounds = share(100), seed = seed })
@@ -53,8 +56,8 @@ local campaigns <const> = {
   end },
   { "storm, 32 clients", function()
     local r = races.storm(clinic(), { clients = 32, operations = share(100000), groups = 8, seed = seed })
-    return r, ("%d calls, %d booked, %d cancelled, %d booked again; %s"):format(r.operations, r.booked, r.cancelled,
-      r.rebooked, latency(r.latency_ms))
+    return r, ("%d calls, %d booked, %d cancelled, %d booked again; %s"):format(
+      r.operations, r.booked, r.cancelled, r.rebooked, latency(r.latency_ms))
   end },
   { "one key, 50 clients", function()
     local faults, answers = {}, 0
@@ -76,23 +79,25 @@ local campaigns <const> = {
     return r, ("%d connections broken, %d bookings, %d took a retry"):format(r.fired, r.bookings, r.retried)
   end },
   { "10,000 idle connections", function()
-    local r = held.run(clinic(), { idle = 10000, slow = 0, deaf = 0, seconds = 5, probe = "/v1/slots?online=true&limit=5" })
+    local r = held.run(clinic(), { idle = 10000, slow = 0, deaf = 0, seconds = 5, probe = SEARCH })
     return r, ("%d alive; before: %s; with them: %s"):format(r.alive, latency(r.quiet), latency(r.loaded))
   end },
   { "slow and deaf clients", function()
-    local r = held.run(clinic(), { idle = 0, slow = 500, deaf = 100, seconds = 15, probe = "/v1/slots?online=true&limit=5" })
-    return r, ("before: %s; beside them: %s; %d slow and %d deaf ones ended"):format(latency(r.quiet), latency(r.loaded),
-      r.slow_ended, r.deaf_ended)
+    local r = held.run(clinic(), { idle = 0, slow = 500, deaf = 100, seconds = 15, probe = SEARCH })
+    return r, ("before: %s; beside them: %s; %d slow and %d deaf ones ended"):format(
+      latency(r.quiet), latency(r.loaded), r.slow_ended, r.deaf_ended)
   end },
   { "kill -9 under load", function()
     local r = kills.run(clinics.start {}, { kills = share(100), seed = seed, clients = 64, groups = 40,
       progress = function(i, victim) progress("  kill %d: %s", i, victim) end })
     local words = {}
     for victim, f in pairs(r.figures) do
-      words[#words + 1] = ("%s %d times, back after %.2f s (longest %.2f s)"):format(victim, f.kills, f.total / f.kills, f.longest)
+      words[#words + 1] = ("%s %d times, back after %.2f s (longest %.2f s)"):format(
+        victim, f.kills, f.total / f.kills, f.longest)
     end
     table.sort(words)
-    return r, ("%d booked, %d cancelled, %d retries; %s"):format(r.booked, r.cancelled, r.retries, table.concat(words, "; "))
+    return r, ("%d booked, %d cancelled, %d retries; %s"):format(r.booked, r.cancelled, r.retries,
+      table.concat(words, "; "))
   end },
 }
 

@@ -48,7 +48,7 @@ struct storm {
     bool ending;
     unsigned idle;
     uint64_t started, retries, rebooked, booked, cancelled, anomalies, unanswered;
-    uint64_t outage_us, last_answer_us;
+    uint64_t began_us, outage_us, last_answer_us;
     struct tally tally;
 };
 
@@ -288,10 +288,7 @@ static void on_settled(struct timer *t)
 static void on_end_check(struct timer *t)
 {
     struct storm *s = (struct storm *)((char *)t - offsetof(struct storm, end));
-    static uint64_t began;
-    if (!began)
-        began = now_us();
-    if (s->o->seconds && now_us() - began >= s->o->seconds * 1000000ull)
+    if (s->o->seconds && now_us() - s->began_us >= s->o->seconds * 1000000ull)
         s->ending = true;
     if (s->ending || s->loop.asked_to_end)
         loop_arm(&s->loop, &s->settle, s->o->settle_seconds * 1000000ull);
@@ -353,6 +350,7 @@ void storm_run(const struct options *o)
     s.was_cancelled = must(calloc(s.slots.id_count, sizeof *s.was_cancelled));
     history_open(&s.history, o->history);
     loop_open(&s.loop);
+    s.began_us = now_us();
     loop_arm(&s.loop, &s.end, 0);
     start_actors(&s);
     loop_run(&s.loop);
