@@ -2,6 +2,7 @@
 
 local clinics = require "chaos.clinic"
 local cluster = require "support.cluster"
+local http = require "support.http"
 local races = require "chaos.races"
 local seeded = require "chaos.seed"
 
@@ -21,6 +22,25 @@ describe("a race for slots", function()
     local result = races.overlapping(clinic, { clients = 64, rounds = 10, seed = seeded.seed })
     seeded.assert_no(result.faults)
     assert.equal(10, result.rounds)
+  end)
+
+  it("lets exactly one of 16 cancellations with the same If-Match through", function()
+    local slot = clinic:take_slots(1)[1]
+    local made = clinic.server:post("/v1/bookings",
+      { slotId = slot, guestName = "If Match", guestEmail = "patient@example.org", isOnline = true })
+    assert.equal(201, made.status, made.body)
+    local request = http.format("POST", ("/v1/bookings/%s/cancel"):format(made.json.id), {
+      body = {}, headers = { Authorization = "Bearer " .. made.json.manageToken, ["If-Match"] = made.headers.etag },
+    })
+    local connections, seen = {}, {}
+    for i = 1, 16 do connections[i] = clinic.server:connect() end
+    for _, connection in ipairs(connections) do assert(connection:send(request)) end
+    for _, connection in ipairs(connections) do
+      local status = assert(connection:read "POST").status
+      seen[status] = (seen[status] or 0) + 1
+      connection:close()
+    end
+    assert.same({ [200] = 1, [412] = 15 }, seen)
   end)
 
   it("leaves every invariant whole after a storm of booking, cancelling and booking again", function()

@@ -1,0 +1,62 @@
+-- PostgreSQL goes away under a running medbookd: requests are refused at once, and the service heals
+-- by itself.
+
+local clinics = require "chaos.clinic"
+local cluster = require "support.cluster"
+local eventually = require "support.eventually"
+
+describe("when PostgreSQL is away, medbookd", function()
+  local own, clinic
+
+  setup(function()
+    own = cluster.start()
+    clinic = clinics.start { database = own:database "demo" }
+  end)
+
+  before_each(function()
+    clinic:await_service(0)
+    own:stop()
+  end)
+
+  after_each(function()
+    if not own.process:is_running() then own:start() end
+  end)
+
+  local function search() return clinic.server:get "/v1/slots?online=true&limit=1" end
+
+  it("answers 503 with Retry-After and a problem document", function()
+    local response = search()
+    assert.equal(503, response.status, response.body)
+    assert.is_truthy(tonumber(response.headers["retry-after"]))
+    assert.equal("application/problem+json", response.headers["content-type"])
+    assert.equal("database_unavailable", response.json.code)
+  end)
+
+  it("stays alive but not ready", function()
+    search()
+    assert.equal(200, clinic.server:get("/livez").status)
+    eventually(function() return clinic.server:get("/readyz").status == 503 end, { what = "/readyz to be red" })
+  end)
+
+  it("serves again, without a restart, once it is back", function()
+    assert.equal(503, search().status)
+    local supervisor, workers = clinic.server.process.pid, clinic.server:workers()
+    own:start()
+    eventually(function() return search().status == 200 end, { what = "the service to heal" })
+    assert.equal(supervisor, clinic.server.process.pid)
+    assert.same(workers, clinic.server:workers())
+  end)
+
+  it("books what it refused, with the same key, once it is back", function()
+    own:start()
+    clinic:await_service(0)
+    local slot = clinic:take_slots(1)[1]
+    local body = { slotId = slot, guestName = "Away", guestEmail = "patient@example.org", isOnline = true }
+    local options = { headers = { ["Idempotency-Key"] = "away" } }
+    own:stop()
+    assert.equal(503, clinic.server:post("/v1/bookings", body, options).status)
+    own:start()
+    clinic:await_service(0)
+    assert.equal(201, clinic.server:post("/v1/bookings", body, options).status)
+  end)
+end)
