@@ -1,0 +1,131 @@
+/*
+ * Parsing the connection string with libpq's own parser. Knows no connection and no loop.
+ */
+#include "db/dsn.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *option(const struct mb_dsn *d, const char *keyword)
+{
+    for (const PQconninfoOption *o = d->options; o->keyword != NULL; o++)
+        if (strcmp(o->keyword, keyword) == 0 && o->val != NULL)
+            return o->val;
+    return "";
+}
+
+static bool is_address(const char *host)
+{
+    unsigned char any[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, any) == 1 || inet_pton(AF_INET6, host, any) == 1;
+}
+
+static size_t count_items(const char *list)
+{
+    size_t n = 1;
+    for (; *list != '\0'; list++)
+        n += *list == ',';
+    return n;
+}
+
+/* The i-th item of a list with commas; a list of one item stands for all. */
+static char *item(const char *list, size_t i)
+{
+    if (count_items(list) == 1)
+        i = 0;
+    while (i > 0 && (list = strchr(list, ',')) != NULL) {
+        list++;
+        i--;
+    }
+    return list == NULL ? strdup("") : strndup(list, strcspn(list, ","));
+}
+
+static enum mb_rc split_hosts(struct mb_dsn *d, struct mb_err *err)
+{
+    const char *hosts = option(d, "host"), *ports = option(d, "port");
+    bool has_addresses = option(d, "hostaddr")[0] != '\0';
+    size_t n = count_items(hosts);
+    d->hosts = calloc(n, sizeof *d->hosts);
+    if (d->hosts == NULL)
+        return mb_fail(err, MB_E_NOMEM, "could not read database.url");
+    d->nhosts = n;
+    for (size_t i = 0; i < n; i++) {
+        struct mb_host *h = &d->hosts[i];
+        h->name = item(hosts, i);
+        h->port = item(ports, i);
+        if (h->name == NULL || h->port == NULL)
+            return mb_fail(err, MB_E_NOMEM, "could not read database.url");
+        h->is_looked_up = !has_addresses && h->name[0] != '\0' && h->name[0] != '/' &&
+                          h->name[0] != '@' && !is_address(h->name);
+        d->needs_lookup |= h->is_looked_up;
+    }
+    return MB_OK;
+}
+
+enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config, struct mb_err *err)
+{
+    char *why = NULL;
+    *d = (struct mb_dsn){0};
+    d->options = PQconninfoParse(config->url, &why);
+    if (d->options == NULL) {
+        mb_fail(err, MB_E_CONFIG, "database.url: %s", why != NULL ? why : "cannot be read");
+        PQfreemem(why);
+        return MB_E_CONFIG;
+    }
+    d->url = strdup(config->url);
+    d->application_name = strdup(config->application_name != NULL ? config->application_name
+                                                                  : "medbookd");
+    snprintf(d->tcp_user_timeout, sizeof d->tcp_user_timeout, "%u", config->tcp_user_timeout);
+    enum mb_rc rc = MB_E_NOMEM;
+    if (d->url == NULL || d->application_name == NULL)
+        mb_fail(err, rc, "could not read database.url");
+    else
+        rc = split_hosts(d, err);
+    if (rc != MB_OK)
+        mb_dsn_reset(d);
+    return rc;
+}
+
+void mb_dsn_reset(struct mb_dsn *d)
+{
+    for (size_t i = 0; i < d->nhosts; i++) {
+        free(d->hosts[i].name);
+        free(d->hosts[i].port);
+    }
+    free(d->hosts);
+    PQconninfoFree(d->options);
+    free(d->url);
+    free(d->application_name);
+    *d = (struct mb_dsn){0};
+}
+
+static void add(struct mb_dsn_params *p, const char *name, const char *value)
+{
+    if (value == NULL || value[0] == '\0' || p->n == MB_DSN_PARAMS)
+        return;
+    p->names[p->n] = name;
+    p->values[p->n++] = value;
+    p->names[p->n] = p->values[p->n] = NULL;
+}
+
+void mb_dsn_fill(const struct mb_dsn *d, struct mb_dsn_params *p, const char *host,
+                 const char *hostaddr, const char *port)
+{
+    /* Of two entries of one name libpq takes the later: ours that the string may override come
+     * first, ours that it may not come last. */
+    p->n = 0;
+    add(p, "application_name", d->application_name);
+    add(p, "tcp_user_timeout", d->tcp_user_timeout);
+    add(p, "keepalives", "1");
+    add(p, "keepalives_idle", "30");
+    add(p, "keepalives_interval", "5");
+    add(p, "keepalives_count", "3");
+    add(p, "gssencmode", "disable");
+    for (const PQconninfoOption *o = d->options; o->keyword != NULL; o++)
+        add(p, o->keyword, o->val);
+    add(p, "client_encoding", "UTF8");
+    add(p, "host", host);
+    add(p, "hostaddr", hostaddr);
+    add(p, "port", port);
+}

@@ -1,0 +1,36 @@
+#pragma once
+/*
+ * The connection string, taken apart once: which hosts are named, and the parameters that every
+ * connection gets.
+ */
+#include "db/db.h"
+
+struct mb_host {
+    char *name; /* "" = libpq's default socket; "/…" or "@…" = a socket folder */
+    char *port; /* "" = default */
+    bool is_looked_up; /* a name that DNS or /etc/hosts must answer */
+};
+
+struct mb_dsn {
+    PQconninfoOption *options;
+    struct mb_host *hosts;
+    size_t nhosts;
+    bool needs_lookup; /* some host is_looked_up */
+    char *url, *application_name;
+    char tcp_user_timeout[16];
+};
+
+enum { MB_DSN_PARAMS = 64 };
+struct mb_dsn_params { /* as PQconnectStartParams takes them */
+    const char *names[MB_DSN_PARAMS + 1];
+    const char *values[MB_DSN_PARAMS + 1];
+    int n;
+};
+
+MB_MUST_CHECK enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config,
+                                     struct mb_err *err);
+void mb_dsn_reset(struct mb_dsn *d);
+/* host, hostaddr, port: lists of equal length that replace the string's own; NULL = as they stand.
+ * Everything is borrowed. */
+void mb_dsn_fill(const struct mb_dsn *d, struct mb_dsn_params *p, const char *host,
+                 const char *hostaddr, const char *port);

@@ -1,0 +1,249 @@
+/*
+ * Statements out, results in. Every op is a flight of its own: a few messages (BEGIN, PREPARE,
+ * the statement) and one Sync, so that an error ends at the op that made it. libpq hands the
+ * results back in order: for each message one result and a NULL, then PGRES_PIPELINE_SYNC.
+ */
+#include "db/link.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "db/fault.h"
+#include "db/pool.h"
+#include "db/tx.h"
+
+enum { SURPLUS_MAX = 3 };
+
+static bool send_text(struct mb_link *l, struct mb_op *op, const char *sql, enum mb_op_step step)
+{
+    op->steps[op->nsteps++] = (unsigned char)step;
+    return PQsendQueryParams(l->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+/* Prepares it in the same flight when this connection has not done so yet. */
+static bool send_cached(struct mb_link *l, struct mb_op *op)
+{
+    char gone[32], sql[64];
+    struct mb_cached *place = mb_cache_find(&l->cache, op->stmt);
+    op->used_cached = place != NULL;
+    if (place == NULL) {
+        if ((place = mb_cache_add(&l->cache, op->stmt, gone)) == NULL)
+            return false;
+        if (gone[0] != '\0') {
+            snprintf(sql, sizeof sql, "DEALLOCATE %s", gone);
+            if (!send_text(l, op, sql, MB_STEP_ASIDE))
+                return false;
+        }
+        mb_db__count(&l->db->stats->prepares, 1);
+        op->steps[op->nsteps++] = MB_STEP_PREPARE;
+        if (PQsendPrepare(l->conn, place->name, op->stmt->sql, 0, NULL) != 1)
+            return false;
+    }
+    op->steps[op->nsteps++] = MB_STEP_MAIN;
+    return PQsendQueryPrepared(l->conn, place->name, op->nparams, op->values, NULL, NULL, 0) == 1;
+}
+
+static bool send_steps(struct mb_link *l, struct mb_op *op)
+{
+    if (op->begins) {
+        if (!send_text(l, op, op->tx->begin_sql, MB_STEP_ASIDE))
+            return false;
+        if (l->db->local_sql[0] != '\0' && !send_text(l, op, l->db->local_sql, MB_STEP_ASIDE))
+            return false;
+    }
+    if (op->stmt == NULL)
+        return send_text(l, op, op->sql, MB_STEP_MAIN);
+    if (l->cache.capacity > 0)
+        return send_cached(l, op);
+    op->steps[op->nsteps++] = MB_STEP_MAIN;
+    return PQsendQueryParams(l->conn, op->stmt->sql, op->nparams, NULL, op->values, NULL, NULL,
+                             0) == 1;
+}
+
+void mb_link__send(struct mb_link *l, struct mb_op *op)
+{
+    op->nsteps = op->step = 0;
+    op->synced = op->used_cached = op->stale_plan = false;
+    op->link = l;
+    op->state = MB_OP_FLYING;
+    op->since_ns = mb_mono_ns();
+    l->used_ns = op->since_ns;
+    l->alone = op->kind != MB_OP_READ;
+    l->nflight++;
+    mb_list_append(&l->flight, &op->node);
+    mb_pool__mark(l);
+    if (op->kind != MB_OP_HOUSE) {
+        mb_db__count(&l->db->stats->queries, 1);
+        mb_pool__arm(l->db, op->deadline_ns);
+    }
+    if (!send_steps(l, op)) {
+        mb_link__close(l, PQerrorMessage(l->conn));
+        return;
+    }
+    op->synced = true;
+    if (PQpipelineSync(l->conn) != 1)
+        mb_link__close(l, PQerrorMessage(l->conn));
+    else
+        mb_link__flush(l);
+}
+
+static void note_error(struct mb_link *l, struct mb_op *op, const PGresult *res)
+{
+    unsigned char step = op->step < op->nsteps ? op->steps[op->step] : MB_STEP_ASIDE;
+    if (op->err.rc != MB_OK)
+        return;
+    mb_fault_take(&op->err, res, mb_op__name(op));
+    if (op->stmt == NULL || l->cache.capacity == 0)
+        return;
+    op->stale_plan = step != MB_STEP_ASIDE && mb_fault_is_stale_plan(res);
+    if (step == MB_STEP_PREPARE || op->stale_plan)
+        mb_cache_drop(&l->cache, op->stmt);
+}
+
+static void repeat(struct mb_op *op)
+{
+    PQclear(op->res);
+    op->res = NULL;
+    op->err.rc = MB_OK;
+    op->err.sqlstate[0] = '\0';
+    op->reprepared = true;
+    mb_pool__requeue(op);
+}
+
+static void end_op(struct mb_link *l, struct mb_op *op)
+{
+    mb_list_remove(&op->node);
+    l->nflight--;
+    l->norphans -= op->orphan;
+    if (op->kind == MB_OP_HOUSE) {
+        op->house(l, op);
+        return;
+    }
+    mb_db__count(&l->db->stats->query_us_sum, (mb_mono_ns() - op->since_ns) / 1000);
+    if (op->stale_plan && op->kind != MB_OP_INNER && !op->reprepared && !op->orphan) {
+        repeat(op);
+    } else {
+        /* Inside a transaction it cannot be repeated alone, but the whole can. */
+        if (op->stale_plan)
+            op->err.rc = MB_E_DB_CONFLICT;
+        if (op->commits)
+            mb_tx__check_commit(op);
+        mb_op__finish(op);
+    }
+    if (l->state == MB_LINK_UP && l->nflight > 0 && l->norphans == l->nflight)
+        mb_link__cancel(l);
+}
+
+static void keep_result(struct mb_op *op, PGresult *res)
+{
+    bool is_main = op->step < op->nsteps && op->steps[op->step] == MB_STEP_MAIN;
+    if (!is_main || op->orphan) {
+        PQclear(res);
+        return;
+    }
+    PQclear(op->res);
+    op->res = res;
+}
+
+/* One answer of libpq for the op at the head of the flight. */
+static void take(struct mb_link *l, struct mb_op *op, PGresult *res)
+{
+    if (res == NULL) {
+        if (op->step < op->nsteps)
+            op->step++;
+        else if (++l->surplus > SURPLUS_MAX)
+            mb_link__close(l, "the server's answers are out of step");
+        return;
+    }
+    switch (PQresultStatus(res)) {
+    case PGRES_PIPELINE_SYNC:
+        PQclear(res);
+        l->surplus = 0;
+        end_op(l, op);
+        break;
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+    case PGRES_EMPTY_QUERY:
+        keep_result(op, res);
+        break;
+    case PGRES_PIPELINE_ABORTED: /* a message after the one that failed */
+        if (op->step < op->nsteps && op->steps[op->step] == MB_STEP_PREPARE)
+            mb_cache_drop(&l->cache, op->stmt);
+        PQclear(res);
+        break;
+    case PGRES_FATAL_ERROR:
+        note_error(l, op, res);
+        PQclear(res);
+        break;
+    default: /* COPY has a connection of its own elsewhere */
+        mb_fail(&op->err, MB_E_INVALID, "%s: the statement cannot run here", mb_op__name(op));
+        PQclear(res);
+        mb_link__close(l, op->err.text);
+        break;
+    }
+}
+
+/* Never asks libpq for a result while it is busy: that would block. Each turn takes one of the
+ * finitely many answers that the flight awaits, or finds a surplus and ends the link. */
+static void drain(struct mb_link *l)
+{
+    while (l->conn != NULL && !mb_list_is_empty(&l->flight) && !PQisBusy(l->conn))
+        take(l, (struct mb_op *)l->flight.next, PQgetResult(l->conn));
+}
+
+static void drop_notifications(struct mb_link *l)
+{
+    PGnotify *n;
+    while (l->conn != NULL && (n = PQnotifies(l->conn)) != NULL)
+        PQfreemem(n);
+}
+
+bool mb_link__receive(struct mb_link *l)
+{
+    /* With TLS one call may leave decrypted bytes behind, at most a record of 16 KB, which no
+     * poll would report; each further call takes at least half of it. */
+    int turns = PQsslInUse(l->conn) ? 3 : 1;
+    for (int i = 0; i < turns && l->conn != NULL; i++) {
+        bool alive = PQconsumeInput(l->conn) == 1;
+        drain(l); /* also what came before the end: the reason */
+        if (l->conn != NULL && (!alive || PQstatus(l->conn) == CONNECTION_BAD))
+            mb_link__close(l, PQerrorMessage(l->conn));
+    }
+    if (l->conn == NULL)
+        return false;
+    drop_notifications(l);
+    if (l->nflight == 0)
+        mb_link__settle(l);
+    else if (l->db->nqueued > 0)
+        mb_pool__pump(l->db);
+    return l->conn != NULL;
+}
+
+void mb_link__orphan(struct mb_link *l, struct mb_op *op)
+{
+    op->orphan = true;
+    op->tx = NULL;
+    if (++l->norphans == l->nflight)
+        mb_link__cancel(l);
+}
+
+void mb_link__time_out(struct mb_link *l, struct mb_op *op)
+{
+    struct mb_op *stand_in = mb_op__new(l->db, op->kind);
+    if (stand_in == NULL) {
+        mb_link__close(l, "out of memory");
+        return;
+    }
+    stand_in->link = l;
+    stand_in->state = MB_OP_FLYING;
+    stand_in->stmt = op->stmt;
+    stand_in->sql = op->sql;
+    stand_in->nsteps = op->nsteps;
+    stand_in->step = op->step;
+    stand_in->since_ns = op->since_ns;
+    stand_in->synced = op->synced;
+    memcpy(stand_in->steps, op->steps, sizeof op->steps);
+    mb_list_insert(&op->node, &stand_in->node);
+    mb_op__fail(op, op->commits ? MB_E_DB_LOST : MB_E_DB_TIMEOUT, "the deadline passed");
+    mb_link__orphan(l, stand_in);
+}

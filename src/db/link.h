@@ -1,0 +1,68 @@
+#pragma once
+/*
+ * One connection of the pool: opening it, session settings, statements in flight, loss. A link
+ * is a place in the pool that is filled again and again; it is never freed before the pool.
+ */
+#include "db/cache.h"
+#include "db/op.h"
+
+enum mb_link_state { MB_LINK_EMPTY, MB_LINK_RESOLVING, MB_LINK_CONNECTING, MB_LINK_SETUP, MB_LINK_UP };
+
+struct mb_watch;   /* poll handle on a duplicate of the socket */
+struct mb_resolve; /* name look-up in work */
+struct mb_cancel;  /* cancel request in work */
+
+struct mb_link {
+    struct mb_db *db;
+    enum mb_link_state state;
+    PGconn *conn;
+    struct mb_watch *watch;
+    struct mb_resolve *resolve;
+    struct mb_cancel *cancel; /* while set, nothing new is sent here */
+    struct mb_tx *tx;         /* pinned by */
+    struct mb_node flight;    /* ops sent, in order of their answers */
+    uint32_t nflight, norphans;
+    uint32_t surplus; /* results beyond what was asked for: the protocol is out of step */
+    bool alone;      /* what flies must have no company: a write, a transaction, our own */
+    bool idle;       /* counted as idle by the pool */
+    uint64_t cut_at; /* closed unless something ends before; 0 = none */
+    uint64_t used_ns, renew_ns;
+    struct mb_cache cache;
+};
+
+/* ---- link.c: life ---- */
+void mb_link__open(struct mb_link *l);
+/* Closes it (no effect on an empty place). Ops in flight end typed: repeated on another link where that is safe. why is kept
+ * as the pool's last error; NULL = closed on purpose. */
+void mb_link__close(struct mb_link *l, const char *why);
+/* The start of a session or a flight has ended: what now? Rolls back, renews, or offers the link
+ * to the pool. */
+void mb_link__settle(struct mb_link *l);
+/* Sends every waiting byte that the socket takes and watches for the rest. */
+void mb_link__flush(struct mb_link *l);
+
+/* ---- connect.c: from nothing to a session ---- */
+void mb_link__resolve(struct mb_link *l);
+void mb_link__drop_resolve(struct mb_link *l);
+void mb_link__connect(struct mb_link *l); /* next step of PQconnectPoll */
+
+/* ---- watch.c: the duplicate of libpq's socket in the loop ---- */
+bool mb_link__watch(struct mb_link *l, int events);
+void mb_link__unwatch(struct mb_link *l);
+
+/* ---- flight.c: statements out, results in ---- */
+void mb_link__send(struct mb_link *l, struct mb_op *op);
+/* Reads what has come. false: the connection is gone and the link was closed. */
+bool mb_link__receive(struct mb_link *l);
+/* Nobody waits for a flying op any more; cancels at the server when all its companions are
+ * orphans too. */
+void mb_link__orphan(struct mb_link *l, struct mb_op *op);
+/* The op's deadline has passed: its owner hears so at once, while something else waits in its
+ * place for the end of the statement. */
+void mb_link__time_out(struct mb_link *l, struct mb_op *op);
+
+/* ---- cancel.c ---- */
+void mb_link__cancel(struct mb_link *l);
+void mb_link__drop_cancel(struct mb_link *l); /* the link closes; a request under way runs out */
+/* The flight ended: a request that has not begun yet is forgotten. */
+void mb_link__recall_cancel(struct mb_link *l);

@@ -1,0 +1,104 @@
+#pragma once
+/*
+ * The inside of the pool: which link takes which op, the bounded queue, growth, back-off, the
+ * one deadline timer. Contract for users: db/db.h.
+ */
+#include <stdatomic.h>
+
+#include "db/dsn.h"
+#include "db/link.h"
+
+enum {
+    MB_DB_BACKOFF_MS = 50,          /* doubled with each failure, then full jitter */
+    MB_DB_BACKOFF_MAX_MS = 1000,    /* short, so that the first answer follows the server's return */
+    MB_DB_GRACE_MS = 500,           /* reads ride out a restart of this length */
+    MB_DB_STALL_MS = 10,            /* no read joins a link whose oldest op is older */
+    MB_DB_CANCEL_MS = 1000,         /* from cancel to closing the socket */
+    MB_DB_ROLLBACK_MS = 5000,
+    MB_DB_IDLE_MS = 60000,          /* a link over pool_min goes after this */
+    MB_DB_UPKEEP_MS = 1000,
+    MB_DB_CANCELS = 2,              /* threads of the loop's pool that may sit in PQcancel */
+    MB_DB_LOCK_TIMEOUT_MS = 5000,   /* or half the statement's, if that is less */
+};
+
+struct mb_db {
+    uv_loop_t *loop;
+    struct mb_db_config config; /* its texts are in dsn */
+    struct mb_db_stats *stats;
+    struct mb_dsn dsn;
+    char settings_sql[1024];    /* first statement of a session */
+    char local_sql[640];        /* the same limits for one transaction behind a pooler; may be "" */
+
+    struct mb_link *links; /* pool_max places */
+    uint32_t nup, nopening, nidle;
+
+    struct mb_node queue; /* waiting for a connection, oldest first */
+    uint32_t nqueued;
+    uint64_t taken_ns;    /* when the last one left the queue */
+    uint64_t pace_ns;     /* mean time between two leaving */
+
+    struct mb_node ready;     /* ended, callback to come */
+    struct mb_node delivering;
+    struct mb_node spare;     /* recycled ops */
+    uint32_t nspare, npinned; /* npinned: transactions alive */
+    bool in_loop; /* inside a callback of the loop, which delivers at its end */
+
+    uv_timer_t deadline, retry, upkeep;
+    uv_idle_t kick; /* delivers what became ready outside a loop callback */
+    uint64_t armed_ns;
+    uint32_t nhandles; /* handles and requests of the loop still open */
+
+    uint32_t failures;   /* connection attempts failed in a row */
+    uint64_t next_try_ns;
+    uint64_t grace_ns;   /* end of the grace; 0 = none runs */
+    char last_error[256];
+
+    struct mb_node cancels; /* cancel requests waiting for a thread */
+    uint32_t ncancels;      /* in threads */
+
+    bool closing; /* nothing new is accepted */
+    bool cut;     /* what still runs is given up */
+    bool closed;  /* the handles are going */
+    uint64_t close_ns;
+    void (*done)(void *ctx);
+    void *done_ctx;
+};
+
+static inline void mb_db__count(_Atomic uint64_t *counter, uint64_t n)
+{
+    /* One writer (this worker): a plain load and store, no locked instruction. */
+    __atomic_store_n((uint64_t *)counter, __atomic_load_n((uint64_t *)counter, __ATOMIC_RELAXED) + n,
+                     __ATOMIC_RELAXED);
+}
+
+/* ---- pool.c ---- */
+/* A link for this op now, or NULL. */
+struct mb_link *mb_pool__pick(struct mb_db *db, enum mb_op_kind kind);
+void mb_pool__pump(struct mb_db *db);   /* queue -> links */
+void mb_pool__mark(struct mb_link *l);  /* recount whether it is idle */
+MB_MUST_CHECK enum mb_rc mb_pool__admit(struct mb_db *db, enum mb_op_kind kind,
+                                        uint64_t deadline_ns, struct mb_err *err);
+/* Sends it or queues it; after mb_pool__admit said yes. */
+MB_MUST_CHECK enum mb_rc mb_pool__place(struct mb_op *op, struct mb_err *err);
+void mb_pool__leave_queue(struct mb_op *op);
+void mb_pool__requeue(struct mb_op *op); /* at the head: it has waited before */
+bool mb_pool__is_down(const struct mb_db *db, enum mb_op_kind kind);
+
+/* ---- grow.c ---- */
+/* Opens a link if there is room and either one is wanted or fewer than pool_min are up. */
+void mb_pool__grow(struct mb_db *db, bool is_wanted);
+void mb_pool__link_up(struct mb_link *l);
+/* Called when the link has become empty. was: its state before. */
+void mb_pool__link_gone(struct mb_db *db, enum mb_link_state was, const char *why);
+void mb_pool__shed(struct mb_db *db); /* fails the queued ops that have no chance */
+void mb_pool__trim(struct mb_db *db); /* closes idle links that are old or too many */
+
+/* ---- timers.c ---- */
+MB_MUST_CHECK enum mb_rc mb_pool__start_timers(struct mb_db *db, struct mb_err *err);
+void mb_pool__arm(struct mb_db *db, uint64_t at_ns);
+/* Around the body of every callback of the loop in src/db. leave calls back what is ready. */
+void mb_pool__enter(struct mb_db *db);
+void mb_pool__leave(struct mb_db *db);
+void mb_pool__kick(struct mb_db *db); /* something is ready and no callback of the loop runs */
+void mb_pool__handle_gone(struct mb_db *db); /* one of nhandles was closed */
+void mb_pool__check_closed(struct mb_db *db);

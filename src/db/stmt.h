@@ -1,0 +1,16 @@
+#pragma once
+/*
+ * What the rest of src/db sees of an interned statement. The number is dense (0, 1, 2, …), so
+ * that a connection finds its prepared form by index.
+ */
+#include "db/db.h"
+
+enum { MB_STMT_MAX = 1 << 16 }; /* statements of one process */
+
+struct mb_stmt {
+    uint32_t number;
+    uint32_t hash;
+    struct mb_stmt *next; /* same bucket */
+    char *name;
+    char sql[];
+};
