@@ -14,19 +14,14 @@ static unsigned char lower(unsigned char c)
 
 bool mb_str_ieq(struct mb_str a, struct mb_str b)
 {
-    if (a.len != b.len)
-        return false;
+    if (a.len != b.len) return false;
     for (size_t i = 0; i < a.len; i++) {
-        if (lower((unsigned char)a.ptr[i]) != lower((unsigned char)b.ptr[i]))
-            return false;
+        if (lower((unsigned char)a.ptr[i]) != lower((unsigned char)b.ptr[i])) return false;
     }
     return true;
 }
 
-void mb_buf_init(struct mb_buf *b, size_t max)
-{
-    *b = (struct mb_buf){.max = max};
-}
+void mb_buf_init(struct mb_buf *b, size_t max) { *b = (struct mb_buf){.max = max}; }
 
 void mb_buf_reset(struct mb_buf *b)
 {
@@ -38,13 +33,10 @@ void mb_buf_reset(struct mb_buf *b)
 static enum mb_rc grow(struct mb_buf *b, size_t need)
 {
     size_t cap = b->cap ? b->cap : FIRST_CAPACITY;
-    while (cap < need)
-        cap = cap > SIZE_MAX / 2 ? need : cap * 2;
-    if (cap > b->max)
-        cap = b->max;
+    while (cap < need) cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+    if (cap > b->max) cap = b->max;
     char *data = realloc(b->data, cap);
-    if (!data)
-        return MB_E_NOMEM;
+    if (!data) return MB_E_NOMEM;
     b->data = data;
     b->cap = cap;
     return MB_OK;
@@ -52,29 +44,22 @@ static enum mb_rc grow(struct mb_buf *b, size_t need)
 
 enum mb_rc mb_buf_reserve(struct mb_buf *b, size_t extra)
 {
-    if (extra <= b->cap - b->len)
-        return MB_OK;
-    if (extra > b->max || b->len > b->max - extra)
-        return MB_E_LIMIT;
+    if (extra <= b->cap - b->len) return MB_OK;
+    if (extra > b->max || b->len > b->max - extra) return MB_E_LIMIT;
     return grow(b, b->len + extra);
 }
 
 enum mb_rc mb_buf_add(struct mb_buf *b, const void *p, size_t n)
 {
-    if (n == 0)
-        return MB_OK;
+    if (n == 0) return MB_OK;
     enum mb_rc rc = mb_buf_reserve(b, n);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     memcpy(b->data + b->len, p, n);
     b->len += n;
     return MB_OK;
 }
 
-enum mb_rc mb_buf_addz(struct mb_buf *b, const char *z)
-{
-    return mb_buf_add(b, z, strlen(z));
-}
+enum mb_rc mb_buf_addz(struct mb_buf *b, const char *z) { return mb_buf_add(b, z, strlen(z)); }
 
 enum mb_rc mb_buf_addf(struct mb_buf *b, const char *fmt, ...)
 {
@@ -115,7 +100,6 @@ enum mb_rc mb_buf_i64(struct mb_buf *b, int64_t v)
         *--p = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest > 0);
-    if (v < 0)
-        *--p = '-';
+    if (v < 0) *--p = '-';
     return mb_buf_add(b, p, (size_t)(text + sizeof text - p));
 }

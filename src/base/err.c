@@ -21,33 +21,21 @@ static const struct entry *find(enum mb_rc rc)
         MB_ERROR_MAP(MB_X)
 #undef MB_X
     };
-    if (rc == MB_OK)
-        return &ok;
+    if (rc == MB_OK) return &ok;
     int index = (int)rc - (int)MB_E__base - 1;
-    if (index < 0 || index >= (int)(sizeof map / sizeof map[0]))
-        return &unknown;
+    if (index < 0 || index >= (int)(sizeof map / sizeof map[0])) return &unknown;
     return &map[index];
 }
 
-const char *mb_rc_word(enum mb_rc rc)
-{
-    return find(rc)->word;
-}
+const char *mb_rc_word(enum mb_rc rc) { return find(rc)->word; }
 
-int mb_rc_status(enum mb_rc rc)
-{
-    return find(rc)->status;
-}
+int mb_rc_status(enum mb_rc rc) { return find(rc)->status; }
 
-const char *mb_rc_text(enum mb_rc rc)
-{
-    return find(rc)->text;
-}
+const char *mb_rc_text(enum mb_rc rc) { return find(rc)->text; }
 
 enum mb_rc mb_fail(struct mb_err *err, enum mb_rc rc, const char *fmt, ...)
 {
-    if (!err)
-        return rc;
+    if (!err) return rc;
     memset(err, 0, sizeof *err);
     err->rc = rc;
     va_list args;

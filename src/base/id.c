@@ -18,8 +18,7 @@ static void fill(void *p, size_t n)
 {
     while (getrandom(p, n, 0) != (ssize_t)n) {
         /* Without randomness tokens would be guessable: there is no way to go on. */
-        if (errno != EINTR)
-            abort();
+        if (errno != EINTR) abort();
     }
 }
 
@@ -67,8 +66,7 @@ void mb_cuid(char out[MB_CUID_LEN + 1])
         out[i] = base36[ms % 36];
         ms /= 36;
     }
-    for (int i = 9; i < MB_CUID_LEN; i++)
-        out[i] = random36();
+    for (int i = 9; i < MB_CUID_LEN; i++) out[i] = random36();
     out[MB_CUID_LEN] = '\0';
 }
 
@@ -88,7 +86,6 @@ void mb_reference(char out[MB_REFERENCE_LEN + 1])
     static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* no I, L, O, U */
     unsigned char bytes[MB_REFERENCE_LEN];
     mb_random(bytes, sizeof bytes);
-    for (int i = 0; i < MB_REFERENCE_LEN; i++)
-        out[i] = crockford[bytes[i] & 31];
+    for (int i = 0; i < MB_REFERENCE_LEN; i++) out[i] = crockford[bytes[i] & 31];
     out[MB_REFERENCE_LEN] = '\0';
 }

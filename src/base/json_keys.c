@@ -37,8 +37,7 @@ enum mb_rc mb_json__push(struct mb_json__stack *s, bool object)
     size_t cap = object ? FIRST_TABLE : 0;
     size_t size = sizeof(struct mb_json__frame) + cap * sizeof(struct slot);
     enum mb_rc rc = mb_buf_reserve(mem, size);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     size_t at = mem->len;
     memset(mem->data + at, 0, size);
     struct mb_json__frame *frame = (struct mb_json__frame *)(void *)(mem->data + at);
@@ -66,9 +65,8 @@ static uint64_t hash_of(struct mb_str key)
 
 static void put(struct slot *slots, size_t cap, struct slot new)
 {
-    size_t i = (size_t)new.hash & (cap - 1);
-    while (slots[i].hash)
-        i = (i + 1) & (cap - 1);
+    size_t i = (size_t) new.hash &(cap - 1);
+    while (slots[i].hash) i = (i + 1) & (cap - 1);
     slots[i] = new;
 }
 
@@ -77,14 +75,12 @@ static enum mb_rc grow(struct mb_json__stack *s)
 {
     size_t old = mb_json__top(s)->cap, bytes = old * sizeof(struct slot);
     enum mb_rc rc = mb_buf_reserve(s->mem, 2 * bytes);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     struct slot *slots = table(s), *saved = slots + 2 * old;
     memcpy(saved, slots, bytes);
     memset(slots, 0, 2 * bytes);
     for (size_t i = 0; i < old; i++) {
-        if (saved[i].hash)
-            put(slots, 2 * old, saved[i]);
+        if (saved[i].hash) put(slots, 2 * old, saved[i]);
     }
     mb_json__top(s)->cap = 2 * old;
     trim(s);
@@ -101,8 +97,7 @@ static enum mb_rc same_key(struct mb_json__stack *s, const struct slot *a, const
     struct slot first = *a, second = *b; /* decoding may move scratch */
     enum mb_rc rc = mb_json__decode(s->mem, text + first.at, text + first.at + first.len);
     size_t middle = s->mem->len;
-    if (rc == MB_OK)
-        rc = mb_json__decode(s->mem, text + second.at, text + second.at + second.len);
+    if (rc == MB_OK) rc = mb_json__decode(s->mem, text + second.at, text + second.at + second.len);
     if (rc == MB_OK) {
         struct mb_str x = {s->mem->data + base, middle - base};
         struct mb_str y = {s->mem->data + middle, s->mem->len - middle};
@@ -120,13 +115,11 @@ enum mb_rc mb_json__note_key(struct mb_json__stack *s, struct mb_str key, size_t
     frame->key_at = at;
     frame->key_len = len;
     *again = false;
-    size_t i = (size_t)new.hash & (frame->cap - 1);
+    size_t i = (size_t) new.hash &(frame->cap - 1);
     for (; table(s)[i].hash; i = (i + 1) & (mb_json__top(s)->cap - 1)) {
-        if (table(s)[i].hash != new.hash)
-            continue;
+        if (table(s)[i].hash != new.hash) continue;
         enum mb_rc rc = same_key(s, &table(s)[i], &new, again);
-        if (rc != MB_OK || *again)
-            return rc;
+        if (rc != MB_OK || *again) return rc;
     }
     frame = mb_json__top(s);
     table(s)[i] = new;
@@ -138,8 +131,7 @@ enum mb_rc mb_json__note_key(struct mb_json__stack *s, struct mb_str key, size_t
 /* Appends to a text that is cut at its end; at is where the NUL stands. */
 static void add_char(char *out, size_t size, size_t *at, char c)
 {
-    if (*at + 1 < size)
-        out[(*at)++] = c;
+    if (*at + 1 < size) out[(*at)++] = c;
     out[*at] = '\0';
 }
 
@@ -183,8 +175,7 @@ void mb_json__pointer(struct mb_json__stack *s, char *out, size_t size)
         } else {
             char index[24];
             (void)snprintf(index, sizeof index, "%zu", frame.count - 1);
-            for (const char *c = index; *c; c++)
-                add_char(out, size, &at, *c);
+            for (const char *c = index; *c; c++) add_char(out, size, &at, *c);
         }
     }
 }

@@ -10,10 +10,10 @@
 enum { MB_JSON__NONE = 0 };
 
 struct mb_json__frame {
-    size_t below;     /* offset of the enclosing frame + 1; MB_JSON__NONE at the outermost */
-    size_t count;     /* keys or elements begun */
-    size_t cap;       /* size of the key table that follows; 0 for an array */
-    size_t key_at;    /* the key in work: place and length in the text, quotes left out */
+    size_t below;  /* offset of the enclosing frame + 1; MB_JSON__NONE at the outermost */
+    size_t count;  /* keys or elements begun */
+    size_t cap;    /* size of the key table that follows; 0 for an array */
+    size_t key_at; /* the key in work: place and length in the text, quotes left out */
     size_t key_len;
 };
 

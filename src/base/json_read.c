@@ -40,10 +40,7 @@ static void skip_blank(struct reader *r)
         r->p++;
 }
 
-static bool in_object(const struct reader *r)
-{
-    return mb_json__top(&r->stack)->cap > 0;
-}
+static bool in_object(const struct reader *r) { return mb_json__top(&r->stack)->cap > 0; }
 
 static enum mb_rc count_token(struct reader *r)
 {
@@ -74,13 +71,11 @@ static enum mb_rc read_string(struct reader *r, struct mb_str *out, struct mb_st
         struct mb_buf *mem = r->stack.mem;
         size_t before = mem->len;
         enum mb_rc rc = mb_json__decode(mem, begin, close);
-        if (rc != MB_OK)
-            return refuse(r, rc, "a string is too long");
+        if (rc != MB_OK) return refuse(r, rc, "a string is too long");
         *out = (struct mb_str){mem->data + before, mem->len - before};
         mem->len = before; /* borrowed until scratch is used again */
     }
-    if (out->len > r->limits->string_bytes)
-        return refuse(r, MB_E_LIMIT, "a string is too long");
+    if (out->len > r->limits->string_bytes) return refuse(r, MB_E_LIMIT, "a string is too long");
     r->p = close + 1;
     return MB_OK;
 }
@@ -88,36 +83,29 @@ static enum mb_rc read_string(struct reader *r, struct mb_str *out, struct mb_st
 static size_t skip_digits(struct reader *r)
 {
     const char *begin = r->p;
-    while (r->p < r->end && *r->p >= '0' && *r->p <= '9')
-        r->p++;
+    while (r->p < r->end && *r->p >= '0' && *r->p <= '9') r->p++;
     return (size_t)(r->p - begin);
 }
 
 /* The grammar of a number; *whole tells that there is neither fraction nor exponent. */
 static enum mb_rc scan_number(struct reader *r, bool *whole)
 {
-    if (*r->p == '-')
-        r->p++;
+    if (*r->p == '-') r->p++;
     const char *first = r->p;
     size_t digits = skip_digits(r);
-    if (digits == 0)
-        return refuse(r, MB_E_JSON, "a digit is missing");
-    if (digits > 1 && *first == '0')
-        return refuse(r, MB_E_JSON, "a number must not begin with 0");
+    if (digits == 0) return refuse(r, MB_E_JSON, "a digit is missing");
+    if (digits > 1 && *first == '0') return refuse(r, MB_E_JSON, "a number must not begin with 0");
     *whole = true;
     if (r->p < r->end && *r->p == '.') {
         *whole = false;
         r->p++;
-        if (skip_digits(r) == 0)
-            return refuse(r, MB_E_JSON, "a digit is missing");
+        if (skip_digits(r) == 0) return refuse(r, MB_E_JSON, "a digit is missing");
     }
     if (r->p < r->end && (*r->p == 'e' || *r->p == 'E')) {
         *whole = false;
         r->p++;
-        if (r->p < r->end && (*r->p == '+' || *r->p == '-'))
-            r->p++;
-        if (skip_digits(r) == 0)
-            return refuse(r, MB_E_JSON, "a digit is missing");
+        if (r->p < r->end && (*r->p == '+' || *r->p == '-')) r->p++;
+        if (skip_digits(r) == 0) return refuse(r, MB_E_JSON, "a digit is missing");
     }
     return MB_OK;
 }
@@ -129,8 +117,7 @@ static bool to_int64(struct mb_str text, int64_t *out)
     uint64_t most = (uint64_t)INT64_MAX + negative, v = 0;
     for (size_t i = negative; i < text.len; i++) {
         uint64_t digit = (uint64_t)(text.ptr[i] - '0');
-        if (v > (most - digit) / 10)
-            return false;
+        if (v > (most - digit) / 10) return false;
         v = v * 10 + digit;
     }
     *out = negative ? (int64_t)(0 - v) : (int64_t)v;
@@ -152,22 +139,18 @@ static enum mb_rc read_number(struct reader *r)
     bool whole;
     const char *begin = r->p;
     enum mb_rc rc = scan_number(r, &whole);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     struct mb_str text = {begin, (size_t)(r->p - begin)};
     int64_t i = 0;
     bool is_int = whole && to_int64(text, &i);
-    if (!is_int && text.len > NUMBER_BYTES)
-        return refuse(r, MB_E_LIMIT, "a number is too long");
-    if (!is_int && !fits_double(text))
-        return refuse(r, MB_E_JSON, "a number is too great");
+    if (!is_int && text.len > NUMBER_BYTES) return refuse(r, MB_E_LIMIT, "a number is too long");
+    if (!is_int && !fits_double(text)) return refuse(r, MB_E_JSON, "a number is too great");
     return r->sink->number ? told(r, r->sink->number(r->ctx, text, is_int, i)) : MB_OK;
 }
 
 static bool take_word(struct reader *r, struct mb_str word)
 {
-    if ((size_t)(r->end - r->p) < word.len || memcmp(r->p, word.ptr, word.len) != 0)
-        return false;
+    if ((size_t)(r->end - r->p) < word.len || memcmp(r->p, word.ptr, word.len) != 0) return false;
     r->p += word.len;
     return true;
 }
@@ -175,8 +158,7 @@ static bool take_word(struct reader *r, struct mb_str word)
 static enum mb_rc read_word(struct reader *r)
 {
     const struct mb_json_sink *sink = r->sink;
-    if (take_word(r, MB_STR("null")))
-        return sink->null ? told(r, sink->null(r->ctx)) : MB_OK;
+    if (take_word(r, MB_STR("null"))) return sink->null ? told(r, sink->null(r->ctx)) : MB_OK;
     bool yes = take_word(r, MB_STR("true"));
     if (yes || take_word(r, MB_STR("false")))
         return sink->boolean ? told(r, sink->boolean(r->ctx, yes)) : MB_OK;
@@ -185,11 +167,9 @@ static enum mb_rc read_word(struct reader *r)
 
 static enum mb_rc open_container(struct reader *r, bool object)
 {
-    if (r->depth == r->limits->depth)
-        return refuse(r, MB_E_LIMIT, "nested too deep");
+    if (r->depth == r->limits->depth) return refuse(r, MB_E_LIMIT, "nested too deep");
     enum mb_rc rc = mb_json__push(&r->stack, object);
-    if (rc != MB_OK)
-        return refuse(r, rc, "nested too deep");
+    if (rc != MB_OK) return refuse(r, rc, "nested too deep");
     r->depth++;
     r->p++;
     r->expect = EXPECT_FIRST;
@@ -210,13 +190,10 @@ static enum mb_rc close_container(struct reader *r)
 static enum mb_rc read_value(struct reader *r)
 {
     enum mb_rc rc = count_token(r);
-    if (rc != MB_OK)
-        return rc;
-    if (r->depth > 0 && !in_object(r))
-        mb_json__top(&r->stack)->count++;
+    if (rc != MB_OK) return rc;
+    if (r->depth > 0 && !in_object(r)) mb_json__top(&r->stack)->count++;
     char c = r->p < r->end ? *r->p : '\0';
-    if (c == '{' || c == '[')
-        return open_container(r, c == '{');
+    if (c == '{' || c == '[') return open_container(r, c == '{');
     r->expect = EXPECT_MORE;
     if (c == '"') {
         struct mb_str text, raw;
@@ -233,29 +210,22 @@ static enum mb_rc note_key(struct reader *r, struct mb_str key, struct mb_str ra
     bool again;
     size_t at = (size_t)(raw.ptr - r->stack.text.ptr);
     enum mb_rc rc = mb_json__note_key(&r->stack, key, at, raw.len, &again);
-    if (rc != MB_OK)
-        return refuse(r, rc, "too many keys in an object");
+    if (rc != MB_OK) return refuse(r, rc, "too many keys in an object");
     return again ? refuse(r, MB_E_JSON, "a key stands twice in an object") : MB_OK;
 }
 
 static enum mb_rc read_key(struct reader *r)
 {
-    if (r->p == r->end || *r->p != '"')
-        return refuse(r, MB_E_JSON, "a key in quotes is missing");
+    if (r->p == r->end || *r->p != '"') return refuse(r, MB_E_JSON, "a key in quotes is missing");
     struct mb_str key, raw;
     enum mb_rc rc = count_token(r);
-    if (rc == MB_OK)
-        rc = read_string(r, &key, &raw);
+    if (rc == MB_OK) rc = read_string(r, &key, &raw);
     /* The sink goes first: noting the key may move scratch, where the decoded key lies. */
-    if (rc == MB_OK && r->sink->key)
-        rc = told(r, r->sink->key(r->ctx, key));
-    if (rc == MB_OK)
-        rc = note_key(r, key, raw);
-    if (rc != MB_OK)
-        return rc;
+    if (rc == MB_OK && r->sink->key) rc = told(r, r->sink->key(r->ctx, key));
+    if (rc == MB_OK) rc = note_key(r, key, raw);
+    if (rc != MB_OK) return rc;
     skip_blank(r);
-    if (r->p == r->end || *r->p != ':')
-        return refuse(r, MB_E_JSON, "a colon is missing");
+    if (r->p == r->end || *r->p != ':') return refuse(r, MB_E_JSON, "a colon is missing");
     r->p++;
     r->expect = EXPECT_VALUE;
     return MB_OK;
@@ -265,8 +235,7 @@ static enum mb_rc read_key(struct reader *r)
 static enum mb_rc read_more(struct reader *r)
 {
     bool object = in_object(r);
-    if (r->p < r->end && *r->p == (object ? '}' : ']'))
-        return close_container(r);
+    if (r->p < r->end && *r->p == (object ? '}' : ']')) return close_container(r);
     if (r->p == r->end || *r->p != ',')
         return refuse(r, MB_E_JSON, "a comma or the end is missing");
     r->p++;
@@ -277,29 +246,23 @@ static enum mb_rc read_more(struct reader *r)
 static enum mb_rc read_step(struct reader *r)
 {
     switch (r->expect) {
-    case EXPECT_VALUE:
-        return read_value(r);
-    case EXPECT_KEY:
-        return read_key(r);
+    case EXPECT_VALUE: return read_value(r);
+    case EXPECT_KEY: return read_key(r);
     case EXPECT_FIRST:
-        if (r->p < r->end && *r->p == (in_object(r) ? '}' : ']'))
-            return close_container(r);
+        if (r->p < r->end && *r->p == (in_object(r) ? '}' : ']')) return close_container(r);
         return in_object(r) ? read_key(r) : read_value(r);
-    case EXPECT_MORE:
-        break;
+    case EXPECT_MORE: break;
     }
     return read_more(r);
 }
 
 static enum mb_rc read_all(struct reader *r)
 {
-    if (r->stack.text.len > UINT32_MAX)
-        return refuse(r, MB_E_LIMIT, "the text is too long");
+    if (r->stack.text.len > UINT32_MAX) return refuse(r, MB_E_LIMIT, "the text is too long");
     do {
         skip_blank(r);
         enum mb_rc rc = read_step(r);
-        if (rc != MB_OK)
-            return rc;
+        if (rc != MB_OK) return rc;
     } while (r->depth > 0 || r->expect != EXPECT_MORE);
     skip_blank(r);
     return r->p == r->end ? MB_OK : refuse(r, MB_E_JSON, "something follows the value");
@@ -310,11 +273,13 @@ enum mb_rc mb_json_read(struct mb_str text, const struct mb_json_limits *limits,
                         struct mb_json_fault *fault)
 {
     static const char nothing[] = "";
-    if (text.len == 0)
-        text.ptr = nothing; /* an empty slice may have no address to count from */
-    struct reader r = {
-        .p = text.ptr, .end = text.ptr + text.len, .limits = limits, .sink = sink, .ctx = ctx,
-        .stack = {.mem = scratch, .text = text, .top = MB_JSON__NONE}};
+    if (text.len == 0) text.ptr = nothing; /* an empty slice may have no address to count from */
+    struct reader r = {.p = text.ptr,
+                       .end = text.ptr + text.len,
+                       .limits = limits,
+                       .sink = sink,
+                       .ctx = ctx,
+                       .stack = {.mem = scratch, .text = text, .top = MB_JSON__NONE}};
     mb_buf_clear(scratch);
     enum mb_rc rc = read_all(&r);
     if (rc != MB_OK && fault) {

@@ -4,8 +4,7 @@
 
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
+    if (c >= '0' && c <= '9') return c - '0';
     char l = (char)(c | 0x20);
     return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
 }
@@ -13,13 +12,11 @@ static int hex_value(char c)
 /* The four digits at p, or -1. */
 static int hex4(const char *p, const char *end)
 {
-    if (end - p < 4)
-        return -1;
+    if (end - p < 4) return -1;
     int v = 0;
     for (int i = 0; i < 4; i++) {
         int digit = hex_value(p[i]);
-        if (digit < 0)
-            return -1;
+        if (digit < 0) return -1;
         v = v * 16 + digit;
     }
     return v;
@@ -32,18 +29,14 @@ static bool is_low(int unit) { return unit >= 0xDC00 && unit <= 0xDFFF; }
 static const char *scan_unit(const char **p, const char *end)
 {
     int unit = hex4(*p, end);
-    if (unit < 0)
-        return "\\u needs four hexadecimal digits";
-    if (unit == 0)
-        return "\\u0000 is not accepted";
-    if (is_low(unit))
-        return "a low surrogate stands alone";
+    if (unit < 0) return "\\u needs four hexadecimal digits";
+    if (unit == 0) return "\\u0000 is not accepted";
+    if (is_low(unit)) return "a low surrogate stands alone";
     if (is_high(unit)) {
         const char *next = *p + 4;
-        bool pair = end - next >= 6 && next[0] == '\\' && next[1] == 'u' &&
-                    is_low(hex4(next + 2, end));
-        if (!pair)
-            return "a high surrogate stands alone";
+        bool pair =
+            end - next >= 6 && next[0] == '\\' && next[1] == 'u' && is_low(hex4(next + 2, end));
+        if (!pair) return "a high surrogate stands alone";
         *p += 6;
     }
     *p += 4;
@@ -52,18 +45,15 @@ static const char *scan_unit(const char **p, const char *end)
 
 static const char *scan_escape(const char **p, const char *end)
 {
-    if (end - *p < 2)
-        return "the string does not end";
+    if (end - *p < 2) return "the string does not end";
     char c = (*p)[1];
     if (c == 'u') {
         const char *at = *p + 2;
         const char *wrong = scan_unit(&at, end);
-        if (!wrong)
-            *p = at;
+        if (!wrong) *p = at;
         return wrong;
     }
-    if (c == '\0' || !strchr("\"\\/bfnrt", c))
-        return "unknown escape";
+    if (c == '\0' || !strchr("\"\\/bfnrt", c)) return "unknown escape";
     *p += 2;
     return NULL;
 }
@@ -75,8 +65,7 @@ const char *mb_json__scan(const char *p, const char *text_end, const char **end,
     while (!wrong) {
         while (text_end - p >= 8) {
             uint64_t word = mb_utf8__load(p);
-            if (mb_utf8__special(word) | (word & MB_UTF8__HIGH))
-                break;
+            if (mb_utf8__special(word) | (word & MB_UTF8__HIGH)) break;
             p += 8;
         }
         if (p == text_end) {
@@ -84,8 +73,7 @@ const char *mb_json__scan(const char *p, const char *text_end, const char **end,
             break;
         }
         unsigned char c = (unsigned char)*p;
-        if (c == '"')
-            break;
+        if (c == '"') break;
         if (c == '\\') {
             *escaped = true;
             wrong = scan_escape(&p, text_end);

@@ -12,10 +12,8 @@
 static size_t plain_run(const unsigned char *p, const unsigned char *end)
 {
     const unsigned char *at = p;
-    while (end - at >= 8 && !mb_utf8__special(mb_utf8__load(at)))
-        at += 8;
-    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\')
-        at++;
+    while (end - at >= 8 && !mb_utf8__special(mb_utf8__load(at))) at += 8;
+    while (at < end && *at >= 0x20 && *at != '"' && *at != '\\') at++;
     return (size_t)(at - p);
 }
 
@@ -39,20 +37,16 @@ static enum mb_rc add_escape(struct mb_buf *b, unsigned char c)
 enum mb_rc mb_json_str_trusted(struct mb_buf *b, const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s, *end = p + len;
-    if (len > SIZE_MAX - 2)
-        return MB_E_LIMIT;
+    if (len > SIZE_MAX - 2) return MB_E_LIMIT;
     enum mb_rc rc = mb_buf_reserve(b, len + 2);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     b->data[b->len++] = '"';
     while (p < end) {
         size_t run = plain_run(p, end);
         rc = mb_buf_add(b, p, run);
-        if (rc != MB_OK)
-            return rc;
+        if (rc != MB_OK) return rc;
         p += run;
-        if (p < end && (rc = add_escape(b, *p++)) != MB_OK)
-            return rc;
+        if (p < end && (rc = add_escape(b, *p++)) != MB_OK) return rc;
     }
     return mb_buf_add(b, "\"", 1);
 }
@@ -64,8 +58,7 @@ enum mb_rc mb_json_str(struct mb_buf *b, const char *s, size_t len)
 
 enum mb_rc mb_json_double(struct mb_buf *b, double v)
 {
-    if (!isfinite(v))
-        return MB_E_JSON;
+    if (!isfinite(v)) return MB_E_JSON;
     char text[32];
     /* 15 digits always survive a round trip of the text, so %g of them is shortest when it reads
      * back; 17 always read back. Subnormal numbers have fewer digits. */
@@ -73,8 +66,7 @@ enum mb_rc mb_json_double(struct mb_buf *b, double v)
     for (int digits = fabs(v) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         n = snprintf(text, sizeof text, "%.*g", digits, v);
         double back = strtod(text, NULL);
-        if (memcmp(&back, &v, sizeof v) == 0)
-            break;
+        if (memcmp(&back, &v, sizeof v) == 0) break;
     }
     return mb_buf_add(b, text, (size_t)n);
 }

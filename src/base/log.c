@@ -40,8 +40,7 @@ static void write_pending(void)
             p += n;
             continue;
         }
-        if (n < 0 && errno == EINTR)
-            continue;
+        if (n < 0 && errno == EINTR) continue;
         struct pollfd full = {.fd = state.fd, .events = POLLOUT};
         bool wait = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
         if (!wait || poll(&full, 1, FULL_WAIT_MS) <= 0)
@@ -53,8 +52,7 @@ static void write_pending(void)
 void mb_log_init(int fd, enum mb_log_level least, const char *process)
 {
     pthread_mutex_lock(&state.lock);
-    if (state.owner == getpid())
-        write_pending();
+    if (state.owner == getpid()) write_pending();
     state.pending_len = 0;
     state.owner = getpid();
     state.fd = fd;
@@ -63,18 +61,14 @@ void mb_log_init(int fd, enum mb_log_level least, const char *process)
     pthread_mutex_unlock(&state.lock);
 }
 
-enum mb_log_level mb_log_threshold(void)
-{
-    return state.least;
-}
+enum mb_log_level mb_log_threshold(void) { return state.least; }
 
 /* A value of printable ASCII without blank, quote, '=' and backslash needs no quotes. */
 static bool is_bare(struct mb_str v)
 {
     for (size_t i = 0; i < v.len; i++) {
         unsigned char c = (unsigned char)v.ptr[i];
-        if (c <= ' ' || c >= 0x7F || c == '"' || c == '=' || c == '\\')
-            return false;
+        if (c <= ' ' || c >= 0x7F || c == '"' || c == '=' || c == '\\') return false;
     }
     return v.len > 0;
 }
@@ -96,10 +90,8 @@ static enum mb_rc add_byte(struct mb_buf *b, unsigned char c)
 static size_t harmless(const unsigned char *p, const unsigned char *end)
 {
     size_t n = mb_utf8__step(p, end);
-    if (n == 1)
-        return *p >= 0x20 && *p != 0x7F && *p != '"' && *p != '\\';
-    if (n == 2 && p[0] == 0xC2 && p[1] < 0xA0)
-        return 0;
+    if (n == 1) return *p >= 0x20 && *p != 0x7F && *p != '"' && *p != '\\';
+    if (n == 2 && p[0] == 0xC2 && p[1] < 0xA0) return 0;
     return n;
 }
 
@@ -110,11 +102,9 @@ static enum mb_rc add_quoted(struct mb_buf *b, struct mb_str v)
     while (rc == MB_OK && p < end) {
         const unsigned char *run = p;
         size_t n;
-        while (p < end && (n = harmless(p, end)) > 0)
-            p += n;
+        while (p < end && (n = harmless(p, end)) > 0) p += n;
         rc = mb_buf_add(b, run, (size_t)(p - run));
-        if (rc == MB_OK && p < end)
-            rc = add_byte(b, *p++);
+        if (rc == MB_OK && p < end) rc = add_byte(b, *p++);
     }
     return rc == MB_OK ? mb_buf_add(b, "\"", 1) : rc;
 }
@@ -123,21 +113,17 @@ enum mb_rc mb_log_pair(struct mb_buf *b, const char *key, struct mb_str value)
 {
     size_t before = b->len;
     enum mb_rc rc = b->len ? mb_buf_add(b, " ", 1) : MB_OK;
-    if (rc == MB_OK)
-        rc = mb_buf_addz(b, key);
-    if (rc == MB_OK)
-        rc = mb_buf_add(b, "=", 1);
+    if (rc == MB_OK) rc = mb_buf_addz(b, key);
+    if (rc == MB_OK) rc = mb_buf_add(b, "=", 1);
     if (rc == MB_OK)
         rc = is_bare(value) ? mb_buf_add(b, value.ptr, value.len) : add_quoted(b, value);
-    if (rc != MB_OK)
-        b->len = before; /* never half a pair */
+    if (rc != MB_OK) b->len = before; /* never half a pair */
     return rc;
 }
 
 static void pair_or_mark(struct mb_buf *line, bool *cut, const char *key, struct mb_str value)
 {
-    if (mb_log_pair(line, key, value) != MB_OK)
-        *cut = true;
+    if (mb_log_pair(line, key, value) != MB_OK) *cut = true;
 }
 
 static void begin_line(enum mb_log_level level, bool *cut)
@@ -155,8 +141,7 @@ static void begin_line(enum mb_log_level level, bool *cut)
 static void end_line(enum mb_log_level level, bool cut)
 {
     static const char mark[] = " cut=true";
-    if (state.pending_len + LINE_MAX_BYTES > PENDING_BYTES)
-        write_pending();
+    if (state.pending_len + LINE_MAX_BYTES > PENDING_BYTES) write_pending();
     char *at = state.pending + state.pending_len;
     if (state.line.len) {
         memcpy(at, state.line.data, state.line.len);
@@ -168,14 +153,12 @@ static void end_line(enum mb_log_level level, bool cut)
     }
     *at++ = '\n';
     state.pending_len = (size_t)(at - state.pending);
-    if (level >= MB_LOG_WARN)
-        write_pending();
+    if (level >= MB_LOG_WARN) write_pending();
 }
 
 void mb_log(enum mb_log_level level, const char *msg, ...)
 {
-    if (level < state.least)
-        return;
+    if (level < state.least) return;
     bool cut = false;
     pthread_mutex_lock(&state.lock);
     begin_line(level, &cut);
@@ -194,8 +177,7 @@ void mb_log(enum mb_log_level level, const char *msg, ...)
 
 void mb_log_line(enum mb_log_level level, struct mb_str raw)
 {
-    if (level < state.least)
-        return;
+    if (level < state.least) return;
     bool cut = false;
     pthread_mutex_lock(&state.lock);
     begin_line(level, &cut);

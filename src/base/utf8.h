@@ -22,5 +22,6 @@ static inline uint64_t mb_utf8__special(uint64_t w)
 {
     uint64_t quote = w ^ (MB_UTF8__ONES * '"'), slash = w ^ (MB_UTF8__ONES * '\\');
     return (((w - MB_UTF8__ONES * 0x20) & ~w) | ((quote - MB_UTF8__ONES) & ~quote) |
-            ((slash - MB_UTF8__ONES) & ~slash)) & MB_UTF8__HIGH;
+            ((slash - MB_UTF8__ONES) & ~slash)) &
+           MB_UTF8__HIGH;
 }

@@ -9,8 +9,7 @@
 
 static int tap_count, tap_failed;
 
-__attribute__((format(printf, 2, 3)))
-static inline bool ok(bool held, const char *fact, ...)
+__attribute__((format(printf, 2, 3))) static inline bool ok(bool held, const char *fact, ...)
 {
     va_list args;
     va_start(args, fact);

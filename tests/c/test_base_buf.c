@@ -5,7 +5,8 @@
 
 static void test_strings(void)
 {
-    ok(mb_str_ieq(MB_STR("Content-Length"), MB_STR("content-LENGTH")), "compares ASCII without case");
+    ok(mb_str_ieq(MB_STR("Content-Length"), MB_STR("content-LENGTH")),
+       "compares ASCII without case");
     ok(!mb_str_ieq(MB_STR("["), MB_STR("{")), "does not fold what only looks like a case pair");
     ok(!mb_str_ieq(MB_STR("a"), MB_STR("ab")), "tells a prefix from the whole");
     ok(mb_str_eq(mb_str_z(NULL), MB_STR("")), "takes no string for an empty one");
@@ -16,8 +17,7 @@ static void test_growth(void)
     struct mb_buf b;
     mb_buf_init(&b, 1000);
     bool all = true;
-    for (int i = 0; i < 1000; i++)
-        all = all && mb_buf_add(&b, "x", 1) == MB_OK;
+    for (int i = 0; i < 1000; i++) all = all && mb_buf_add(&b, "x", 1) == MB_OK;
     ok(all && b.len == 1000, "grows up to its ceiling exactly");
     ok(mb_buf_add(&b, "x", 1) == MB_E_LIMIT && b.len == 1000, "refuses one byte more");
     ok(mb_buf_reserve(&b, SIZE_MAX) == MB_E_LIMIT, "refuses a reservation that wraps round");

@@ -13,10 +13,7 @@ static bool only(const char *s, size_t len, const char *allowed)
     return strlen(s) == len && strspn(s, allowed) == len;
 }
 
-static int compare(const void *a, const void *b)
-{
-    return memcmp(a, b, MB_CUID_LEN);
-}
+static int compare(const void *a, const void *b) { return memcmp(a, b, MB_CUID_LEN); }
 
 static void test_cuid(void)
 {
@@ -33,8 +30,7 @@ static void test_cuid(void)
     ok(ordered, "orders ids by the millisecond they are made in");
     qsort(ids, MANY, sizeof ids[0], compare);
     int twice = 0;
-    for (int i = 1; i < MANY; i++)
-        twice += memcmp(ids[i - 1], ids[i], MB_CUID_LEN) == 0;
+    for (int i = 1; i < MANY; i++) twice += memcmp(ids[i - 1], ids[i], MB_CUID_LEN) == 0;
     ok(twice == 0, "makes no id twice");
 
     int64_t before = mb_wall_ms();
@@ -53,7 +49,8 @@ static void test_others(void)
         mb_request_id(request);
         mb_reference(reference);
         hex = hex && only(request, MB_REQUEST_ID_LEN, "0123456789abcdef");
-        crockford = crockford && only(reference, MB_REFERENCE_LEN, "0123456789ABCDEFGHJKMNPQRSTVWXYZ");
+        crockford =
+            crockford && only(reference, MB_REFERENCE_LEN, "0123456789ABCDEFGHJKMNPQRSTVWXYZ");
     }
     ok(hex, "makes request ids of 32 hexadecimal digits");
     ok(crockford, "makes references without letters that look like digits");
@@ -65,8 +62,7 @@ static void test_evenness(void)
     char id[MB_CUID_LEN + 1];
     for (int i = 0; i < 9000; i++) {
         mb_cuid(id);
-        for (int k = 9; k < MB_CUID_LEN; k++)
-            seen[id[k] <= '9' ? id[k] - '0' : id[k] - 'a' + 10]++;
+        for (int k = 9; k < MB_CUID_LEN; k++) seen[id[k] <= '9' ? id[k] - '0' : id[k] - 'a' + 10]++;
     }
     int least = seen[0], most = seen[0];
     for (int i = 1; i < 36; i++) {
@@ -82,14 +78,12 @@ static void test_random(void)
     unsigned char big[1000] = {0};
     mb_random(big, sizeof big);
     int zeros = 0;
-    for (size_t i = 0; i < sizeof big; i++)
-        zeros += big[i] == 0;
+    for (size_t i = 0; i < sizeof big; i++) zeros += big[i] == 0;
     ok(zeros < 30, "fills more than its buffer holds");
 
     int channel[2];
     char parent[16], child[16];
-    if (pipe(channel) != 0)
-        return;
+    if (pipe(channel) != 0) return;
     mb_random(parent, 1); /* the pool is partly used when the process splits */
     pid_t pid = fork();
     if (pid == 0) {

@@ -10,68 +10,280 @@ struct text {
     const char *ptr;
     size_t len;
 };
-#define T(literal) {literal, sizeof(literal) - 1}
+#define T(literal)                                                                                 \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
 
 static const struct text accepted[] = {
-    T("null"), T("true"), T("false"), T("0"), T("-0"), T("1"), T("-1"), T("10"), T("1.5"), T("-1.5"),
-    T("1e5"), T("1E5"), T("1e+5"), T("1e-5"), T("0.1"), T("0e0"), T("1e308"), T("1e-400"),
-    T("123456789012345678901234567890"), T("9223372036854775808"), T("\"\""), T("\"a\""),
-    T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), T("\"\\u0041\""), T("\"\\u00e9\""), T("\"\\uFFFF\""),
-    T("\"\\uD83D\\uDE00\""), T("\"\\ud83d\\ude00\""), T("\"\xc3\xa9\""), T("\"\xe2\x82\xac\""),
-    T("\"\xf0\x9f\x98\x80\""), T("\"\xed\x9f\xbf\""), T("\"\xee\x80\x80\""),
-    T("\"\xf4\x8f\xbf\xbf\""), T("\"\xef\xbf\xbf\""), T("\"\x7f\""), T("\"\xe2\x80\xa8\""),
-    T("[]"), T("[1]"), T("[1,2]"), T("[[],[]]"), T("[[[[[]]]]]"), T("{}"), T("{\"a\":1}"),
-    T("{\"a\":{},\"b\":[]}"), T("{\"\":1}"), T("{\"a\":1,\"A\":2}"), T("{\"a\":{\"a\":{\"a\":1}}}"),
-    T("[{\"a\":1},{\"a\":1}]"), T(" null "), T("\t[\r\n1 ,\n2 ]\n"), T("{ \"a\" : 1 , \"b\" : 2 }"),
-    T("[\"12345678\",\"123456789\",\"1234567\"]"), T("[1.0,2.0e0]"), T("\"/\""),
+    T("null"),
+    T("true"),
+    T("false"),
+    T("0"),
+    T("-0"),
+    T("1"),
+    T("-1"),
+    T("10"),
+    T("1.5"),
+    T("-1.5"),
+    T("1e5"),
+    T("1E5"),
+    T("1e+5"),
+    T("1e-5"),
+    T("0.1"),
+    T("0e0"),
+    T("1e308"),
+    T("1e-400"),
+    T("123456789012345678901234567890"),
+    T("9223372036854775808"),
+    T("\"\""),
+    T("\"a\""),
+    T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
+    T("\"\\u0041\""),
+    T("\"\\u00e9\""),
+    T("\"\\uFFFF\""),
+    T("\"\\uD83D\\uDE00\""),
+    T("\"\\ud83d\\ude00\""),
+    T("\"\xc3\xa9\""),
+    T("\"\xe2\x82\xac\""),
+    T("\"\xf0\x9f\x98\x80\""),
+    T("\"\xed\x9f\xbf\""),
+    T("\"\xee\x80\x80\""),
+    T("\"\xf4\x8f\xbf\xbf\""),
+    T("\"\xef\xbf\xbf\""),
+    T("\"\x7f\""),
+    T("\"\xe2\x80\xa8\""),
+    T("[]"),
+    T("[1]"),
+    T("[1,2]"),
+    T("[[],[]]"),
+    T("[[[[[]]]]]"),
+    T("{}"),
+    T("{\"a\":1}"),
+    T("{\"a\":{},\"b\":[]}"),
+    T("{\"\":1}"),
+    T("{\"a\":1,\"A\":2}"),
+    T("{\"a\":{\"a\":{\"a\":1}}}"),
+    T("[{\"a\":1},{\"a\":1}]"),
+    T(" null "),
+    T("\t[\r\n1 ,\n2 ]\n"),
+    T("{ \"a\" : 1 , \"b\" : 2 }"),
+    T("[\"12345678\",\"123456789\",\"1234567\"]"),
+    T("[1.0,2.0e0]"),
+    T("\"/\""),
     T("[null,true,false,0,\"\",[],{}]"),
 };
 
 static const struct text refused[] = {
     /* nothing, or more than one value */
-    T(""), T(" "), T("\n\n"), T("1 2"), T("{} {}"), T("null,"), T("[] x"), T("\"a\" \"b\""), T(",1"),
-    T("1,"), T("{}}"), T("[]]"), T("null\0"), T("\0null"), T("/* c */ 1"), T("1 // c"), T("# c\n1"),
+    T(""),
+    T(" "),
+    T("\n\n"),
+    T("1 2"),
+    T("{} {}"),
+    T("null,"),
+    T("[] x"),
+    T("\"a\" \"b\""),
+    T(",1"),
+    T("1,"),
+    T("{}}"),
+    T("[]]"),
+    T("null\0"),
+    T("\0null"),
+    T("/* c */ 1"),
+    T("1 // c"),
+    T("# c\n1"),
     /* words */
-    T("nul"), T("nulll"), T("NULL"), T("True"), T("TRUE"), T("truefalse"), T("tru"), T("undefined"),
-    T("NaN"), T("-NaN"), T("Infinity"), T("-Infinity"), T("inf"), T("nan"), T("a"), T("'a'"), T("\\n"),
+    T("nul"),
+    T("nulll"),
+    T("NULL"),
+    T("True"),
+    T("TRUE"),
+    T("truefalse"),
+    T("tru"),
+    T("undefined"),
+    T("NaN"),
+    T("-NaN"),
+    T("Infinity"),
+    T("-Infinity"),
+    T("inf"),
+    T("nan"),
+    T("a"),
+    T("'a'"),
+    T("\\n"),
     /* numbers */
-    T("+1"), T("01"), T("-01"), T("00"), T("1."), T(".5"), T("-.5"), T("-"), T("--1"), T("1e"),
-    T("1e+"), T("1e-"), T("e5"), T("0x1F"), T("0x"), T("0b1"), T("0o7"), T("1_000"), T("1 000"),
-    T("1,000"), T("1.2.3"), T("1e1.5"), T("1e400"), T("-1e400"), T("1e99999"), T("- 1"), T("1a"),
-    T("-a"), T("0.e1"), T("1.e1"), T("2.e+3"), T("\xef\xbc\x91"), T("1e5e5"), T("0-1"),
+    T("+1"),
+    T("01"),
+    T("-01"),
+    T("00"),
+    T("1."),
+    T(".5"),
+    T("-.5"),
+    T("-"),
+    T("--1"),
+    T("1e"),
+    T("1e+"),
+    T("1e-"),
+    T("e5"),
+    T("0x1F"),
+    T("0x"),
+    T("0b1"),
+    T("0o7"),
+    T("1_000"),
+    T("1 000"),
+    T("1,000"),
+    T("1.2.3"),
+    T("1e1.5"),
+    T("1e400"),
+    T("-1e400"),
+    T("1e99999"),
+    T("- 1"),
+    T("1a"),
+    T("-a"),
+    T("0.e1"),
+    T("1.e1"),
+    T("2.e+3"),
+    T("\xef\xbc\x91"),
+    T("1e5e5"),
+    T("0-1"),
     /* strings */
-    T("\""), T("\"a"), T("\"\\\""), T("\"\\"), T("\"\\x41\""), T("\"\\a\""), T("\"\\'\""), T("\"\\0\""),
-    T("\"\\u\""), T("\"\\u0\""), T("\"\\u00\""), T("\"\\u004\""), T("\"\\u004"), T("\"\\u00G0\""),
-    T("\"\\U0041\""), T("\"\\u+041\""), T("\"\\u 041\""), T("\"\\u0000\""), T("\"a\\u0000b\""),
-    T("\"\n\""), T("\"\t\""), T("\"\r\""), T("\"\x01\""), T("\"\x1f\""), T("\"\0\""), T("\"a\0b\""),
-    T("\"1234567\x01\""), T("\"12345678\x1f\""), T("a\""), T("\"a\"b"),
+    T("\""),
+    T("\"a"),
+    T("\"\\\""),
+    T("\"\\"),
+    T("\"\\x41\""),
+    T("\"\\a\""),
+    T("\"\\'\""),
+    T("\"\\0\""),
+    T("\"\\u\""),
+    T("\"\\u0\""),
+    T("\"\\u00\""),
+    T("\"\\u004\""),
+    T("\"\\u004"),
+    T("\"\\u00G0\""),
+    T("\"\\U0041\""),
+    T("\"\\u+041\""),
+    T("\"\\u 041\""),
+    T("\"\\u0000\""),
+    T("\"a\\u0000b\""),
+    T("\"\n\""),
+    T("\"\t\""),
+    T("\"\r\""),
+    T("\"\x01\""),
+    T("\"\x1f\""),
+    T("\"\0\""),
+    T("\"a\0b\""),
+    T("\"1234567\x01\""),
+    T("\"12345678\x1f\""),
+    T("a\""),
+    T("\"a\"b"),
     /* surrogates */
-    T("\"\\uD800\""), T("\"\\uDC00\""), T("\"\\uDFFF\""), T("\"\\uD800x\""), T("\"\\uD800\\n\""),
-    T("\"\\uD800\\uD800\""), T("\"\\uD800\\u0041\""), T("\"\\uDC00\\uD800\""), T("\"\\uD83D\\uDE0\""),
-    T("\"\\uD83D\\\""), T("\"\\uD83D\\uDE00\\uDE00\""), T("\"\xed\xa0\x80\""), T("\"\xed\xbf\xbf\""),
+    T("\"\\uD800\""),
+    T("\"\\uDC00\""),
+    T("\"\\uDFFF\""),
+    T("\"\\uD800x\""),
+    T("\"\\uD800\\n\""),
+    T("\"\\uD800\\uD800\""),
+    T("\"\\uD800\\u0041\""),
+    T("\"\\uDC00\\uD800\""),
+    T("\"\\uD83D\\uDE0\""),
+    T("\"\\uD83D\\\""),
+    T("\"\\uD83D\\uDE00\\uDE00\""),
+    T("\"\xed\xa0\x80\""),
+    T("\"\xed\xbf\xbf\""),
     T("\"\xed\xa0\xbd\xed\xb8\x80\""),
     /* UTF-8 */
-    T("\"\x80\""), T("\"\xbf\""), T("\"\xc0\x80\""), T("\"\xc1\xbf\""), T("\"\xc3\""), T("\"\xc3"),
-    T("\"\xc3\x28\""), T("\"\xe0\x80\x80\""), T("\"\xe0\x9f\xbf\""), T("\"\xe2\x82\""),
-    T("\"\xe2\x28\xa1\""), T("\"\xf0\x80\x80\x80\""), T("\"\xf0\x8f\xbf\xbf\""),
-    T("\"\xf0\x9f\x98\""), T("\"\xf4\x90\x80\x80\""), T("\"\xf5\x80\x80\x80\""), T("\"\xfe\""),
-    T("\"\xff\""), T("\"\xf8\x88\x80\x80\x80\""), T("\"12345678\xff\""), T("{\"\xff\":1}"),
+    T("\"\x80\""),
+    T("\"\xbf\""),
+    T("\"\xc0\x80\""),
+    T("\"\xc1\xbf\""),
+    T("\"\xc3\""),
+    T("\"\xc3"),
+    T("\"\xc3\x28\""),
+    T("\"\xe0\x80\x80\""),
+    T("\"\xe0\x9f\xbf\""),
+    T("\"\xe2\x82\""),
+    T("\"\xe2\x28\xa1\""),
+    T("\"\xf0\x80\x80\x80\""),
+    T("\"\xf0\x8f\xbf\xbf\""),
+    T("\"\xf0\x9f\x98\""),
+    T("\"\xf4\x90\x80\x80\""),
+    T("\"\xf5\x80\x80\x80\""),
+    T("\"\xfe\""),
+    T("\"\xff\""),
+    T("\"\xf8\x88\x80\x80\x80\""),
+    T("\"12345678\xff\""),
+    T("{\"\xff\":1}"),
     /* byte order marks and other encodings */
-    T("\xef\xbb\xbfnull"), T("\xef\xbb\xbf"), T("\xff\xfen\0u\0l\0l\0"), T("\xfe\xff\0n\0u\0l\0l"),
-    T("n\0u\0l\0l\0"), T("\xc2\xa0null"), T("\x0bnull"), T("\x0cnull"), T("\xe2\x80\x83" "1"),
+    T("\xef\xbb\xbfnull"),
+    T("\xef\xbb\xbf"),
+    T("\xff\xfen\0u\0l\0l\0"),
+    T("\xfe\xff\0n\0u\0l\0l"),
+    T("n\0u\0l\0l\0"),
+    T("\xc2\xa0null"),
+    T("\x0bnull"),
+    T("\x0cnull"),
+    T("\xe2\x80\x83"
+      "1"),
     /* arrays */
-    T("["), T("]"), T("[1"), T("[1,"), T("[,1]"), T("[1,]"), T("[1,,2]"), T("[1 2]"), T("[1:2]"),
-    T("[\"a\":1]"), T("[}"), T("[1}"), T("[[]"), T("[\"a"), T("[,]"), T("[]["), T("(1)"), T("[*]"),
+    T("["),
+    T("]"),
+    T("[1"),
+    T("[1,"),
+    T("[,1]"),
+    T("[1,]"),
+    T("[1,,2]"),
+    T("[1 2]"),
+    T("[1:2]"),
+    T("[\"a\":1]"),
+    T("[}"),
+    T("[1}"),
+    T("[[]"),
+    T("[\"a"),
+    T("[,]"),
+    T("[]["),
+    T("(1)"),
+    T("[*]"),
     /* objects */
-    T("{"), T("}"), T("{\"a\"}"), T("{\"a\":}"), T("{\"a\":1"), T("{\"a\":1,"), T("{\"a\":1,}"),
-    T("{,}"), T("{,\"a\":1}"), T("{\"a\" 1}"), T("{\"a\":1 \"b\":2}"), T("{\"a\"::1}"), T("{:1}"),
-    T("{a:1}"), T("{'a':1}"), T("{1:1}"), T("{null:1}"), T("{[]:1}"), T("{\"a\":1]"), T("{\"a\",1}"),
-    T("{\"a\":1;\"b\":2}"), T("{\"a\"=1}"), T("{\"a\":1,,\"b\":2}"), T("{\"a"), T("{\"a\":"),
-    T("{\"a\":tru}"), T("{{}}"), T("{[]}"), T("{\"a\":1}\0"),
+    T("{"),
+    T("}"),
+    T("{\"a\"}"),
+    T("{\"a\":}"),
+    T("{\"a\":1"),
+    T("{\"a\":1,"),
+    T("{\"a\":1,}"),
+    T("{,}"),
+    T("{,\"a\":1}"),
+    T("{\"a\" 1}"),
+    T("{\"a\":1 \"b\":2}"),
+    T("{\"a\"::1}"),
+    T("{:1}"),
+    T("{a:1}"),
+    T("{'a':1}"),
+    T("{1:1}"),
+    T("{null:1}"),
+    T("{[]:1}"),
+    T("{\"a\":1]"),
+    T("{\"a\",1}"),
+    T("{\"a\":1;\"b\":2}"),
+    T("{\"a\"=1}"),
+    T("{\"a\":1,,\"b\":2}"),
+    T("{\"a"),
+    T("{\"a\":"),
+    T("{\"a\":tru}"),
+    T("{{}}"),
+    T("{[]}"),
+    T("{\"a\":1}\0"),
     /* duplicate keys, however they are written and wherever they are */
-    T("{\"a\":1,\"a\":1}"), T("{\"a\":1,\"b\":2,\"a\":3}"), T("{\"a\":1,\"\\u0061\":2}"),
-    T("{\"\\u00e9\":1,\"\xc3\xa9\":2}"), T("{\"\":1,\"\":2}"), T("{\"x\":{\"a\":1,\"a\":1}}"),
-    T("{\"a\":{\"b\":1},\"a\":2}"), T("[[{\"k\":0,\"k\":0}]]"), T("{\"\\/\":1,\"/\":2}"),
+    T("{\"a\":1,\"a\":1}"),
+    T("{\"a\":1,\"b\":2,\"a\":3}"),
+    T("{\"a\":1,\"\\u0061\":2}"),
+    T("{\"\\u00e9\":1,\"\xc3\xa9\":2}"),
+    T("{\"\":1,\"\":2}"),
+    T("{\"x\":{\"a\":1,\"a\":1}}"),
+    T("{\"a\":{\"b\":1},\"a\":2}"),
+    T("[[{\"k\":0,\"k\":0}]]"),
+    T("{\"\\/\":1,\"/\":2}"),
     T("{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}"),
 };
 
@@ -82,11 +294,10 @@ static enum mb_rc parse(struct text t, const struct mb_json_sink *sink, void *ct
                         struct mb_json_fault *fault)
 {
     char *copy = malloc(t.len ? t.len : 1);
-    if (!copy)
-        return MB_E_NOMEM;
+    if (!copy) return MB_E_NOMEM;
     memcpy(copy, t.ptr, t.len);
-    enum mb_rc rc =
-        mb_json_read((struct mb_str){copy, t.len}, &mb_json_default_limits, sink, ctx, &scratch, fault);
+    enum mb_rc rc = mb_json_read((struct mb_str){copy, t.len}, &mb_json_default_limits, sink, ctx,
+                                 &scratch, fault);
     free(copy);
     return rc;
 }
@@ -118,8 +329,8 @@ static void test_grammar(void)
 static void test_prefixes(void)
 {
     static const struct mb_json_sink deaf;
-    static const struct text whole =
-        T("{\"a\":[1,-2.5e3,\"x\\u00e9\\ud83d\\ude00\xc3\xa9\",{\"b\":null,\"c\":true}],\"d\":false}");
+    static const struct text whole = T("{\"a\":[1,-2.5e3,\"x\\u00e9\\ud83d\\ude00\xc3\xa9\",{\"b\":"
+                                       "null,\"c\":true}],\"d\":false}");
     bool all = true;
     for (size_t n = 0; n < whole.len; n++)
         all = all && parse((struct text){whole.ptr, n}, &deaf, NULL, NULL) == MB_E_JSON;
@@ -134,19 +345,24 @@ static enum mb_rc on_null(void *ctx) { return say(ctx, "n "); }
 static enum mb_rc on_bool(void *ctx, bool v) { return say(ctx, v ? "t " : "f "); }
 static enum mb_rc on_number(void *ctx, struct mb_str s, bool is_int, int64_t i)
 {
-    if (is_int)
-        return mb_buf_addf(ctx, "i%lld ", (long long)i);
+    if (is_int) return mb_buf_addf(ctx, "i%lld ", (long long)i);
     return mb_buf_addf(ctx, "d%.*s ", (int)s.len, s.ptr);
 }
-static enum mb_rc on_string(void *ctx, struct mb_str s) { return mb_buf_addf(ctx, "s%.*s ", (int)s.len, s.ptr); }
-static enum mb_rc on_key(void *ctx, struct mb_str s) { return mb_buf_addf(ctx, "k%.*s ", (int)s.len, s.ptr); }
+static enum mb_rc on_string(void *ctx, struct mb_str s)
+{
+    return mb_buf_addf(ctx, "s%.*s ", (int)s.len, s.ptr);
+}
+static enum mb_rc on_key(void *ctx, struct mb_str s)
+{
+    return mb_buf_addf(ctx, "k%.*s ", (int)s.len, s.ptr);
+}
 static enum mb_rc on_object(void *ctx) { return say(ctx, "{ "); }
 static enum mb_rc on_object_end(void *ctx) { return say(ctx, "} "); }
 static enum mb_rc on_array(void *ctx) { return say(ctx, "[ "); }
 static enum mb_rc on_array_end(void *ctx) { return say(ctx, "] "); }
 
-static const struct mb_json_sink teller = {
-    on_null, on_bool, on_number, on_string, on_key, on_object, on_object_end, on_array, on_array_end};
+static const struct mb_json_sink teller = {on_null,   on_bool,       on_number, on_string,   on_key,
+                                           on_object, on_object_end, on_array,  on_array_end};
 
 static void expect_events(struct text t, const char *events, const char *fact)
 {
@@ -165,13 +381,16 @@ static void test_events(void)
                   "decodes escapes");
     expect_events((struct text)T("{\"\\u0061b\":\"\"}"), "{ kab s } ", "decodes keys");
     expect_events((struct text)T("[9223372036854775807,-9223372036854775808]"),
-                  "[ i9223372036854775807 i-9223372036854775808 ] ", "keeps the ends of int64 exactly");
+                  "[ i9223372036854775807 i-9223372036854775808 ] ",
+                  "keeps the ends of int64 exactly");
     expect_events((struct text)T("[9007199254740993]"), "[ i9007199254740993 ] ",
                   "keeps integers that no double can hold");
     expect_events((struct text)T("[9223372036854775808,-9223372036854775809]"),
-                  "[ d9223372036854775808 d-9223372036854775809 ] ", "never wraps an integer round");
+                  "[ d9223372036854775808 d-9223372036854775809 ] ",
+                  "never wraps an integer round");
     expect_events((struct text)T("[18446744073709551616,18446744073709551617]"),
-                  "[ d18446744073709551616 d18446744073709551617 ] ", "never wraps at 64 bits either");
+                  "[ d18446744073709551616 d18446744073709551617 ] ",
+                  "never wraps at 64 bits either");
     expect_events((struct text)T("[1234567890123.45,0.10,1.0,1e2]"),
                   "[ d1234567890123.45 d0.10 d1.0 d1e2 ] ", "hands money over as its text");
     expect_events((struct text)T("[-0]"), "[ i0 ] ", "reads -0 as an integer");
@@ -183,34 +402,36 @@ static enum mb_rc reject(void *ctx)
     return MB_E_CANCELLED;
 }
 
-static void expect_fault(struct text t, enum mb_rc rc, size_t offset, const char *pointer, const char *fact)
+static void expect_fault(struct text t, enum mb_rc rc, size_t offset, const char *pointer,
+                         const char *fact)
 {
     static const struct mb_json_sink no_null = {.null = reject};
     struct mb_json_fault f;
     enum mb_rc got = parse(t, &no_null, NULL, &f);
-    ok(got == rc && f.offset == offset && strcmp(f.pointer, pointer) == 0 && f.text[0], "%s (%zu %s)",
-       fact, f.offset, f.pointer);
+    ok(got == rc && f.offset == offset && strcmp(f.pointer, pointer) == 0 && f.text[0],
+       "%s (%zu %s)", fact, f.offset, f.pointer);
 }
 
 static void test_faults(void)
 {
     expect_fault((struct text)T("{\"a\":{\"b\":[1,2,x]}}"), MB_E_JSON, 15, "/a/b/2",
                  "points at the value in work");
-    expect_fault((struct text)T("{\"a/b~c\":tru}"), MB_E_JSON, 9, "/a~1b~0c", "escapes the pointer");
+    expect_fault((struct text)T("{\"a/b~c\":tru}"), MB_E_JSON, 9, "/a~1b~0c",
+                 "escapes the pointer");
     expect_fault((struct text)T("{\"\\u00e9\":x}"), MB_E_JSON, 10, "/\xc3\xa9",
                  "decodes keys for the pointer");
     expect_fault((struct text)T("x"), MB_E_JSON, 0, "", "points at the whole document");
     expect_fault((struct text)T("[]x"), MB_E_JSON, 2, "", "says where something follows");
     expect_fault((struct text)T("{\"a\":1,\"b\":2,\"a\":3}"), MB_E_JSON, 16, "/a",
                  "names a key that stands twice");
-    expect_fault((struct text)T("[1,null]"), MB_E_CANCELLED, 7, "/1", "passes on what the receiver says");
+    expect_fault((struct text)T("[1,null]"), MB_E_CANCELLED, 7, "/1",
+                 "passes on what the receiver says");
     expect_fault((struct text)T("[[],x]"), MB_E_JSON, 4, "/1", "forgets what is closed");
 }
 
 static void add(struct mb_buf *b, const char *z)
 {
-    if (mb_buf_addz(b, z) != MB_OK)
-        abort();
+    if (mb_buf_addz(b, z) != MB_OK) abort();
 }
 
 static struct mb_buf repeated(const char *begin, const char *middle, int n, const char *end)
@@ -218,8 +439,7 @@ static struct mb_buf repeated(const char *begin, const char *middle, int n, cons
     struct mb_buf b;
     mb_buf_init(&b, 64u << 20);
     add(&b, begin);
-    for (int i = 0; i < n; i++)
-        add(&b, middle);
+    for (int i = 0; i < n; i++) add(&b, middle);
     add(&b, end);
     return b;
 }
@@ -231,8 +451,7 @@ static struct mb_buf many_keys(int n, const char *last)
     mb_buf_init(&b, 64u << 20);
     add(&b, "{");
     for (int i = 0; i < n; i++) {
-        if (mb_buf_addf(&b, "%s\"k%d\":0", i ? "," : "", i) != MB_OK)
-            abort();
+        if (mb_buf_addf(&b, "%s\"k%d\":0", i ? "," : "", i) != MB_OK) abort();
     }
     add(&b, last);
     return b;
@@ -261,7 +480,8 @@ static void test_limits(void)
     ok(read_and_free(many_keys(1001, "}"), NULL) == MB_E_LIMIT, "refuses one key more");
     ok(read_and_free(many_keys(900, ",\"k7\":1}"), NULL) == MB_E_JSON,
        "finds a duplicate among hundreds of keys");
-    ok(read_and_free(repeated("\"", "x", 1 << 20, "\""), NULL) == MB_OK, "accepts a string of 1 MiB");
+    ok(read_and_free(repeated("\"", "x", 1 << 20, "\""), NULL) == MB_OK,
+       "accepts a string of 1 MiB");
     ok(read_and_free(repeated("\"", "x", (1 << 20) + 1, "\""), NULL) == MB_E_LIMIT,
        "refuses a string over 1 MiB");
     ok(read_and_free(repeated("\"", "\\u0041", 1 << 20, "\""), NULL) == MB_OK,
@@ -271,7 +491,8 @@ static void test_limits(void)
     ok(read_and_free(repeated("1", "0", 511, ""), NULL) == MB_E_JSON, "refuses 10^511");
     ok(read_and_free(repeated("0.", "3", 600, ""), NULL) == MB_E_LIMIT,
        "refuses a number of 602 characters");
-    ok(read_and_free(repeated("{\"", "k", 300000, "\":x}"), &f) == MB_E_JSON && strlen(f.pointer) == 255,
+    ok(read_and_free(repeated("{\"", "k", 300000, "\":x}"), &f) == MB_E_JSON &&
+           strlen(f.pointer) == 255,
        "cuts the pointer of a long key");
 }
 
@@ -357,9 +578,15 @@ static void test_doubles(void)
     static const struct {
         double v;
         const char *text;
-    } vectors[] = {{0.1, "0.1"}, {0.1 + 0.2, "0.30000000000000004"}, {1.0, "1"}, {-0.0, "-0"},
-                   {1e300, "1e+300"}, {5e-324, "5e-324"}, {1234567890123.45, "1234567890123.45"},
-                   {9007199254740992.0, "9007199254740992"}, {1.0 / 3, "0.3333333333333333"}};
+    } vectors[] = {{0.1, "0.1"},
+                   {0.1 + 0.2, "0.30000000000000004"},
+                   {1.0, "1"},
+                   {-0.0, "-0"},
+                   {1e300, "1e+300"},
+                   {5e-324, "5e-324"},
+                   {1234567890123.45, "1234567890123.45"},
+                   {9007199254740992.0, "9007199254740992"},
+                   {1.0 / 3, "0.3333333333333333"}};
     struct mb_buf b;
     mb_buf_init(&b, 64);
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
@@ -368,7 +595,8 @@ static void test_doubles(void)
                     mb_str_eq(mb_buf_str(&b), mb_str_z(vectors[i].text));
         ok(same, "writes the double %s in its shortest form", vectors[i].text);
     }
-    ok(mb_json_double(&b, (double)NAN) == MB_E_JSON && mb_json_double(&b, (double)INFINITY) == MB_E_JSON,
+    ok(mb_json_double(&b, (double)NAN) == MB_E_JSON &&
+           mb_json_double(&b, (double)INFINITY) == MB_E_JSON,
        "refuses doubles that JSON cannot hold");
     mb_buf_reset(&b);
 }

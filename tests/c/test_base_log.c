@@ -18,8 +18,7 @@ static struct mb_str written(void)
     rewind(sink);
     size_t n = fread(text, 1, sizeof text - 1, sink);
     text[n] = '\0';
-    if (ftruncate(fileno(sink), 0) != 0)
-        abort();
+    if (ftruncate(fileno(sink), 0) != 0) abort();
     rewind(sink);
     return (struct mb_str){text, n};
 }
@@ -33,27 +32,25 @@ static bool ends(struct mb_str s, const char *tail)
 static int lines(struct mb_str s)
 {
     int n = 0;
-    for (size_t i = 0; i < s.len; i++)
-        n += s.ptr[i] == '\n';
+    for (size_t i = 0; i < s.len; i++) n += s.ptr[i] == '\n';
     return n;
 }
 
 /* Nothing below a blank but the newline at the end, no DEL, no C1 control, valid UTF-8. */
 static bool clean(struct mb_str s)
 {
-    if (s.len == 0 || s.ptr[s.len - 1] != '\n' || !mb_utf8_valid(s.ptr, s.len))
-        return false;
+    if (s.len == 0 || s.ptr[s.len - 1] != '\n' || !mb_utf8_valid(s.ptr, s.len)) return false;
     for (size_t i = 0; i + 1 < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i], next = (unsigned char)s.ptr[i + 1];
-        if (c < 0x20 || c == 0x7F || (c == 0xC2 && next < 0xA0))
-            return false;
+        if (c < 0x20 || c == 0x7F || (c == 0xC2 && next < 0xA0)) return false;
     }
     return true;
 }
 
 static void test_lines(void)
 {
-    mb_log(MB_LOG_INFO, "worker started", "pid", "42", "note", "a \"b\"", "none", (const char *)NULL, NULL);
+    mb_log(MB_LOG_INFO, "worker started", "pid", "42", "note", "a \"b\"", "none",
+           (const char *)NULL, NULL);
     struct mb_str s = written();
     ok(ends(s, " level=info proc=test msg=\"worker started\" pid=42 note=\"a \\\"b\\\"\" none=-\n"),
        "writes one logfmt line");
@@ -125,7 +122,8 @@ static void test_process(void)
     }
     waitpid(pid, NULL, 0);
     struct mb_str s = written();
-    ok(lines(s) == 2 && strstr(s.ptr, "proc=child msg=inside"), "writes a line once, though forked");
+    ok(lines(s) == 2 && strstr(s.ptr, "proc=child msg=inside"),
+       "writes a line once, though forked");
     mb_log(MB_LOG_ERROR, "urgent", NULL);
     rewind(sink);
     ok(fgetc(sink) == 't', "writes an error at once");
@@ -135,8 +133,7 @@ static void test_process(void)
 int main(void)
 {
     sink = tmpfile();
-    if (!sink)
-        return 1;
+    if (!sink) return 1;
     mb_log_init(fileno(sink), MB_LOG_INFO, "test");
     test_lines();
     test_every_byte();
