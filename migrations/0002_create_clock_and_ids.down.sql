@@ -1,0 +1,4 @@
+DROP FUNCTION mb_cuid();
+DROP FUNCTION mb_base36(bigint);
+DROP FUNCTION mb_now();
+DROP EXTENSION btree_gist;

@@ -1,0 +1,3 @@
+DROP TABLE "Session";
+DROP TABLE "Account";
+DROP TABLE "User";

@@ -1,0 +1,4 @@
+DROP TABLE "Location";
+DROP TABLE "OrganizationInvitation";
+DROP TABLE "OrganizationMembership";
+DROP TABLE "Organization";

@@ -1,0 +1,9 @@
+DROP TABLE "ProviderAgenda";
+DROP TABLE "OrganizationProviderConnection";
+DROP TABLE "ServiceAvailabilityConfig";
+DROP TABLE "ProviderTypeAssignment";
+DROP TABLE "_ProviderToService";
+DROP TABLE "Provider";
+DROP TABLE "Service";
+DROP TABLE "ProviderType";
+DROP FUNCTION mb_open_agenda();

@@ -1,0 +1,2 @@
+DROP TABLE "RequirementSubmission";
+DROP TABLE "RequirementType";

@@ -1,0 +1,3 @@
+DROP TABLE "CalendarSyncOperation";
+DROP TABLE "CalendarEvent";
+DROP TABLE "CalendarIntegration";

@@ -1,0 +1,4 @@
+DROP TABLE "Payment";
+DROP TABLE "UsageRecord";
+DROP TABLE "Subscription";
+DROP TABLE "SubscriptionPlan";

@@ -1,0 +1,2 @@
+-- transaction: none
+DROP INDEX CONCURRENTLY "Provider_trialStatus_idx";

@@ -1,0 +1,2 @@
+-- transaction: none
+CREATE INDEX CONCURRENTLY "Provider_trialStatus_idx" ON "Provider" ("trialStatus");

@@ -1,0 +1,1 @@
+ALTER TABLE "Provider" ALTER COLUMN "trialStatus" DROP DEFAULT;
