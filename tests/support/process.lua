@@ -8,16 +8,16 @@ local temp = require "support.temp"
 local paths = require "support.paths"
 
 local run_id <const> = ("%d-%d"):format(native.getpid(), math.random(1 << 30))
-local signals <const> = { HUP = 1, INT = 2, QUIT = 3, ABRT = 6, KILL = 9, USR1 = 10, USR2 = 12,
+local SIGNALS <const> = { HUP = 1, INT = 2, QUIT = 3, ABRT = 6, KILL = 9, USR1 = 10, USR2 = 12,
                           TERM = 15, CONT = 18, STOP = 19 }
 
-local process = {}
+local process = { signals = SIGNALS }
 process.__index = process
 
 local alive = {} -- pid -> process, those not yet waited for
 
 local function number_of(signal)
-  return math.type(signal) == "integer" and signal or assert(signals[signal], "unknown signal")
+  return math.type(signal) == "integer" and signal or assert(SIGNALS[signal], "unknown signal")
 end
 
 -- Starts argv. Options: env (text sets, false removes), cwd, user (only as root), log (file for

@@ -123,9 +123,9 @@ function server:postmaster()
   return file and file:read "n"
 end
 
+-- Sends a signal by name to the supervisor, or to another process of this server.
 function server:signal(signal, pid)
-  if pid then return native.kill(pid, ({ HUP = 1, INT = 2, ABRT = 6, KILL = 9, TERM = 15, CONT = 18, STOP = 19 })[signal]) end
-  return self.process:signal(signal)
+  return native.kill(pid or self.process.pid, process.signals[signal])
 end
 
 -- SIGTERM; returns "exit", 0 when all is well.

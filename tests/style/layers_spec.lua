@@ -1,0 +1,109 @@
+-- Which file may use which: the table of the layers, for C and for Lua.
+
+local tree = require "support.tree"
+
+-- Folders of src/ that a folder may include, beside itself.
+local FOLDERS <const> = {
+  base = {},
+  kernel = { base = true },
+  net = { base = true },
+  db = { base = true },
+  bind = { base = true, kernel = true, net = true, db = true },
+  app = { base = true, kernel = true, net = true, db = true, bind = true },
+  main = { app = true },
+}
+
+-- Foreign headers, and the folders that may include them. app creates the database and copies the
+-- demo data in short-lived children, before there is a pool: hence libpq.
+local LIBRARIES <const> = {
+  ["lua.h"] = { bind = true },
+  ["lauxlib.h"] = { bind = true },
+  ["lualib.h"] = { bind = true },
+  ["llhttp.h"] = { net = true },
+  ["libpq-fe.h"] = { db = true, app = true },
+  ["uv.h"] = { net = true, db = true, bind = true, app = true },
+  ["sodium.h"] = { bind = true, app = true },
+  ["zlib.h"] = { net = true },
+}
+
+-- Modules that the files of a folder of lua/ may require: prefixes.
+local MODULES <const> = {
+  ["boot.lua"] = { "mb", "routes", "workflows" },
+  mb = { "mb" },
+  queries = { "mb", "queries" },
+  validation = { "mb", "validation" },
+  permissions = { "mb", "permissions" },
+  workflows = { "mb", "queries", "permissions", "workflows" },
+  routes = { "mb", "queries", "validation", "permissions", "workflows" },
+}
+
+local function folder_of(path) return path:match "^src/([^/]+)/" or "main" end
+
+local function foreign_folder(line, path)
+  local included = line:match '^%s*#%s*include%s+"([^"/]+)/[^"]*"'
+  local here = folder_of(path)
+  if included and included ~= here and not (FOLDERS[here] or {})[included] then
+    return here .. " must not include " .. included
+  end
+end
+
+local function foreign_library(line, path)
+  local header = line:match '^%s*#%s*include%s+[<"]([^>"]+)[>"]'
+  local allowed, here = LIBRARIES[header], folder_of(path)
+  if allowed and not allowed[here] then return here .. " must not include " .. header end
+end
+
+local function include_without_folder(line)
+  local name = line:match '^%s*#%s*include%s+"([^"/]+)"'
+  return name and ('"%s" is included without its folder'):format(name)
+end
+
+-- The module that a line requires; names put together at run time ("permissions." .. x) do not count.
+local function required_module(line)
+  return line:match '^[^-]*require%s*%(?%s*["\']([%w_.]*[%w_])["\']'
+end
+
+local function foreign_module(line, path)
+  local required = required_module(line)
+  if not required then return nil end
+  local folder = path:match "^lua/([^/]+)"
+  for _, prefix in ipairs(MODULES[folder] or {}) do
+    if required:match("^" .. prefix .. "%.") then return nil end
+  end
+  return ("lua/%s must not require %s"):format(folder, required)
+end
+
+local function plugin_module(line)
+  local required = required_module(line)
+  if required and required:match "^mb%." and required ~= "mb.plugin" then return "plugins use mb.plugin only" end
+end
+
+describe("the layers", function()
+  local sources = tree.files("src", ".c", ".h")
+
+  it("include only lower folders of src", function()
+    tree.expect_none(tree.violations(sources, foreign_folder))
+  end)
+
+  it("keep each library to the folders that wrap it", function()
+    tree.expect_none(tree.violations(sources, foreign_library))
+  end)
+
+  it("name the folder of every header of ours", function()
+    tree.expect_none(tree.violations(sources, include_without_folder))
+  end)
+
+  it("know every folder of src", function()
+    for _, path in ipairs(sources) do
+      assert(FOLDERS[folder_of(path)], path .. ": the folder is not in the table of this spec")
+    end
+  end)
+
+  it("require only lower folders of lua", function()
+    tree.expect_none(tree.violations(tree.files("lua", ".lua"), foreign_module))
+  end)
+
+  it("keep plugins to the API for plugins", function()
+    tree.expect_none(tree.violations(tree.files("plugins", ".lua"), plugin_module))
+  end)
+end)
