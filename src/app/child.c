@@ -67,7 +67,8 @@ _Noreturn void mb_child_exec(char *const *argv)
     /* Nothing of the caller's environment: locale, time zone and PG* variables would leak in. */
     char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C", zone[] = "TZ=UTC";
     char *const env[] = {path, locale, zone, NULL};
-    (void)execve(argv[0], argv, env);
+    /* The user may have no way to where the supervisor was started. */
+    if (chdir("/") == 0) (void)execve(argv[0], argv, env);
     mb_say("%s: could not be run: %s", argv[0], strerror(errno));
     _exit(127);
 }

@@ -277,7 +277,8 @@ off_t mb_cluster_log_end(const struct mb_cluster *c)
     return stat(c->log, &st) == 0 ? st.st_size : 0;
 }
 
-/* The first line that says why: FATAL, PANIC or initdb's error; else the last line. */
+/* The first line that says why: FATAL, PANIC or initdb's error; else the last one that is no
+ * ordinary message of the server. */
 static const char *find_reason(char *text)
 {
     static const char *const marks[] = {"FATAL:  ", "PANIC:  ", "error: "};
@@ -288,7 +289,7 @@ static const char *find_reason(char *text)
             const char *at = strstr(line, marks[i]);
             if (at != NULL) return at + strlen(marks[i]);
         }
-        last = line;
+        if (strstr(line, "LOG:  ") == NULL) last = line;
     }
     return last;
 }
@@ -304,5 +305,5 @@ void mb_cluster_reason(const struct mb_cluster *c, off_t since, char *out, size_
     if (fd >= 0) (void)close(fd);
     text[n > 0 ? n : 0] = '\0';
     const char *reason = find_reason(text);
-    (void)snprintf(out, size, "%s", reason != NULL ? reason : "it said nothing");
+    (void)snprintf(out, size, "%s", reason != NULL ? reason : "it left no reason");
 }

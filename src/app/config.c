@@ -382,8 +382,8 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
 
 static enum mb_rc sample_key(const struct key *k, struct mb_buf *out)
 {
-    enum mb_rc rc = mb_buf_addf(out, "\n# %s\n# ", k->help);
-    if (rc == MB_OK) rc = mb_buf_addz(out, expected(k));
+    enum mb_rc rc = mb_buf_addf(out, "\n# %s\n", k->help);
+    if (rc == MB_OK && k->type != MB_CFG_TEXT) rc = mb_buf_addf(out, "# %s", expected(k));
     if (rc == MB_OK && k->type == MB_CFG_INT)
         rc = mb_buf_addf(out, ", %lld to %lld", (long long)k->least, (long long)k->most);
     if (rc == MB_OK && (k->type == MB_CFG_MS || k->type == MB_CFG_BYTES)) {
@@ -392,7 +392,10 @@ static enum mb_rc sample_key(const struct key *k, struct mb_buf *out)
         if (rc == MB_OK) rc = mb_buf_addz(out, " to ");
         if (rc == MB_OK) rc = print_scaled(k->most, k, out);
     }
-    return rc == MB_OK ? mb_buf_addf(out, "\n#%s = %s\n", k->name, k->dflt) : rc;
+    if (rc == MB_OK && k->type != MB_CFG_TEXT) rc = mb_buf_addz(out, "\n");
+    if (rc == MB_OK) rc = mb_buf_addf(out, "#%s =", k->name);
+    if (rc == MB_OK && k->dflt[0] != '\0') rc = mb_buf_addf(out, " %s", k->dflt);
+    return rc == MB_OK ? mb_buf_addz(out, "\n") : rc;
 }
 
 enum mb_rc mb_config_sample(struct mb_buf *out)

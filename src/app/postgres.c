@@ -2,7 +2,6 @@
 #define _GNU_SOURCE
 #include "app/postgres.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -95,8 +94,20 @@ static _Noreturn void run_postgres(const struct mb_cluster *c)
                                   collector, NULL});
 }
 
+/* The number in postmaster.pid may belong to any process by now, or to a zombie; PostgreSQL would
+ * take that for a server at work and refuse to start. */
+static void forget_stale_pid(const struct mb_cluster *c)
+{
+    char path[MB_PATH_MAX + 32];
+    struct mb_postmaster seen;
+    if (!mb_cluster_postmaster(c, &seen) || mb_cluster_is_postmaster(c, seen.pid)) return;
+    (void)snprintf(path, sizeof path, "%s/postmaster.pid", c->data);
+    if (kill(seen.pid, 0) == 0) (void)unlink(path);
+}
+
 static enum mb_rc launch(struct mb_postgres *p, struct mb_err *err)
 {
+    forget_stale_pid(&p->cluster);
     const struct mb_child_plan plan = {
         .user = p->cluster.user, .signals = p->cluster.signals, .is_survivor = true};
     p->mark = mb_cluster_log_end(&p->cluster);
@@ -114,7 +125,8 @@ static bool has_ended(struct mb_postgres *p, int *status)
 {
     *status = 0;
     if (p->is_child) return mb_child_has_ended(p->pid, status);
-    return kill(p->pid, 0) != 0 && errno == ESRCH;
+    /* Not kill(pid, 0): that finds a zombie too, which nobody may ever reap in a container. */
+    return !mb_cluster_is_postmaster(&p->cluster, p->pid);
 }
 
 /* Until it accepts connections, however long the recovery from a crash takes. */
@@ -147,14 +159,9 @@ static enum mb_rc await_ready(struct mb_postgres *p, bool *has_died, struct mb_e
 static enum mb_rc adopt(struct mb_postgres *p, struct mb_err *err)
 {
     struct mb_postmaster seen;
-    if (!mb_cluster_postmaster(&p->cluster, &seen)) return MB_OK;
-    if (!mb_cluster_is_postmaster(&p->cluster, seen.pid)) {
-        /* The number may belong to any process by now, which would keep PostgreSQL from starting. */
-        char path[MB_PATH_MAX + 32];
-        (void)snprintf(path, sizeof path, "%s/postmaster.pid", p->cluster.data);
-        if (kill(seen.pid, 0) == 0) (void)unlink(path);
+    if (!mb_cluster_postmaster(&p->cluster, &seen) ||
+        !mb_cluster_is_postmaster(&p->cluster, seen.pid))
         return MB_OK;
-    }
     p->pid = seen.pid;
     p->is_child = false;
     bool has_died = false;
