@@ -1,0 +1,237 @@
+/*
+ * What must hold of a complete head beyond its grammar: one request, one framing, or an error.
+ * Knows no configuration but through the request's limits.
+ */
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "net/parse.h"
+#include "net/token.h"
+
+/* By length, so that one comparison decides; the order is that of enum mb_known. */
+static const struct mb_str known_names[MB_KNOWN_COUNT] = {
+    {"host", 4}, {"origin", 6}, {"expect", 6}, {"forwarded", 9}, {"connection", 10},
+    {"traceparent", 11}, {"x-request-id", 12}, {"content-length", 14}, {"accept-encoding", 15},
+    {"x-forwarded-for", 15}, {"transfer-encoding", 17},
+};
+
+static void note_known(struct mb_http_request *r, uint32_t index, struct mb_str name)
+{
+    for (size_t k = 0; k < MB_KNOWN_COUNT; k++) {
+        if (name.len > known_names[k].len)
+            continue;
+        if (name.len < known_names[k].len)
+            return;
+        if (!mb_str_eq(name, known_names[k]))
+            continue;
+        if (r->known_times[k] == 0)
+            r->known[k] = (uint16_t)(index + 1);
+        if (r->known_times[k] < 2)
+            r->known_times[k]++;
+        return;
+    }
+}
+
+static enum mb_fault note_fields(struct mb_http_request *r)
+{
+    for (uint32_t i = 0; i < r->nfields; i++) {
+        struct mb_field *f = &r->fields[i];
+        struct mb_str value = mb_token_trim((struct mb_str){r->text + f->value, f->value_len});
+        f->value = (uint32_t)(value.ptr - r->text);
+        f->value_len = (uint32_t)value.len;
+        if (r->guard.high && !mb_utf8_valid(value.ptr, value.len))
+            return MB_FAULT_FIELD_TEXT;
+        note_known(r, i, (struct mb_str){r->text + f->name, f->name_len});
+    }
+    return MB_FAULT_NONE;
+}
+
+static enum mb_fault check_method(struct mb_http_request *r)
+{
+    switch (r->parser.method) {
+    case HTTP_GET: r->method = MB_GET; break;
+    case HTTP_HEAD: r->method = MB_HEAD; break;
+    case HTTP_POST: r->method = MB_POST; break;
+    case HTTP_PUT: r->method = MB_PUT; break;
+    case HTTP_PATCH: r->method = MB_PATCH; break;
+    case HTTP_DELETE: r->method = MB_DELETE; break;
+    case HTTP_OPTIONS: r->method = MB_OPTIONS; break;
+    default: return MB_FAULT_METHOD;
+    }
+    r->has_method = true;
+    return MB_FAULT_NONE;
+}
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Every escape must be whole, none may be NUL, and the decoded target must be UTF-8. */
+static enum mb_fault check_escapes(struct mb_str target)
+{
+    char *decoded = malloc(target.len);
+    size_t n = 0;
+    bool fine = true;
+    if (!decoded)
+        return MB_FAULT_NO_MEMORY;
+    for (size_t i = 0; fine && i < target.len; i++) {
+        char c = target.ptr[i];
+        if (c == '%') {
+            int high = i + 1 < target.len ? hex(target.ptr[i + 1]) : -1;
+            int low = i + 2 < target.len ? hex(target.ptr[i + 2]) : -1;
+            fine = high >= 0 && low >= 0 && high + low > 0;
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        decoded[n++] = c;
+    }
+    fine = fine && mb_utf8_valid(decoded, n);
+    free(decoded);
+    return fine ? MB_FAULT_NONE : MB_FAULT_TARGET;
+}
+
+static enum mb_fault check_target(const struct mb_http_request *r)
+{
+    struct mb_str target = {r->text, r->target_len};
+    if (r->method == MB_OPTIONS && mb_str_eq(target, MB_STR("*")))
+        return MB_FAULT_NONE;
+    if (target.len == 0 || target.ptr[0] != '/')
+        return MB_FAULT_TARGET;
+    return memchr(target.ptr, '%', target.len) ? check_escapes(target) : MB_FAULT_NONE;
+}
+
+static bool is_port(struct mb_str s)
+{
+    unsigned port = 0;
+    if (s.len == 0 || s.len > 5)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        port = port * 10 + (unsigned)(s.ptr[i] - '0');
+    }
+    return port <= 65535;
+}
+
+static bool is_host_name(struct mb_str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i], lower = (char)(c | 0x20);
+        bool fine = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+                    c == '-' || c == '_' || c == '~';
+        if (!fine)
+            return false;
+    }
+    return s.len > 0 && s.len <= 255;
+}
+
+static bool is_host(struct mb_str s)
+{
+    struct mb_addr address;
+    const char *end = s.len > 0 && s.ptr[0] == '[' ? memchr(s.ptr, ']', s.len)
+                                                   : memchr(s.ptr, ':', s.len);
+    size_t len = end ? (size_t)(end - s.ptr) : s.len;
+    struct mb_str name = {s.ptr, len};
+    if (s.len > 0 && s.ptr[0] == '[') {
+        if (!end || !memchr(s.ptr, ':', len) ||
+            !mb_addr_parse((struct mb_str){s.ptr + 1, len - 1}, &address))
+            return false;
+        len++;
+    } else if (!is_host_name(name)) {
+        return false;
+    }
+    return len == s.len || (s.ptr[len] == ':' && is_port((struct mb_str){s.ptr + len + 1, s.len - len - 1}));
+}
+
+static enum mb_fault check_host(const struct mb_http_request *r)
+{
+    unsigned times = r->known_times[MB_KNOWN_HOST];
+    if (times == 0) /* HTTP/1.0 knew no Host */
+        return r->guard.minor == 0 ? MB_FAULT_NONE : MB_FAULT_HOST;
+    return times == 1 && is_host(mb_request__known(r, MB_KNOWN_HOST)) ? MB_FAULT_NONE
+                                                                      : MB_FAULT_HOST;
+}
+
+static bool read_length(struct mb_str s, uint64_t *out)
+{
+    *out = 0;
+    if (s.len == 0 || s.len > 18)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        *out = *out * 10 + (uint64_t)(s.ptr[i] - '0');
+    }
+    return true;
+}
+
+static enum mb_fault check_framing(struct mb_http_request *r)
+{
+    unsigned lengths = r->known_times[MB_KNOWN_CONTENT_LENGTH];
+    unsigned codings = r->known_times[MB_KNOWN_TRANSFER_ENCODING];
+    bool no_body = r->method == MB_GET || r->method == MB_HEAD || r->method == MB_DELETE;
+    if (lengths + codings > 1)
+        return MB_FAULT_FRAMING;
+    if (codings == 1) {
+        struct mb_str coding = mb_request__known(r, MB_KNOWN_TRANSFER_ENCODING);
+        if (r->guard.minor == 0 || !mb_str_ieq(coding, MB_STR("chunked")))
+            return MB_FAULT_FRAMING;
+        r->chunked = true;
+    }
+    if (lengths == 1 &&
+        (!read_length(mb_request__known(r, MB_KNOWN_CONTENT_LENGTH), &r->body_left) ||
+         r->body_left != r->parser.content_length))
+        return MB_FAULT_FRAMING;
+    r->sized = r->body_left > 0;
+    return no_body && (r->chunked || r->sized) ? MB_FAULT_BODY_REFUSED : MB_FAULT_NONE;
+}
+
+static enum mb_fault check_expect(struct mb_http_request *r)
+{
+    if (r->known_times[MB_KNOWN_EXPECT] == 0 || r->guard.minor == 0)
+        return MB_FAULT_NONE;
+    if (r->known_times[MB_KNOWN_EXPECT] > 1 ||
+        !mb_str_ieq(mb_request__known(r, MB_KNOWN_EXPECT), MB_STR("100-continue")))
+        return MB_FAULT_EXPECT;
+    r->expects_continue = r->chunked || r->sized;
+    return MB_FAULT_NONE;
+}
+
+/* All Connection fields count; close wins over keep-alive. */
+static void read_connection(struct mb_http_request *r)
+{
+    bool close = false, keep = false;
+    if (r->known_times[MB_KNOWN_CONNECTION] == 0) {
+        r->keep_alive = r->guard.minor == 1;
+        return;
+    }
+    for (uint32_t i = r->known[MB_KNOWN_CONNECTION] - 1u; i < r->nfields; i++) {
+        struct mb_http_header h = mb_http_header_at(r, i);
+        if (!mb_str_eq(h.name, MB_STR("connection")))
+            continue;
+        close = close || mb_token_list_has(h.value, MB_STR("close"));
+        keep = keep || mb_token_list_has(h.value, MB_STR("keep-alive"));
+    }
+    r->keep_alive = !close && (r->guard.minor == 1 || keep);
+}
+
+enum mb_fault mb_check__head(struct mb_http_request *r)
+{
+    enum mb_fault fault = check_method(r);
+    if (fault == MB_FAULT_NONE)
+        fault = note_fields(r);
+    if (fault == MB_FAULT_NONE)
+        fault = check_target(r);
+    if (fault == MB_FAULT_NONE)
+        fault = check_host(r);
+    if (fault == MB_FAULT_NONE)
+        fault = check_framing(r);
+    if (fault == MB_FAULT_NONE)
+        fault = check_expect(r);
+    read_connection(r);
+    return fault;
+}

@@ -1,0 +1,66 @@
+/* Time-outs: one list for each phase, swept from the front. */
+#include "net/phase.h"
+
+#include "net/server.h"
+
+enum { LINGER_MS = 1000 };
+
+void mb_link_init(struct mb_link *l)
+{
+    l->prev = l->next = l;
+}
+
+void mb_link_drop(struct mb_link *l)
+{
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
+    mb_link_init(l);
+}
+
+void mb_link_add(struct mb_link *list, struct mb_link *l)
+{
+    l->prev = list->prev;
+    l->next = list;
+    list->prev->next = l;
+    list->prev = l;
+}
+
+static uint32_t span_ms(const struct mb_http_limits *limits, enum mb_phase phase)
+{
+    switch (phase) {
+    case MB_PHASE_IDLE: return limits->idle_timeout;
+    case MB_PHASE_HEAD: return limits->head_timeout;
+    case MB_PHASE_BODY: return limits->body_timeout;
+    case MB_PHASE_REQUEST: return limits->request_timeout;
+    case MB_PHASE_WRITE: return limits->write_timeout;
+    default: return LINGER_MS;
+    }
+}
+
+void mb_phase__set(struct mb_conn *c, enum mb_phase phase, bool restart)
+{
+    struct mb_http_server *s = c->server;
+    if (c->phase == phase && !restart)
+        return;
+    c->phase = (uint8_t)phase;
+    mb_link_drop(&c->by_phase);
+    if (phase == MB_PHASE_NONE)
+        return;
+    c->deadline = uv_now(s->loop) + span_ms(&s->config.limits, phase);
+    mb_link_add(&s->phases[phase], &c->by_phase);
+}
+
+void mb_phase__sweep(struct mb_http_server *s)
+{
+    uint64_t now = uv_now(s->loop);
+    for (int phase = MB_PHASE_NONE + 1; phase < MB_PHASE_COUNT; phase++) {
+        struct mb_link *list = &s->phases[phase];
+        while (!mb_link_is_alone(list)) {
+            struct mb_conn *c = MB_CONN_OF(list->next, by_phase);
+            if (c->deadline > now)
+                break;
+            mb_phase__set(c, MB_PHASE_NONE, false);
+            mb_conn__expire(c, (enum mb_phase)phase);
+        }
+    }
+}

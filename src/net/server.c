@@ -1,0 +1,175 @@
+/* The server as a whole: made, swept, drained, freed. */
+#include "net/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "net/ceiling.h"
+#include "net/cors.h"
+#include "net/gzip.h"
+#include "net/listen.h"
+#include "net/request.h"
+
+static void on_turn(uv_prepare_t *turn)
+{
+    struct mb_http_server *s = turn->data;
+    while (!mb_link_is_alone(&s->turns)) {
+        struct mb_conn *c = MB_CONN_OF(s->turns.next, by_turn);
+        mb_link_drop(&c->by_turn);
+        mb_conn__turn(c);
+    }
+}
+
+static void finish_drain(struct mb_http_server *s, bool clean)
+{
+    s->drained = true;
+    mb_listen__close_all(s);
+    uv_close((uv_handle_t *)&s->turn, NULL);
+    uv_close((uv_handle_t *)&s->sweep, NULL);
+    if (s->drain_done)
+        s->drain_done(s->drain_ctx, clean);
+}
+
+static void cut_all(struct mb_http_server *s)
+{
+    while (!mb_link_is_alone(&s->connections))
+        mb_conn__close(MB_CONN_OF(s->connections.next, by_server));
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct mb_http_server *s = timer->data;
+    mb_phase__sweep(s);
+    mb_listen__resume(s);
+    if (s->draining && !s->drained && uv_now(s->loop) >= s->drain_deadline) {
+        bool clean = mb_link_is_alone(&s->connections);
+        cut_all(s);
+        finish_drain(s, clean);
+    } else if (!s->draining && mb_link_is_alone(&s->connections) && s->accept_again == 0) {
+        uv_timer_stop(timer);
+    }
+}
+
+void mb_server__wake(struct mb_http_server *s)
+{
+    if (!uv_is_active((uv_handle_t *)&s->sweep))
+        uv_timer_start(&s->sweep, on_sweep, MB_SWEEP_MS, MB_SWEEP_MS);
+}
+
+void mb_server__forget(struct mb_http_server *s)
+{
+    if (s->draining && !s->drained && s->closing_handles == 0)
+        finish_drain(s, true);
+}
+
+static void start_handles(struct mb_http_server *s)
+{
+    uv_prepare_init(s->loop, &s->turn);
+    s->turn.data = s;
+    uv_prepare_start(&s->turn, on_turn);
+    uv_unref((uv_handle_t *)&s->turn);
+    uv_timer_init(s->loop, &s->sweep);
+    s->sweep.data = s;
+}
+
+enum mb_rc mb_http_server_new(struct mb_http_server **out, uv_loop_t *loop,
+                              const struct mb_http_config *config,
+                              const struct mb_http_handler *handler, struct mb_http_stats *stats,
+                              struct mb_err *err)
+{
+    struct mb_http_server *s = calloc(1, sizeof *s);
+    enum mb_rc rc = MB_E_NOMEM;
+    if (!s)
+        return mb_fail(err, rc, "out of memory for the HTTP server");
+    s->loop = loop;
+    s->config = *config;
+    s->handler = *handler;
+    s->stats = stats;
+    s->reserve_fd = -1;
+    mb_buf_init(&s->gather, SIZE_MAX / 2);
+    mb_buf_init(&s->scratch, SIZE_MAX / 2);
+    mb_link_init(&s->connections);
+    mb_link_init(&s->turns);
+    for (int i = 0; i < MB_PHASE_COUNT; i++)
+        mb_link_init(&s->phases[i]);
+    s->read_buf = malloc(MB_READ_BYTES);
+    if (!s->read_buf || mb_ceilings_new(&s->ceilings) != MB_OK || mb_gzip_new(&s->gzip) != MB_OK ||
+        mb_cors_new(&s->cors, config->cors_origins) != MB_OK) {
+        mb_fail(err, rc, "out of memory for the HTTP server");
+        goto fail;
+    }
+    rc = mb_networks_new(&s->trusted, config->trusted_proxies, err);
+    if (rc != MB_OK)
+        goto fail;
+    mb_listen__reserve(s);
+    start_handles(s);
+    *out = s;
+    return MB_OK;
+
+fail:
+    mb_http_server_free(s);
+    return rc;
+}
+
+void mb_http_server_free(struct mb_http_server *s)
+{
+    if (!s)
+        return;
+    mb_request__free_all(s);
+    mb_networks_free(s->trusted);
+    mb_cors_free(s->cors);
+    mb_gzip_free(s->gzip);
+    mb_ceilings_free(s->ceilings);
+    mb_buf_reset(&s->gather);
+    mb_buf_reset(&s->scratch);
+    free(s->read_buf);
+    free(s);
+}
+
+void mb_http_drain(struct mb_http_server *s, uint32_t deadline_ms,
+                   void (*done)(void *ctx, bool clean), void *ctx)
+{
+    struct mb_link *link, *next;
+    if (s->draining)
+        return;
+    s->draining = true;
+    s->drain_done = done;
+    s->drain_ctx = ctx;
+    s->drain_deadline = uv_now(s->loop) + deadline_ms;
+    mb_listen__stop_all(s);
+    mb_server__wake(s);
+    for (link = s->connections.next; link != &s->connections; link = next) {
+        next = link->next;
+        mb_conn__drain(MB_CONN_OF(link, by_server));
+    }
+    if (s->closing_handles == 0)
+        s->drain_deadline = uv_now(s->loop); /* done, but never from inside this call */
+}
+
+bool mb_http_draining(const struct mb_http_server *s)
+{
+    return s->draining;
+}
+
+const char *mb_server__date(struct mb_http_server *s)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    uint64_t now = uv_now(s->loop);
+    struct tm t;
+    time_t seconds;
+    int64_t wall;
+    if (now < s->date_until)
+        return s->date;
+    wall = mb_wall_ms();
+    seconds = (time_t)(wall / 1000);
+    s->date_until = now + 1000u - (uint64_t)(wall % 1000);
+    if (gmtime_r(&seconds, &t))
+        snprintf(s->date, sizeof s->date, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+                 days + 3 * t.tm_wday, (unsigned)t.tm_mday % 100, months + 3 * t.tm_mon,
+                 (unsigned)(t.tm_year + 1900) % 10000, (unsigned)t.tm_hour % 100,
+                 (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100);
+    return s->date;
+}
