@@ -28,7 +28,7 @@ local function environment(self, options)
   env.MEDBOOKD_LISTEN = "127.0.0.1:" .. self.port
   env.MEDBOOKD_ADMIN_LISTEN = "127.0.0.1:" .. self.admin_port
   env.MEDBOOKD_DATA_DIR = self.data_dir
-  env.MEDBOOKD_HOME = paths.root
+  env.MEDBOOKD_HOME = not options.binary and paths.root
   env.MEDBOOKD_WORKERS = tostring(options.workers or 2)
   env.MEDBOOKD_DATABASE_URL = options.database and (options.database.url or options.database) or nil
   for k, v in pairs(options.env or {}) do env[k] = v end
@@ -36,11 +36,12 @@ local function environment(self, options)
 end
 
 -- Options: database (of support/cluster.lua, or a connection string; none = embedded), workers
--- (default 2), env (more variables, e.g. MEDBOOKD_HTTP_MAX_BODY; false removes), args (after
+-- (default 2), binary (another medbookd, which finds its scripts itself), env (more variables, e.g. MEDBOOKD_HTTP_MAX_BODY; false removes), args (after
 -- `run`), data_dir (to start again on an older one), port, admin_port, wait = false (do not wait
 -- until it is ready), within (seconds to become ready).
 local function make(options)
   local self = setmetatable({ options = options }, server)
+  self.binary = options.binary or paths.binary()
   self.port = options.port or native.free_port()
   self.admin_port = options.admin_port or native.free_port()
   self.dir = temp.dir()
@@ -57,7 +58,7 @@ end
 
 -- Starts it again with the same settings.
 function server:start()
-  local argv = { paths.binary(), "run" }
+  local argv = { self.binary, "run" }
   for _, word in ipairs(self.options.args or {}) do argv[#argv + 1] = word end
   -- TERM when the test dies: then it stops its PostgreSQL too, which KILL would leave running.
   self.process = process.start(argv, { env = self.env, cwd = self.dir, log = self.log_file, death_signal = "TERM" })
@@ -75,7 +76,7 @@ end
 
 -- Runs another verb of medbookd with the same settings: { code, out, err }.
 function server:command(...)
-  return process.run({ paths.binary(), ... }, { env = self.env, cwd = self.dir, within = 120 })
+  return process.run({ self.binary, ... }, { env = self.env, cwd = self.dir, within = 120 })
 end
 
 function server:request(method, target, options)
@@ -119,7 +120,7 @@ end
 
 -- The postmaster of the embedded PostgreSQL, or nil. It outlives a killed supervisor.
 function server:postmaster()
-  local file <close> = io.open(self.data_dir .. "/postgres/postmaster.pid", "r")
+  local file <close> = io.open(self.data_dir .. "/pg/postmaster.pid", "r")
   return file and file:read "n"
 end
 
