@@ -46,7 +46,7 @@ static void choose_socket_dir(struct mb_cluster *c, const struct mb_datadir *dir
 
 enum mb_rc mb_cluster_open(struct mb_cluster *c, const struct mb_datadir *dir, struct mb_err *err)
 {
-    enum mb_rc rc = mb_datadir_file(dir, "pg", c->data, err);
+    enum mb_rc rc = mb_datadir_file(dir, "postgres", c->data, err);
     if (rc == MB_OK) rc = mb_datadir_file(dir, "postgres.log", c->log, err);
     if (rc == MB_OK) choose_socket_dir(c, dir);
     return rc;
@@ -298,12 +298,13 @@ void mb_cluster_reason(const struct mb_cluster *c, off_t since, char *out, size_
 {
     char text[TAIL_BYTES + 1];
     off_t end = mb_cluster_log_end(c);
+    bool is_cut = end - since > TAIL_BYTES;
     if (end < since) since = 0;
-    if (end - since > TAIL_BYTES) since = end - TAIL_BYTES;
+    if (is_cut) since = end - TAIL_BYTES;
     int fd = open(c->log, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : pread(fd, text, TAIL_BYTES, since);
     if (fd >= 0) (void)close(fd);
     text[n > 0 ? n : 0] = '\0';
-    const char *reason = find_reason(text);
+    const char *reason = find_reason(is_cut ? text + strcspn(text, "\n") : text);
     (void)snprintf(out, size, "%s", reason != NULL ? reason : "it left no reason");
 }

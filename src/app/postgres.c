@@ -94,20 +94,24 @@ static _Noreturn void run_postgres(const struct mb_cluster *c)
                                   collector, NULL});
 }
 
-/* The number in postmaster.pid may belong to any process by now, or to a zombie; PostgreSQL would
- * take that for a server at work and refuse to start. */
-static void forget_stale_pid(const struct mb_cluster *c)
+/* The number in the lock files of a killed postmaster may belong to any process by now, or to a
+ * zombie; PostgreSQL would take that for a server at work and refuse to start. Sessions that are
+ * left of the old one it still finds, by their shared memory. */
+static void forget_stale_locks(const struct mb_cluster *c)
 {
     char path[MB_PATH_MAX + 32];
     struct mb_postmaster seen;
-    if (!mb_cluster_postmaster(c, &seen) || mb_cluster_is_postmaster(c, seen.pid)) return;
+    bool has_file = mb_cluster_postmaster(c, &seen);
+    if (has_file && mb_cluster_is_postmaster(c, seen.pid)) return;
     (void)snprintf(path, sizeof path, "%s/postmaster.pid", c->data);
-    if (kill(seen.pid, 0) == 0) (void)unlink(path);
+    if (has_file && kill(seen.pid, 0) == 0) (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s/.s.PGSQL.5432.lock", c->socket_dir);
+    (void)unlink(path);
 }
 
 static enum mb_rc launch(struct mb_postgres *p, struct mb_err *err)
 {
-    forget_stale_pid(&p->cluster);
+    forget_stale_locks(&p->cluster);
     const struct mb_child_plan plan = {
         .user = p->cluster.user, .signals = p->cluster.signals, .is_survivor = true};
     p->mark = mb_cluster_log_end(&p->cluster);
@@ -164,6 +168,7 @@ static enum mb_rc adopt(struct mb_postgres *p, struct mb_err *err)
         return MB_OK;
     p->pid = seen.pid;
     p->is_child = false;
+    p->mark = mb_cluster_log_end(&p->cluster);
     bool has_died = false;
     enum mb_rc rc = await_ready(p, &has_died, err);
     if (rc != MB_OK || has_died) return rc;
