@@ -19,9 +19,15 @@ SELECT bench_id('user', n), 'Provider ' || n, 'provider' || n || '@example.org'
 INSERT INTO "Provider" ("id", "name", "userId", "bio", "image", "languages", "email", "whatsapp", "status")
 SELECT bench_id('prov', n), 'Dr Bench ' || n, bench_id('user', n),
        'Family doctor with fifteen years of practice; sees adults and children.',
-       'https://images.example.org/' || n || '.jpg', '{English,isiZulu}',
+       'https://images.example.org/' || n || '.jpg', '{English}',
        'provider' || n || '@example.org', '+2782' || lpad(n::text, 7, '0'), 'ACTIVE'
   FROM generate_series(1, 100) n;
+
+INSERT INTO "ProviderTypeAssignment" ("providerId", "providerTypeId")
+SELECT "id", bench_id('type', 1) FROM "Provider";
+
+INSERT INTO "_ProviderToService" ("A", "B")
+SELECT p."id", s."id" FROM "Provider" p, "Service" s;
 
 INSERT INTO "ServiceAvailabilityConfig"
        ("id", "serviceId", "providerId", "duration", "price", "isOnlineAvailable", "isInPerson")
@@ -31,8 +37,13 @@ SELECT bench_id('conf', p * 3 + s - 3), bench_id('serv', s), bench_id('prov', p)
   JOIN "Service" v ON v."id" = bench_id('serv', s);
 
 INSERT INTO "Availability"
-       ("id", "providerId", "startTime", "endTime", "createdById", "status", "requiresConfirmation")
+       ("id", "providerId", "startTime", "endTime", "createdById", "status", "acceptedAt", "requiresConfirmation")
 SELECT bench_id('avai', p * 60 + d - 60), bench_id('prov', p), day + interval '6 hours',
-       day + interval '14 hours', bench_id('user', p), 'ACCEPTED', false
+       day + interval '14 hours', bench_id('user', p), 'ACCEPTED', now(), false
   FROM generate_series(1, 100) p, generate_series(1, 60) d,
        LATERAL (SELECT date_trunc('day', now(), 'UTC') + d * interval '1 day' AS day) at;
+
+INSERT INTO "_AvailabilityToServiceAvailabilityConfig" ("A", "B")
+SELECT a."id", c."id" FROM "Availability" a JOIN "ServiceAvailabilityConfig" c USING ("providerId");
+
+ANALYZE;

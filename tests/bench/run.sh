@@ -52,7 +52,7 @@ machine() {
 }
 
 read_arguments "$@"
-need curl wrk nginx node npm valgrind taskset lua5.4 cmake ninja psql
+need curl wrk nginx node npm valgrind taskset lua5.4 cmake ninja
 trap stop_all EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$BUILD"

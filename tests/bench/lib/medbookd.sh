@@ -7,7 +7,7 @@ MEDBOOKD_URL=http://127.0.0.1:$PORT_MEDBOOKD
 medbookd_build() {
 	[ -z "${MEDBOOKD:-}" ] || return 0
 	cmake -S "$TREE" -B "$BUILD/cmake" -G Ninja -DCMAKE_BUILD_TYPE=Release >"$BUILD/build.log" 2>&1 &&
-		ninja -C "$BUILD/cmake" >>"$BUILD/build.log" 2>&1 || return 1
+		ninja -C "$BUILD/cmake" medbookd hammer slotload >>"$BUILD/build.log" 2>&1 || return 1
 	MEDBOOKD=$BUILD/cmake/medbookd
 }
 
@@ -42,5 +42,5 @@ medbookd_run() {
 medbookd_migrate() {
 	local settings
 	mapfile -t settings < <(medbookd_environment "$1" 1)
-	env "${settings[@]}" "$MEDBOOKD" migrate up >"$BUILD/migrate.log" 2>&1
+	env "${settings[@]}" "MEDBOOKD_DATABASE_URL=$(pg_url "$1" "$PG_USER")" "$MEDBOOKD" migrate up >"$BUILD/migrate.log" 2>&1
 }

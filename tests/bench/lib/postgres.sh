@@ -2,8 +2,9 @@
 # socket only, set up as medbookd sets up its embedded one. All sides of a comparison use it.
 # Sourced by run.sh after base.sh.
 
-PG_BIN=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
-PG_USER=medbookd
+PG_BIN=$(printf "%s\n" /usr/lib/postgresql/*/bin | sort -V | tail -1)
+PG_USER=medbookd  # owns the cluster and migrates
+APP_USER=medbookd_app # what all sides of a comparison connect as
 PG_PID=
 PG_FOLDER=
 
@@ -18,7 +19,7 @@ as_postgres() {
 # Starts the cluster (once a run); PG_SOCKET and PG_PID are left.
 pg_start() {
 	[ -z "$PG_PID" ] || return 0
-	[ -n "$PG_BIN" ] || return 1
+	[ -x "$PG_BIN/initdb" ] || return 1
 	PG_FOLDER=$(mktemp -d /var/tmp/mb-bench.XXXXXX)
 	PG_SOCKET=$PG_FOLDER
 	[ "$(id -u)" != 0 ] || chown postgres "$PG_FOLDER"
@@ -37,7 +38,8 @@ pg_stop() {
 	[ -z "$PG_PID" ] ||
 		as_postgres "$PG_BIN/pg_ctl" -D "$PG_FOLDER/data" -m fast -w stop >/dev/null 2>&1
 	rm -rf "$PG_FOLDER"
-	PG_FOLDER= PG_PID=
+	PG_FOLDER=""
+	PG_PID=""
 }
 
 # pg_pin CPUS: moves all of PostgreSQL, and what it starts from now on, to these processors.
@@ -55,9 +57,9 @@ sql() {
 	"$PG_BIN/psql" -h "$PG_SOCKET" -U "$PG_USER" -d "$database" -X -q -A -t -v ON_ERROR_STOP=1 "$@"
 }
 
-# pg_url DATABASE: for medbookd.
+# pg_url DATABASE [USER]: a connection string of libpq.
 pg_url() {
-	echo "host=$PG_SOCKET user=$PG_USER dbname=$1"
+	echo "host=$PG_SOCKET user=${2:-$APP_USER} dbname=$1"
 }
 
 # pg_copy_of TEMPLATE DATABASE: a fresh database, page for page like the template. Its dirty pages

@@ -48,7 +48,9 @@ static_same_answer() {
 	local ours theirs
 	ours=$(curl -s "$MEDBOOKD_URL$static_route" | wc -c)
 	theirs=$(curl -s "$NGINX_URL$static_route" | wc -c)
-	[ "$ours" = 147 ] && [ "$theirs" = 147 ] || die "static route: $ours and $theirs bytes, not 147"
+	if [ "$ours" != 147 ] || [ "$theirs" != 147 ]; then
+		die "static route: $ours and $theirs bytes, not 147"
+	fi
 }
 
 part_static() {
