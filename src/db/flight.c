@@ -100,16 +100,6 @@ static void note_error(struct mb_link *l, struct mb_op *op, const PGresult *res)
         mb_cache_drop(&l->cache, op->stmt);
 }
 
-static void repeat(struct mb_op *op)
-{
-    PQclear(op->res);
-    op->res = NULL;
-    op->err.rc = MB_OK;
-    op->err.sqlstate[0] = '\0';
-    op->reprepared = true;
-    mb_pool__requeue(op);
-}
-
 static void end_op(struct mb_link *l, struct mb_op *op)
 {
     mb_list_remove(&op->node);
@@ -121,7 +111,8 @@ static void end_op(struct mb_link *l, struct mb_op *op)
     }
     mb_db__count(&l->db->stats->query_us_sum, (mb_mono_ns() - op->since_ns) / 1000);
     if (op->stale_plan && op->kind != MB_OP_INNER && !op->reprepared && !op->orphan) {
-        repeat(op);
+        op->reprepared = true;
+        mb_pool__requeue(op);
     } else {
         /* Inside a transaction it cannot be repeated alone, but the whole can. */
         if (op->stale_plan)

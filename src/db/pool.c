@@ -143,6 +143,10 @@ enum mb_rc mb_pool__place(struct mb_op *op, struct mb_err *err)
 
 void mb_pool__requeue(struct mb_op *op)
 {
+    PQclear(op->res); /* what its first run left behind */
+    op->res = NULL;
+    op->err.rc = MB_OK;
+    op->err.sqlstate[0] = '\0';
     mb_list_remove(&op->node);
     join_queue(op, mb_mono_ns());
     mb_list_prepend(&op->db->queue, &op->node);
