@@ -36,9 +36,10 @@ local function environment(self, options)
 end
 
 -- Options: database (of support/cluster.lua, or a connection string; none = embedded), workers
--- (default 2), binary (another medbookd, which finds its scripts itself), env (more variables, e.g. MEDBOOKD_HTTP_MAX_BODY; false removes), args (after
--- `run`), data_dir (to start again on an older one), port, admin_port, wait = false (do not wait
--- until it is ready), within (seconds to become ready).
+-- (default 2), binary (another medbookd, which finds its scripts itself), env (more variables, e.g.
+-- MEDBOOKD_HTTP_MAX_BODY; false removes), args (after `run`), data_dir (to start again on an older
+-- one), port, admin_port, wait = false (do not wait until it is ready), within (seconds to become
+-- ready).
 local function make(options)
   local self = setmetatable({ options = options }, server)
   self.binary = options.binary or paths.binary()
