@@ -85,8 +85,6 @@ enum mb_config_type { MB_CFG_TEXT, MB_CFG_INT, MB_CFG_BOOL, MB_CFG_MS, MB_CFG_BY
       "origins that browsers may call from, or *; empty = none")                                     \
     X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                    \
       "a patient may cancel until this long before the start")                                       \
-    X(booking_idempotency_keep, "booking.idempotency_keep", MS, "24h", 60000, 31536000000, "",       \
-      "how long the answer to an Idempotency-Key is kept")                                           \
     X(dev, "dev", BOOL, "false", 0, 0, "", "development: Server-Timing, error details in answers")
 
 struct mb_config {
