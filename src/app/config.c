@@ -1,8 +1,8 @@
 /*
- * The table of keys at work: defaults, file, environment, command line; one value parser and
- * one value printer per type. It must not know what a key is for.
+ * Loads the configuration: defaults, file, environment, command line; one parser per type. It
+ * must not know what a key is for.
  */
-#include "app/config.h"
+#include "app/config_keys.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,35 +13,6 @@ extern char **environ;
 
 enum { MAX_LINE = 4096 };
 
-struct key {
-    const char *name;
-    enum mb_config_type type;
-    const char *dflt;
-    int64_t least, most;
-    const char *words;
-    const char *help;
-    size_t offset;
-};
-
-static const struct key keys[] = {
-#define MB_X(member, key, type, dflt, least, most, words, help)                                    \
-    {key, MB_CFG_##type, dflt, least, most, words, help, offsetof(struct mb_config, member)},
-    MB_CONFIG_MAP(MB_X)
-#undef MB_X
-};
-enum { NKEYS = sizeof keys / sizeof keys[0] };
-
-/* Units from small to large; the printer takes the largest that divides the value. */
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-static const struct unit ms_units[] = {
-    {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
-static const struct unit byte_units[] = {
-    {"B", 1}, {"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}};
-enum { N_MS = sizeof ms_units / sizeof ms_units[0], N_BYTES = sizeof byte_units / sizeof byte_units[0] };
-
 /* Where a value came from, for messages: "medbookd.conf:12", "environment", "--set". */
 struct load {
     struct mb_config *config;
@@ -49,23 +20,28 @@ struct load {
     struct mb_err *err;
 };
 
-/* ---- values ---- */
+/* Texts of settings live as long as the process; held here so that none is ever lost. */
+struct kept {
+    struct kept *next;
+    char text[];
+};
+static struct kept *all_kept;
 
-static const char *expected(const struct key *k)
+static const char *keep(const char *text)
 {
-    switch (k->type) {
-    case MB_CFG_INT: return "a whole number";
-    case MB_CFG_BOOL: return "true or false";
-    case MB_CFG_MS: return "a duration such as 500ms, 10s, 5min, 2h or 1d";
-    case MB_CFG_BYTES: return "a size such as 512B, 64KB, 1MB or 2GB";
-    case MB_CFG_WORD: return k->words;
-    case MB_CFG_TEXT: break;
-    }
-    return "text";
+    size_t n = strlen(text) + 1;
+    struct kept *k = malloc(sizeof *k + n);
+    if (k == NULL) return NULL;
+    memcpy(k->text, text, n);
+    k->next = all_kept;
+    all_kept = k;
+    return k->text;
 }
 
+/* ---- values ---- */
+
 /* "10s" -> 10000. A number without unit is taken as bytes, but never as a duration (of what?). */
-static bool read_scaled(const char *text, const struct key *k, int64_t *out)
+static bool read_scaled(const char *text, const struct mb_config__key *k, int64_t *out)
 {
     if (!isdigit((unsigned char)*text) && *text != '-') return false;
     char *end = NULL;
@@ -74,8 +50,8 @@ static bool read_scaled(const char *text, const struct key *k, int64_t *out)
     if (errno != 0 || end == text) return false;
     while (*end == ' ') end++;
 
-    const struct unit *units = k->type == MB_CFG_MS ? ms_units : byte_units;
-    size_t count = k->type == MB_CFG_MS ? N_MS : k->type == MB_CFG_BYTES ? N_BYTES : 0;
+    size_t count = 0;
+    const struct mb_config__unit *units = mb_config__units(k, &count);
     if (*end == '\0') {
         *out = n;
         return k->type != MB_CFG_MS || n == 0;
@@ -104,16 +80,7 @@ static bool read_bool(const char *value, bool *out)
     return *out || strcmp(value, "false") == 0;
 }
 
-static enum mb_rc print_scaled(int64_t v, const struct key *k, struct mb_buf *out)
-{
-    const struct unit *units = k->type == MB_CFG_MS ? ms_units : byte_units;
-    size_t best = 0, count = k->type == MB_CFG_MS ? N_MS : N_BYTES;
-    for (size_t i = 1; i < count && v != 0; i++)
-        if (v % units[i].factor == 0) best = i;
-    return mb_buf_addf(out, "%lld%s", (long long)(v / units[best].factor), units[best].name);
-}
-
-static enum mb_rc check_range(const struct load *l, const struct key *k, int64_t v)
+static enum mb_rc check_range(const struct load *l, const struct mb_config__key *k, int64_t v)
 {
     if (v >= k->least && v <= k->most) return MB_OK;
     struct mb_buf range;
@@ -122,9 +89,9 @@ static enum mb_rc check_range(const struct load *l, const struct key *k, int64_t
     if (k->type == MB_CFG_INT) {
         rc = mb_buf_addf(&range, "%lld to %lld", (long long)k->least, (long long)k->most);
     } else {
-        rc = print_scaled(k->least, k, &range);
+        rc = mb_config__print_scaled(k->least, k, &range);
         if (rc == MB_OK) rc = mb_buf_addz(&range, " to ");
-        if (rc == MB_OK) rc = print_scaled(k->most, k, &range);
+        if (rc == MB_OK) rc = mb_config__print_scaled(k->most, k, &range);
     }
     if (rc == MB_OK)
         rc = mb_fail(l->err, MB_E_CONFIG, "%s: %s is out of range; it must be %.*s", l->origin,
@@ -133,7 +100,7 @@ static enum mb_rc check_range(const struct load *l, const struct key *k, int64_t
     return rc;
 }
 
-static enum mb_rc set_value(const struct load *l, const struct key *k, const char *value)
+static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k, const char *value)
 {
     char *field = (char *)l->config + k->offset;
     int64_t number = 0;
@@ -142,7 +109,7 @@ static enum mb_rc set_value(const struct load *l, const struct key *k, const cha
     case MB_CFG_TEXT:
     case MB_CFG_WORD:
         fits = k->type == MB_CFG_TEXT || is_word(k->words, value);
-        if (fits && (*(const char **)(void *)field = strdup(value)) == NULL)
+        if (fits && (*(const char **)(void *)field = keep(value)) == NULL)
             return mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
         break;
     case MB_CFG_BOOL: fits = read_bool(value, (bool *)field); break;
@@ -156,15 +123,15 @@ static enum mb_rc set_value(const struct load *l, const struct key *k, const cha
     }
     if (fits) return MB_OK;
     return mb_fail(l->err, MB_E_CONFIG, "%s: %s cannot be \"%.60s\"; it must be %s", l->origin,
-                   k->name, value, expected(k));
+                   k->name, value, mb_config__expected(k));
 }
 
 /* ---- keys ---- */
 
-static const struct key *find_key(const char *name)
+static const struct mb_config__key *find_key(const char *name)
 {
-    for (size_t i = 0; i < NKEYS; i++)
-        if (strcmp(keys[i].name, name) == 0) return &keys[i];
+    for (size_t i = 0; i < MB_CONFIG__COUNT; i++)
+        if (strcmp(mb_config__keys[i].name, name) == 0) return &mb_config__keys[i];
     return NULL;
 }
 
@@ -190,13 +157,13 @@ static size_t distance(const char *a, const char *b)
 
 static enum mb_rc unknown_key(const struct load *l, const char *name)
 {
-    const struct key *near = NULL;
+    const struct mb_config__key *near = NULL;
     size_t best = 4;
-    for (size_t i = 0; i < NKEYS; i++) {
-        size_t d = distance(name, keys[i].name);
+    for (size_t i = 0; i < MB_CONFIG__COUNT; i++) {
+        size_t d = distance(name, mb_config__keys[i].name);
         if (d < best) {
             best = d;
-            near = &keys[i];
+            near = &mb_config__keys[i];
         }
     }
     if (near != NULL)
@@ -211,8 +178,8 @@ static enum mb_rc unknown_key(const struct load *l, const char *name)
 static enum mb_rc load_defaults(struct load *l)
 {
     l->origin = "default";
-    for (size_t i = 0; i < NKEYS; i++)
-        if (set_value(l, &keys[i], keys[i].dflt) != MB_OK) return MB_E_CONFIG;
+    for (size_t i = 0; i < MB_CONFIG__COUNT; i++)
+        if (set_value(l, &mb_config__keys[i], mb_config__keys[i].dflt) != MB_OK) return MB_E_CONFIG;
     return MB_OK;
 }
 
@@ -248,9 +215,9 @@ static enum mb_rc load_line(struct load *l, char *line, unsigned number, unsigne
     char *name = NULL, *value = NULL;
     if (!split_pair(line, &name, &value))
         return mb_fail(l->err, MB_E_CONFIG, "%s: not a setting; write key = value", l->origin);
-    const struct key *k = find_key(name);
+    const struct mb_config__key *k = find_key(name);
     if (k == NULL) return unknown_key(l, name);
-    unsigned *first = &seen[k - keys];
+    unsigned *first = &seen[k - mb_config__keys];
     if (*first != 0)
         return mb_fail(l->err, MB_E_CONFIG, "%s: %s is already set in line %u; remove one of them",
                        l->origin, k->name, *first);
@@ -260,7 +227,7 @@ static enum mb_rc load_line(struct load *l, char *line, unsigned number, unsigne
 
 static enum mb_rc load_stream(struct load *l, FILE *in, const char *file)
 {
-    unsigned seen[NKEYS] = {0};
+    unsigned seen[MB_CONFIG__COUNT] = {0};
     char line[MAX_LINE], origin[160];
     l->origin = origin;
     for (unsigned number = 1; fgets(line, sizeof line, in) != NULL; number++) {
@@ -312,9 +279,9 @@ static enum mb_rc load_variable(struct load *l, const char *entry)
     char origin[160];
     (void)snprintf(origin, sizeof origin, "environment variable %.*s", (int)whole, entry);
     l->origin = origin;
-    for (size_t i = 0; i < NKEYS; i++)
-        if (is_variable_of(name, len, keys[i].name))
-            return set_value(l, &keys[i], entry[whole] == '=' ? entry + whole + 1 : "");
+    for (size_t i = 0; i < MB_CONFIG__COUNT; i++)
+        if (is_variable_of(name, len, mb_config__keys[i].name))
+            return set_value(l, &mb_config__keys[i], entry[whole] == '=' ? entry + whole + 1 : "");
     return mb_fail(l->err, MB_E_CONFIG, "%s: no such key; \"medbookd config\" lists all keys", origin);
 }
 
@@ -327,7 +294,7 @@ static enum mb_rc load_set(struct load *l, const char *set)
     memcpy(copy, set, strlen(set) + 1);
     if (!split_pair(copy, &name, &value))
         return mb_fail(l->err, MB_E_CONFIG, "--set: \"%.60s\" is not key=value", set);
-    const struct key *k = find_key(name);
+    const struct mb_config__key *k = find_key(name);
     return k == NULL ? unknown_key(l, name) : set_value(l, k, value);
 }
 
@@ -356,55 +323,4 @@ enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *
         rc = load_variable(&l, *entry);
     for (size_t i = 0; rc == MB_OK && i < nsets; i++) rc = load_set(&l, sets[i]);
     return rc == MB_OK ? check_together(out, err) : rc;
-}
-
-/* ---- reading it out ---- */
-
-size_t mb_config_count(void) { return NKEYS; }
-
-const char *mb_config_key(size_t i) { return i < NKEYS ? keys[i].name : NULL; }
-
-enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *out)
-{
-    if (i >= NKEYS) return MB_E_INVALID;
-    const struct key *k = &keys[i];
-    const char *field = (const char *)c + k->offset;
-    switch (k->type) {
-    case MB_CFG_TEXT:
-    case MB_CFG_WORD: return mb_buf_addz(out, *(const char *const *)(const void *)field);
-    case MB_CFG_BOOL: return mb_buf_addz(out, *(const bool *)field ? "true" : "false");
-    case MB_CFG_INT: return mb_buf_i64(out, *(const int64_t *)(const void *)field);
-    case MB_CFG_MS:
-    case MB_CFG_BYTES: return print_scaled(*(const int64_t *)(const void *)field, k, out);
-    }
-    return MB_E_INVALID;
-}
-
-static enum mb_rc sample_key(const struct key *k, struct mb_buf *out)
-{
-    enum mb_rc rc = mb_buf_addf(out, "\n# %s\n", k->help);
-    if (rc == MB_OK && k->type != MB_CFG_TEXT) rc = mb_buf_addf(out, "# %s", expected(k));
-    if (rc == MB_OK && k->type == MB_CFG_INT)
-        rc = mb_buf_addf(out, ", %lld to %lld", (long long)k->least, (long long)k->most);
-    if (rc == MB_OK && (k->type == MB_CFG_MS || k->type == MB_CFG_BYTES)) {
-        rc = mb_buf_addz(out, ", ");
-        if (rc == MB_OK) rc = print_scaled(k->least, k, out);
-        if (rc == MB_OK) rc = mb_buf_addz(out, " to ");
-        if (rc == MB_OK) rc = print_scaled(k->most, k, out);
-    }
-    if (rc == MB_OK && k->type != MB_CFG_TEXT) rc = mb_buf_addz(out, "\n");
-    if (rc == MB_OK) rc = mb_buf_addf(out, "#%s =", k->name);
-    if (rc == MB_OK && k->dflt[0] != '\0') rc = mb_buf_addf(out, " %s", k->dflt);
-    return rc == MB_OK ? mb_buf_addz(out, "\n") : rc;
-}
-
-enum mb_rc mb_config_sample(struct mb_buf *out)
-{
-    enum mb_rc rc = mb_buf_addz(
-        out, "# medbookd.conf: every key at its default. Remove the # before a key to set it.\n"
-             "# Stronger than this file: the environment (MEDBOOKD_HTTP_MAX_BODY=2MB sets\n"
-             "# http.max_body), and stronger still --set http.max_body=2MB on the command line.\n"
-             "# A # starts a comment only at the beginning of a line.\n");
-    for (size_t i = 0; rc == MB_OK && i < NKEYS; i++) rc = sample_key(&keys[i], out);
-    return rc;
 }

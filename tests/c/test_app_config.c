@@ -1,0 +1,128 @@
+/* Facts about the configuration: types, ranges, sources and their order, refusals by name and line. */
+#include "app/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+static struct mb_config config;
+static struct mb_err err;
+
+static bool load(const char *file, const char *set)
+{
+    char copy[256] = "";
+    if (set != NULL) (void)snprintf(copy, sizeof copy, "%s", set);
+    char *sets[] = {copy};
+    memset(&err, 0, sizeof err);
+    return mb_config_load(&config, file, sets, set != NULL, &err) == MB_OK;
+}
+
+static bool load_text(const char *text)
+{
+    char path[] = "/tmp/mbtest-conf-XXXXXX";
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) abort();
+    (void)close(fd);
+    bool is_loaded = load(path, NULL);
+    (void)unlink(path);
+    return is_loaded;
+}
+
+static bool says(const char *words) { return strstr(err.text, words) != NULL; }
+
+static void test_defaults(void)
+{
+    ok(load(NULL, NULL), "loads without any file");
+    ok(strcmp(config.listen, "127.0.0.1:8080") == 0, "has the documented address");
+    ok(config.shutdown_timeout == 10000, "keeps durations in milliseconds");
+    ok(config.http_max_body == 1048576, "keeps sizes in bytes");
+    ok(config.log_access && !config.dev, "keeps truth values");
+}
+
+static void test_values(void)
+{
+    ok(load(NULL, "worker.hang_timeout=2min") && config.worker_hang_timeout == 120000, "takes minutes");
+    ok(load(NULL, "worker.hang_timeout=0") && config.worker_hang_timeout == 0, "takes a bare zero");
+    ok(!load(NULL, "worker.hang_timeout=5") && says("duration"), "refuses a duration without unit");
+    ok(load(NULL, "http.max_body=2 MB") && config.http_max_body == 2097152, "takes a space before a unit");
+    ok(load(NULL, "http.max_body=77") && config.http_max_body == 77, "takes plain bytes");
+    ok(!load(NULL, "http.max_body=9999999999GB") && says("size"), "refuses what overflows");
+    ok(!load(NULL, "workers=65") && says("0 to 64"), "names the range of a number");
+    ok(!load(NULL, "http.head_timeout=2h") && says("1ms to 1h"), "names the range of a duration");
+    ok(!load(NULL, "workers=4x") && says("whole number"), "refuses letters in a number");
+    ok(!load(NULL, "dev=yes") && says("true or false"), "refuses a truth value of other words");
+    ok(!load(NULL, "log.level=inf") && says("debug|info|warn|error"), "names the words allowed");
+    ok(!load(NULL, "log.level=") && says("log.level"), "refuses an empty word");
+    ok(!load(NULL, "listen") && says("not key=value"), "refuses a setting without value");
+    ok(!load(NULL, "data_dir=") && says("data_dir"), "refuses an empty data folder");
+    ok(!load(NULL, "database.pool_min=9") && says("pool_max"), "compares keys that belong together");
+}
+
+static void test_file(void)
+{
+    ok(load_text("# comment\n\n listen = 127.0.0.1:9 \r\ndata_dir=\" a \"\n") &&
+           strcmp(config.listen, "127.0.0.1:9") == 0 && strcmp(config.data_dir, " a ") == 0,
+       "reads lines, comments, quotes and CRLF");
+    ok(load_text("database.url = postgres://u@h/d?x=#1=2") &&
+           strcmp(config.database_url, "postgres://u@h/d?x=#1=2") == 0,
+       "leaves # and = inside a value, and needs no last line end");
+    ok(!load_text("\nhttp.max_boddy = 1\n") && says(":2: unknown key") && says("http.max_body?"),
+       "names line and nearest key of an unknown one");
+    ok(!load_text("entirely.different = 1\n") && says("medbookd config"), "says where all keys stand");
+    ok(!load_text("\n\nworkers = many\n") && says(":3: workers"), "names line and key of a wrong type");
+    ok(!load_text("workers = 1\nworkers = 2\n") && says("line 1"), "refuses a key that is set twice");
+    ok(!load_text("just words\n") && says("key = value"), "refuses a line that is no setting");
+    ok(!load("/nonexistent.conf", NULL) && says("/nonexistent.conf"), "refuses a named file that is missing");
+}
+
+static void test_order(void)
+{
+    (void)setenv("MEDBOOKD_WORKER_HANG_TIMEOUT", "3s", 1);
+    ok(load_text("worker.hang_timeout = 1s\n") && config.worker_hang_timeout == 3000,
+       "lets the environment win over the file");
+    ok(load(NULL, "worker.hang_timeout=4s") && config.worker_hang_timeout == 4000,
+       "lets --set win over the environment");
+    (void)setenv("MEDBOOKD_WORKER_HANG_TIMEOUT", "soon", 1);
+    ok(!load(NULL, NULL) && says("MEDBOOKD_WORKER_HANG_TIMEOUT"), "names the variable of a wrong type");
+    (void)unsetenv("MEDBOOKD_WORKER_HANG_TIMEOUT");
+    (void)setenv("MEDBOOKD_WORKERZ", "1", 1);
+    ok(!load(NULL, NULL) && says("MEDBOOKD_WORKERZ"), "refuses a variable that is no key");
+    (void)unsetenv("MEDBOOKD_WORKERZ");
+}
+
+/* Uncommented, the sample must be a file that changes nothing. */
+static void test_sample(void)
+{
+    struct mb_buf sample, before, after;
+    mb_buf_init(&sample, 1 << 20);
+    mb_buf_init(&before, 1 << 20);
+    mb_buf_init(&after, 1 << 20);
+    bool is_same = mb_config_sample(&sample) == MB_OK && mb_buf_add(&sample, "", 1) == MB_OK;
+    for (char *at = sample.data; is_same && *at != '\0'; at++)
+        if (*at == '#' && at[1] != ' ' && (at == sample.data || at[-1] == '\n')) *at = ' ';
+    is_same = is_same && load(NULL, NULL);
+    for (size_t i = 0; is_same && i < mb_config_count(); i++)
+        is_same = mb_config_text(&config, i, &before) == MB_OK && mb_buf_addz(&before, "\n") == MB_OK;
+    is_same = is_same && load_text(sample.data);
+    for (size_t i = 0; is_same && i < mb_config_count(); i++)
+        is_same = mb_config_text(&config, i, &after) == MB_OK && mb_buf_addz(&after, "\n") == MB_OK;
+    ok(is_same && mb_str_eq(mb_buf_str(&before), mb_buf_str(&after)),
+       "prints a sample that, uncommented, says the defaults (%s)", err.text);
+    for (size_t i = 0; i < mb_config_count(); i++)
+        ok(strstr(sample.data, mb_config_key(i)) != NULL, "the sample names %s", mb_config_key(i));
+    mb_buf_reset(&sample);
+    mb_buf_reset(&before);
+    mb_buf_reset(&after);
+}
+
+int main(void)
+{
+    test_defaults();
+    test_values();
+    test_file();
+    test_order();
+    test_sample();
+    return done();
+}
