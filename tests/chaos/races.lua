@@ -25,7 +25,7 @@ end
 -- All clients book one slot at once, another slot each round: exactly one wins.
 local function same_slot(clinic, size)
   local summary = tools.hammer("race", clinic.port, {
-    clients = size.clients, seed = size.seed, fields = clinics.FIELDS,
+    clients = size.clients, seed = size.seed, label = "same", fields = clinics.FIELDS,
     slots = clinic.slot_file(clinic:take_slots(size.rounds)),
   })
   local faults = {}
@@ -59,7 +59,7 @@ end
 local function overlapping(clinic, size)
   local history = temp.dir() .. "/history"
   local summary = tools.hammer("race", clinic.port, {
-    clients = size.clients, seed = size.seed, fields = clinics.FIELDS, history = history,
+    clients = size.clients, seed = size.seed, label = "overlap", fields = clinics.FIELDS, history = history,
     slots = clinic.slot_file(clinic:take_overlapping(size.rounds)),
   })
   local faults, won = overlaps(clinic, history)

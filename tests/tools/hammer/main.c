@@ -21,6 +21,7 @@ static const char usage[] =
     "  --slots FILE     race, storm: slot ids, a round a line; - = standard input\n"
     "  --fields JSON    race, storm: further members of a booking (\"guestEmail\":\"h@example.org\")\n"
     "  --history FILE   race, storm: append every call and answer\n"
+    "  --label TEXT     race, storm: what keys and names begin with (the mode)\n"
     "  --key TEXT       race: all send this Idempotency-Key and the same body\n"
     "  --operations N   storm: start that many calls (0 = until --seconds or SIGTERM)\n"
     "  --seconds N      storm: longest run (0 = no end); hold: each measurement (2)\n"
@@ -32,18 +33,18 @@ static const char usage[] =
     "  --probe TARGET   hold: what the active clients ask for (/livez)\n";
 
 enum key {
-    ADDRESS = 256, CLIENTS, SEED, TIMEOUT, SLOTS, FIELDS, HISTORY, KEY, OPERATIONS, SECONDS, SETTLE,
+    ADDRESS = 256, CLIENTS, SEED, TIMEOUT, SLOTS, FIELDS, HISTORY, LABEL, KEY, OPERATIONS, SECONDS, SETTLE,
     WEIGHTS, SEARCH, IDLE, SOURCES, SLOW, DEAF, PROBE
 };
 
 static const struct option long_options[] = {
-    {"address", 1, 0, ADDRESS},   {"clients", 1, 0, CLIENTS}, {"seed", 1, 0, SEED},
-    {"timeout", 1, 0, TIMEOUT},   {"slots", 1, 0, SLOTS},     {"fields", 1, 0, FIELDS},
-    {"history", 1, 0, HISTORY},   {"key", 1, 0, KEY},         {"operations", 1, 0, OPERATIONS},
-    {"seconds", 1, 0, SECONDS},   {"settle", 1, 0, SETTLE},   {"weights", 1, 0, WEIGHTS},
-    {"search", 1, 0, SEARCH},     {"idle", 1, 0, IDLE},       {"sources", 1, 0, SOURCES},
-    {"slow", 1, 0, SLOW},         {"deaf", 1, 0, DEAF},       {"probe", 1, 0, PROBE},
-    {0, 0, 0, 0},
+    {"address", 1, 0, ADDRESS}, {"clients", 1, 0, CLIENTS},       {"seed", 1, 0, SEED},
+    {"timeout", 1, 0, TIMEOUT}, {"slots", 1, 0, SLOTS},           {"fields", 1, 0, FIELDS},
+    {"history", 1, 0, HISTORY}, {"label", 1, 0, LABEL},           {"key", 1, 0, KEY},
+    {"seconds", 1, 0, SECONDS}, {"operations", 1, 0, OPERATIONS}, {"settle", 1, 0, SETTLE},
+    {"weights", 1, 0, WEIGHTS}, {"search", 1, 0, SEARCH},         {"idle", 1, 0, IDLE},
+    {"sources", 1, 0, SOURCES}, {"slow", 1, 0, SLOW},             {"deaf", 1, 0, DEAF},
+    {"probe", 1, 0, PROBE},     {0, 0, 0, 0},
 };
 
 static uint64_t number(const char *text)
@@ -94,6 +95,7 @@ static void take_option(struct options *o, int key, const char *value)
     case SLOTS: o->slots = value; break;
     case FIELDS: o->fields = value; break;
     case HISTORY: o->history = value; break;
+    case LABEL: o->label = value; break;
     case KEY: o->key = value; break;
     case OPERATIONS: o->operations = number(value); break;
     case SECONDS: o->seconds = small_number(value); break;
@@ -140,6 +142,7 @@ int main(int argc, char **argv)
         take_option(&o, key, optarg);
     if (optind + 1 != argc || o.server.sin_port == 0 || o.clients == 0)
         die("%s", usage);
+    o.label = o.label ? o.label : argv[optind];
     raise_file_limit();
     if (strcmp(argv[optind], "race") == 0) {
         race_run(&o);

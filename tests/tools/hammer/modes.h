@@ -11,6 +11,7 @@ struct options {
     const char *slots;      /* file of slot ids; - = standard input */
     const char *fields;     /* further members of a booking's body */
     const char *history;    /* file to append to; NULL = none */
+    const char *label;      /* what the keys and guest names of the run begin with */
     const char *key;        /* race: everyone sends this Idempotency-Key and the same body */
     uint64_t operations;    /* storm: stop after that many calls; 0 = only after `seconds` */
     unsigned seconds, settle_seconds;

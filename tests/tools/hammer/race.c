@@ -144,8 +144,8 @@ static void write_booking(struct runner *r)
     if (o->key)
         snprintf(r->key, sizeof r->key, "%s", o->key);
     else
-        snprintf(r->key, sizeof r->key, "race-%llu-%zu-%u", (unsigned long long)o->seed,
-                 r->race->round, r->number);
+        snprintf(r->key, sizeof r->key, "%.40s-%llu-%zu-%u", o->label,
+                 (unsigned long long)o->seed, r->race->round, r->number);
     snprintf(headers, sizeof headers, "Idempotency-Key: %s\r\n", r->key);
     text_clear(&r->body);
     text_addf(&r->body, "{\"slotId\":\"%s\",\"guestName\":\"%s\",%s}", slot_of(r),

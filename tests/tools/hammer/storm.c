@@ -153,8 +153,8 @@ static void start_call(struct actor *a)
     }
     s->started++;
     a->pause_us = FIRST_PAUSE_US;
-    snprintf(a->key, sizeof a->key, "storm-%llu-%u-%llu", (unsigned long long)s->o->seed, a->number,
-             (unsigned long long)a->calls++);
+    snprintf(a->key, sizeof a->key, "%.40s-%llu-%u-%llu", s->o->label,
+             (unsigned long long)s->o->seed, a->number, (unsigned long long)a->calls++);
     a->op = choose(a);
     a->slot = random_below(a, s->slots.id_count);
     a->target = a->own_count ? random_below(a, a->own_count) : 0;
