@@ -2,12 +2,11 @@
  * Cuts the slots of every availability with the kernel and stores them by COPY; and measures that
  * against a bare COPY of the same rows from a file into the same table.
  *   slotload CONNINFO fill                cut and store
- *   slotload CONNINFO race ROUNDS FILE    A B A B; FILE: a path that the database server may write
+ *   slotload CONNINFO race ROUNDS FILE    A B A B; FILE: a path
+ *                                         that the database server may write
  * race prints a line "bench-slots ROWS OURS_MS COPY_MS RATIO": medians, and the median of each
  * round's COPY time by ours.
  */
-#include <inttypes.h>
-#include <libpq-fe.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,29 +14,34 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "db/copy.h"
 #include "kernel/slot.h"
 
-enum { CHUNK = 1 << 16, ROUNDS_MAX = 99, SLOTS_A_DAY = 1440 };
+enum { ROUNDS_MAX = 99, SLOTS_A_DAY = 1440 };
 
-#define SLOT_COLUMNS                                                                               \
-    "\"id\", \"availabilityId\", \"serviceId\", \"serviceConfigId\", \"startTime\", \"endTime\", "  \
-    "\"status\", \"lastCalculated\", \"providerId\", \"locationId\", \"price\", "                   \
-    "\"isOnlineAvailable\", \"isInPerson\""
+#define SLOT_TABLE "\"CalculatedAvailabilitySlot\""
 
-/* One availability and one service that it offers; the columns as the enum below names them. */
+static const char *const columns[] = {
+    "id",             "availabilityId", "serviceId",  "serviceConfigId",   "startTime",
+    "endTime",        "status",         "providerId", "isOnlineAvailable", "isInPerson",
+    "lastCalculated", "price",
+};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+/* One availability and one service that it offers; the columns are named by the enum below. */
 static const char offers_sql[] =
     "SELECT (extract(epoch FROM a.\"startTime\") * 1000)::bigint,"
     "       (extract(epoch FROM a.\"endTime\") * 1000)::bigint,"
-    "       c.\"duration\", a.\"schedulingRule\","
-    /* What every slot of the offer has in common, as COPY wants it. */
-    "       concat_ws(E'\\t', a.\"id\", c.\"serviceId\", c.\"id\"),"
-    "       concat_ws(E'\\t', a.\"providerId\", coalesce(a.\"locationId\", '\\N'), c.\"price\","
-    "                 a.\"isOnlineAvailable\" AND c.\"isOnlineAvailable\", c.\"isInPerson\")"
+    "       c.\"duration\", a.\"schedulingRule\", a.\"id\", c.\"serviceId\", c.\"id\", a.\"providerId\","
+    "       a.\"isOnlineAvailable\" AND c.\"isOnlineAvailable\", c.\"isInPerson\","
+    "       (c.\"price\" * 100)::bigint"
     "  FROM \"Availability\" a"
     "  JOIN \"_AvailabilityToServiceAvailabilityConfig\" o ON o.\"A\" = a.\"id\""
     "  JOIN \"ServiceAvailabilityConfig\" c ON c.\"id\" = o.\"B\""
     " WHERE a.\"status\" = 'ACCEPTED' ORDER BY a.\"id\", c.\"id\"";
-enum offer_column { START, END, MINUTES, RULE, FIRST_TEXTS, LAST_TEXTS };
+enum offer_column {
+    START, END, MINUTES, RULE, AVAILABILITY, SERVICE, CONFIG, PROVIDER, ONLINE, IN_PERSON, CENTS
+};
 
 _Noreturn static void fail(const char *fmt, ...)
 {
@@ -65,26 +69,6 @@ static void run(PGconn *db, const char *sql)
 
 /* ---- ours: cut and store ---- */
 
-static void send_rows(PGconn *db, struct mb_buf *rows)
-{
-    if (rows->len > 0 && PQputCopyData(db, rows->data, (int)rows->len) != 1)
-        fail("%s", PQerrorMessage(db));
-    mb_buf_clear(rows);
-}
-
-static void add_row(struct mb_buf *rows, const PGresult *offers, int at, const struct mb_slot *slot,
-                    const char *now)
-{
-    char id[MB_CUID_LEN + 1], start[25], end[25];
-    mb_cuid(id);
-    mb_rfc3339_ms(slot->start, start);
-    mb_rfc3339_ms(slot->end, end);
-    if (mb_buf_addf(rows, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", id, PQgetvalue(offers, at, FIRST_TEXTS),
-                    start, end, mb_slot_status_word(slot->status), now,
-                    PQgetvalue(offers, at, LAST_TEXTS)) != MB_OK)
-        fail("out of memory");
-}
-
 static int64_t whole(const PGresult *offers, int at, enum offer_column column)
 {
     return strtoll(PQgetvalue(offers, at, (int)column), NULL, 10);
@@ -106,37 +90,54 @@ static size_t cut_offer(const PGresult *offers, int at, const struct mb_zone *zo
     return count;
 }
 
+static struct mb_str text(const PGresult *offers, int at, enum offer_column column)
+{
+    return mb_str_z(PQgetvalue(offers, at, (int)column));
+}
+
+static void add_row(struct mb_copy *copy, const PGresult *offers, int at, const struct mb_slot *slot,
+                    int64_t now)
+{
+    struct mb_err err = {0};
+    char id[MB_CUID_LEN + 1];
+    mb_cuid(id);
+    mb_copy_text(copy, mb_str_z(id));
+    mb_copy_text(copy, text(offers, at, AVAILABILITY));
+    mb_copy_text(copy, text(offers, at, SERVICE));
+    mb_copy_text(copy, text(offers, at, CONFIG));
+    mb_copy_instant(copy, slot->start);
+    mb_copy_instant(copy, slot->end);
+    mb_copy_text(copy, mb_str_z(mb_slot_status_word(slot->status)));
+    mb_copy_text(copy, text(offers, at, PROVIDER));
+    mb_copy_bool(copy, *PQgetvalue(offers, at, ONLINE) == 't');
+    mb_copy_bool(copy, *PQgetvalue(offers, at, IN_PERSON) == 't');
+    mb_copy_instant(copy, now);
+    mb_copy_cents(copy, whole(offers, at, CENTS));
+    if (mb_copy_row(copy, &err) != MB_OK)
+        fail("%s", err.text);
+}
+
 static size_t cut_and_store(PGconn *db, const struct mb_zone *zone)
 {
     static struct mb_slot slots[SLOTS_A_DAY];
-    struct mb_buf rows;
-    char now[25];
+    struct mb_err err = {0};
+    struct mb_copy copy;
+    int64_t now = mb_wall_ms();
     size_t total = 0;
-    mb_buf_init(&rows, 4 * CHUNK);
-    mb_rfc3339_ms(mb_wall_ms(), now);
     run(db, "BEGIN");
     PGresult *offers = ask(db, offers_sql, PGRES_TUPLES_OK);
-    PQclear(ask(db, "COPY \"CalculatedAvailabilitySlot\" (" SLOT_COLUMNS ") FROM STDIN",
-                PGRES_COPY_IN));
+    if (mb_copy_begin(&copy, db, SLOT_TABLE, columns, COLUMNS, &err) != MB_OK)
+        fail("%s", err.text);
     for (int at = 0; at < PQntuples(offers); at++) {
         size_t count = cut_offer(offers, at, zone, slots);
         for (size_t i = 0; i < count; i++)
-            add_row(&rows, offers, at, &slots[i], now);
+            add_row(&copy, offers, at, &slots[i], now);
         total += count;
-        if (rows.len >= CHUNK)
-            send_rows(db, &rows);
     }
-    send_rows(db, &rows);
-    if (PQputCopyEnd(db, NULL) != 1)
-        fail("%s", PQerrorMessage(db));
-    for (PGresult *r = PQgetResult(db); r; r = PQgetResult(db)) {
-        if (PQresultStatus(r) != PGRES_COMMAND_OK)
-            fail("%s", PQerrorMessage(db));
-        PQclear(r);
-    }
+    if (mb_copy_end(&copy, &err) != MB_OK)
+        fail("%s", err.text);
     run(db, "COMMIT");
     PQclear(offers);
-    mb_buf_reset(&rows);
     return total;
 }
 
@@ -144,7 +145,7 @@ static size_t cut_and_store(PGconn *db, const struct mb_zone *zone)
 
 static void empty_table(PGconn *db)
 {
-    run(db, "TRUNCATE \"CalculatedAvailabilitySlot\" CASCADE");
+    run(db, "TRUNCATE " SLOT_TABLE " CASCADE");
     run(db, "CHECKPOINT");
 }
 
@@ -172,8 +173,8 @@ static void race(PGconn *db, const struct mb_zone *zone, int rounds, const char 
     char out[512], in[512];
     double ours[ROUNDS_MAX], bare[ROUNDS_MAX], ratio[ROUNDS_MAX];
     size_t total = 0;
-    snprintf(out, sizeof out, "COPY \"CalculatedAvailabilitySlot\" (%s) TO '%s'", SLOT_COLUMNS, file);
-    snprintf(in, sizeof in, "COPY \"CalculatedAvailabilitySlot\" (%s) FROM '%s'", SLOT_COLUMNS, file);
+    snprintf(out, sizeof out, "COPY " SLOT_TABLE " TO '%s' (FORMAT binary)", file);
+    snprintf(in, sizeof in, "COPY " SLOT_TABLE " FROM '%s' (FORMAT binary)", file);
     for (int i = 0; i < rounds; i++) {
         empty_table(db);
         uint64_t start = mb_mono_ns();
