@@ -371,7 +371,8 @@ int mb_open_json(lua_State *L)
     return 1;
 }
 
-size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max)
+size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max,
+                          const char **content_type)
 {
     size_t n = 0;
     lua_pushnil(L);
@@ -379,7 +380,10 @@ size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, s
         if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING) {
             out[n].name.ptr = lua_tolstring(L, -2, &out[n].name.len);
             out[n].value.ptr = lua_tolstring(L, -1, &out[n].value.len);
-            n++;
+            if (content_type && mb_str_ieq(out[n].name, MB_STR("content-type")))
+                *content_type = out[n].value.ptr;
+            else
+                n++;
         }
         lua_pop(L, 1);
         if (n == max)

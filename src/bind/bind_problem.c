@@ -83,7 +83,7 @@ void mb_reply_problem(lua_State *L, int index, struct mb_http_request *req)
     lua_pushliteral(L, "headers");
     lua_rawget(L, index);
     if (lua_istable(L, -1))
-        nheaders = mb_collect_headers(L, lua_gettop(L), headers, MAX_HEADERS);
+        nheaders = mb_collect_headers(L, lua_gettop(L), headers, MAX_HEADERS, NULL);
     struct mb_buf errors;
     mb_buf_init(&errors, MAX_ERRORS_BYTES);
     lua_pushliteral(L, "errors");

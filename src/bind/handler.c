@@ -185,7 +185,9 @@ static int answer(lua_State *L)
     if (status < 200 || status > 599)
         return luaL_error(L, "a handler returned status %d", status);
     struct mb_http_header headers[MAX_HEADERS];
-    size_t nheaders = body == 3 && lua_istable(L, 4) ? mb_collect_headers(L, 4, headers, MAX_HEADERS) : 0;
+    size_t nheaders = 0;
+    if (body == 3 && lua_istable(L, 4))
+        nheaders = mb_collect_headers(L, 4, headers, MAX_HEADERS, NULL);
     if (lua_isnil(L, body)) {
         mb_http_reply(c->http, body == 3 ? status : 204, NULL, headers, nheaders, MB_STR(""));
         return 0;
@@ -212,6 +214,19 @@ static void answer_error(struct mb_handler *h, struct mb_http_request *http, con
         mb_http_problem(http, 500, "internal_error", detail, MB_STR(""), -1, NULL, 0);
 }
 
+/* What the client is not told of a failed statement. The problem stands at 2. */
+static void log_cause(lua_State *L, struct mb_http_request *http)
+{
+    lua_pushliteral(L, "cause");
+    lua_rawget(L, 2);
+    lua_pushliteral(L, "code");
+    lua_rawget(L, 2);
+    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING)
+        mb_log(MB_LOG_WARN, "a statement failed", "request", mb_http_id(http), "code", lua_tostring(L, -1),
+               "error", lua_tostring(L, -2), NULL);
+    lua_pop(L, 2);
+}
+
 struct failure {
     struct mb_handler *owner;
     struct mb_http_request *http;
@@ -223,6 +238,7 @@ static int answer_failure(lua_State *L)
 {
     struct failure *f = lua_touserdata(L, 1);
     if (mb_is_problem(L, 2) && !mb_http_replied(f->http)) {
+        log_cause(L, f->http);
         mb_reply_problem(L, 2, f->http);
         return 0;
     }

@@ -14,7 +14,9 @@ MB_MUST_CHECK enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *
 /* Pushes the decoded value (objects and arrays as tables, null as json.null, integers as
  * integers, other numbers as floats); on failure nothing is pushed. May raise out of memory. */
 MB_MUST_CHECK enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault *fault);
-/* { Name = "value" } at index -> headers; texts stay borrowed from the table. */
-size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max);
+/* { Name = "value" } at index -> headers; texts stay borrowed from the table. A Content-Type goes
+ * to *content_type instead, when that is given. */
+size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max,
+                          const char **content_type);
 /* Is the value at index json.null? */
 bool mb_is_json_null(lua_State *L, int index);

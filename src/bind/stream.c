@@ -110,9 +110,10 @@ int mb_stream_begin(lua_State *L, struct mb_stream *s)
     luaL_argcheck(L, status >= 200 && status <= 599, 2, "a status between 200 and 599");
     if (s->out_begun)
         return luaL_error(L, "req:begin was called before: an answer has one status");
-    size_t n = lua_istable(L, 3) ? mb_collect_headers(L, 3, headers, MAX_HEADERS) : 0;
+    const char *type = "application/octet-stream";
+    size_t n = lua_istable(L, 3) ? mb_collect_headers(L, 3, headers, MAX_HEADERS, &type) : 0;
     s->out_begun = true;
-    mb_http_begin(s->http, (int)status, NULL, headers, n);
+    mb_http_begin(s->http, (int)status, type, headers, n);
     return 0;
 }
 
