@@ -87,8 +87,7 @@ static int on_chunk_header(llhttp_t *p)
 {
     struct mb_http_request *r = of(p);
     r->last_chunk = p->content_length == 0;
-    if (p->content_length > r->body_max - r->body_seen)
-        return HPE_USER; /* the size alone says that the body is too large */
+    r->too_large = p->content_length > r->body_max - r->body_seen;
     return HPE_PAUSED;   /* the chunk line is looked at, and the last one starts the trailers */
 }
 
@@ -96,7 +95,8 @@ static int on_chunk_header(llhttp_t *p)
 static bool deliver(struct mb_http_request *r, const char *at, size_t n)
 {
     const struct mb_http_handler *h = &r->conn->server->handler;
-    if (n > r->body_max - r->body_seen)
+    r->too_large = n > r->body_max - r->body_seen;
+    if (r->too_large)
         return false;
     r->body_seen += n;
     r->conn->progress = true;
@@ -217,7 +217,7 @@ static enum mb_parse chunked_body(struct mb_http_request *r, const char *p, size
         bool stopped = e == HPE_PAUSED;
         const char *to = stopped ? llhttp_get_error_pos(&r->parser) : end;
         *taken = (size_t)(to - p);
-        if (e == HPE_USER && r->fault == MB_FAULT_NONE)
+        if (r->too_large)
             return MB_PARSE_BAD;
         if (e != HPE_OK && !stopped)
             return bad(r, fault_of(r, e));

@@ -62,6 +62,7 @@ struct mb_http_request {
     bool expects_continue;
     bool chunked, trailers, last_chunk, line_cr;
     bool sized;               /* a Content-Length above 0 */
+    bool too_large;           /* the body is over its ceiling */
     bool paused;              /* on_body said stop */
     bool discard;             /* the body is read and thrown away */
     bool wants_writable;      /* mb_http_write said full */

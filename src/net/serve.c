@@ -92,7 +92,7 @@ static bool read_body(struct mb_http_request *r, struct input *in)
     take(in, taken);
     if (result == MB_PARSE_DONE)
         body_complete(r);
-    else if (result == MB_PARSE_BAD && r->fault == MB_FAULT_NONE)
+    else if (result == MB_PARSE_BAD && r->too_large)
         mb_request__refuse_size(r);
     else if (result == MB_PARSE_BAD)
         mb_request__refuse(r, (enum mb_fault)r->fault);

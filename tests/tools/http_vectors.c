@@ -4,10 +4,11 @@
  *
  *   http_vectors tests/fixtures/http_vectors.txt
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,6 +194,7 @@ static struct client dial(struct bench *b)
     uint64_t before = atomic_load(&b->stats.accepted);
     must(c.fd >= 0, "socket");
     must(connect(c.fd, (struct sockaddr *)&b->address, sizeof b->address) == 0, "connect");
+    must(setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) == 0, "no delay");
     must(fcntl(c.fd, F_SETFL, O_NONBLOCK) == 0, "fcntl");
     mb_buf_init(&c.got, 1 << 20);
     while (atomic_load(&b->stats.accepted) == before)
