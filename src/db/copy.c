@@ -197,5 +197,6 @@ void mb_copy_abort(struct mb_copy *c)
     if (!c->conn) return;
     /* On a broken connection this fails, which ends the COPY as well. */
     (void)PQputCopyEnd(c->conn, "given up");
-    (void)finish(c, NULL);
+    struct mb_err told; /* the server says that it was given up */
+    (void)finish(c, &told);
 }

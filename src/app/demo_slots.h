@@ -1,0 +1,9 @@
+#pragma once
+/* Cutting what demo_cut asks for and loading it; for demo.c only. */
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+
+/* Within the open transaction. *slots and *windows count what was cut. */
+MB_MUST_CHECK enum mb_rc mb_demo__cut(PGconn *conn, uint64_t *windows, uint64_t *slots,
+                                      struct mb_err *err);
