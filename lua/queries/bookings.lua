@@ -1,0 +1,36 @@
+-- Bookings. The changes are plpgsql functions (migrations/R__functions.sql), so that each is one
+-- round trip whose locks are taken in the one order; sent again after a lost answer they tell what
+-- became of the first.
+local query = require "mb.query"
+
+return {
+  -- Books a slot. $1 slot, $2 new id of the booking, $3 client or null, $4 to $7 guest's name,
+  -- e-mail, phone, WhatsApp, $8 online, in person (false) or null, $9 notes, $10 the user who asks
+  -- or null, $11 idempotency key or null, $12 hash of the request, $13 hold token or null.
+  -- outcome: created, replayed, idempotency_mismatch, slot_not_found, slot_taken, slot_overlapped,
+  -- slot_blocked, slot_held, slot_past, not_bookable, mode_required, mode_unavailable,
+  -- client_not_found. body is JSON text, byte for byte the same when replayed.
+  book = query.write("bookings.book", [[
+SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_version AS "tokenVersion",
+       r.answer AS "body"
+  FROM mb_book($1, $2, $3, $4, $5, $6, $7, $8::boolean, $9, $10, $11, $12, $13) r]]),
+
+  -- Cancels a booking. $1 booking, $2 version expected or null, $3 the user who asks or null, $4
+  -- reason code, $5 reason in words or null, $6 notice to be kept before the start, as '2 hours',
+  -- or null, $7 idempotency key or null, $8 hash of the request.
+  -- outcome: cancelled, replayed, idempotency_mismatch, booking_not_found, version_mismatch,
+  -- already_cancelled, transition_not_allowed, too_late.
+  cancel = query.write("bookings.cancel", [[
+SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_version AS "tokenVersion",
+       r.answer AS "body"
+  FROM mb_cancel($1, $2::integer, $3, $4, $5, $6::interval, $7, $8) r]]),
+
+  -- One booking with the columns of the API, then what permission rules need. $1 booking.
+  get = query.read("bookings.get", [[
+SELECT "id", "reference", "status", "slotId", "providerId", "serviceId", "locationId", "startTime", "endTime",
+       "price", "isOnline", "isInPerson", "clientId", "guestName", "guestEmail", "guestPhone", "guestWhatsapp",
+       "notes", "meetLink", "confirmedAt", "cancelledAt", "reasonCode", "version", "createdAt", "updatedAt",
+       "createdById", "tokenVersion"
+  FROM "Booking"
+ WHERE "id" = $1]]),
+}

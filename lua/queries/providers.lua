@@ -1,0 +1,77 @@
+-- Providers as the public sees them: only those that trade (TRIAL, ACTIVE), never the seed's default
+-- contact, no price where "showPrice" is false.
+local query = require "mb.query"
+
+return {
+  -- Bookable providers by name and id, with the next free slot that fits the filters. Each filter
+  -- may be null: $1 provider type (id or name), $2 service (id or name), $3 part of a location's
+  -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit, $7
+  -- and $8 name and id of the last one of the page before, or null.
+  list = query.read("providers.list", [[
+SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalReviews", p."timeZone",
+       ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
+               JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
+              WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
+       n."id" AS "nextSlotId", n."startTime" AS "nextSlotAt"
+  FROM "Provider" p
+  JOIN mb_provider_standing() ps ON ps."id" = p."id"
+  LEFT JOIN LATERAL (
+      SELECT s."id", s."startTime"
+        FROM "CalculatedAvailabilitySlot" s
+        JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
+       WHERE s."providerId" = p."id" AND s."startTime" > (SELECT mb_now())
+         AND s."status" = 'AVAILABLE' AND a.refusal IS NULL
+         AND ($2::text IS NULL OR s."serviceId" IN (SELECT v."id" FROM "Service" v WHERE $2 IN (v."id", v."name")))
+         AND ($5::boolean IS NULL OR CASE WHEN $5 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
+         AND NOT EXISTS (SELECT FROM "SlotHold" h
+                          WHERE h."providerId" = p."id" AND h."expiresAt" > mb_now()
+                            AND h."startTime" < s."endTime" AND h."endTime" > s."startTime")
+       ORDER BY s."startTime", s."id"
+       LIMIT 1) n ON true
+ WHERE ps.refusal IS NULL
+   AND ($7::text IS NULL OR (p."name", p."id") > ($7, $8::text))
+   AND ($4::text IS NULL OR p."languages" @> ARRAY[$4::"Languages"])
+   AND ($1::text IS NULL OR EXISTS (
+       SELECT FROM "ProviderTypeAssignment" ta
+         JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
+        WHERE ta."providerId" = p."id" AND $1 IN (t."id", t."name")))
+   AND (coalesce($2, $3, $5::text) IS NULL OR EXISTS (
+       SELECT FROM "ServiceAvailabilityConfig" c
+         JOIN "Service" v ON v."id" = c."serviceId"
+         LEFT JOIN "Location" l ON l."id" = c."locationId"
+        WHERE c."providerId" = p."id"
+          AND ($2 IS NULL OR $2 IN (v."id", v."name"))
+          AND ($5 IS NULL OR CASE WHEN $5 THEN c."isOnlineAvailable" ELSE c."isInPerson" END)
+          AND ($3::text IS NULL OR position(lower($3) IN lower(
+              concat_ws(chr(10), l."name", l."formattedAddress", array_to_string(l."searchTerms", chr(10))))) > 0)))
+ ORDER BY p."name", p."id"
+ LIMIT $6]]),
+
+  -- One provider with types, services and locations. $1 provider; no row unless it trades.
+  get = query.read("providers.get", [[
+SELECT p."id", p."name", p."bio", p."image", p."languages", p."website",
+       nullif(p."email", 'default@example.com') AS "email", nullif(p."whatsapp", '+1234567890') AS "whatsapp",
+       p."showPrice", p."averageRating", p."totalReviews", p."timeZone",
+       ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
+               JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
+              WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
+       to_json(ARRAY(
+         SELECT x FROM (
+           SELECT DISTINCT ON (v."displayPriority", v."name", v."id", c."locationId")
+                  v."id", v."name", v."description", c."duration",
+                  CASE WHEN p."showPrice" THEN c."price"::text END AS "price",
+                  c."locationId", c."isOnlineAvailable", c."isInPerson"
+             FROM "ServiceAvailabilityConfig" c
+             JOIN "Service" v ON v."id" = c."serviceId"
+            WHERE c."providerId" = p."id"
+            ORDER BY v."displayPriority", v."name", v."id", c."locationId", c."createdAt") x)) AS "services",
+       to_json(ARRAY(
+         SELECT x FROM (
+           SELECT l."id", l."name", l."formattedAddress", l."coordinates", l."phone"
+             FROM "Location" l
+            WHERE l."id" IN (SELECT c."locationId" FROM "ServiceAvailabilityConfig" c WHERE c."providerId" = p."id")
+            ORDER BY l."name") x)) AS "locations"
+  FROM "Provider" p
+  JOIN mb_provider_standing() ps ON ps."id" = p."id"
+ WHERE p."id" = $1 AND ps.refusal IS DISTINCT FROM 'provider_not_active']]),
+}

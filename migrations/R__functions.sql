@@ -1,0 +1,380 @@
+-- The functions that work on a provider's timeline. Repeatable: run again whenever this text
+-- changes, so a change that old servers must not see needs a new name. Signatures use built-in types
+-- only, so that no table or type of a numbered migration hangs on them.
+SET LOCAL ROLE medbookd_owner;
+
+-- ---- texts ----
+
+CREATE OR REPLACE FUNCTION mb_instant(at timestamptz) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
+COMMENT ON FUNCTION mb_instant(timestamptz) IS 'an instant as the API writes it: 2026-11-22T08:00:00.000Z';
+
+CREATE OR REPLACE FUNCTION mb_reference() RETURNS text
+    LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+    AS $$
+DECLARE
+    alphabet constant text := '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+    random bytea := uuid_send(gen_random_uuid()); -- bytes 6 and 8 hold version bits
+BEGIN
+    RETURN substr(alphabet, 1 + (get_byte(random, 0) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 1) & 31), 1)
+        || substr(alphabet, 1 + (get_byte(random, 2) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 3) & 31), 1)
+        || substr(alphabet, 1 + (get_byte(random, 4) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 5) & 31), 1)
+        || substr(alphabet, 1 + (get_byte(random, 10) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 11) & 31), 1);
+END
+$$;
+COMMENT ON FUNCTION mb_reference() IS 'eight random Crockford characters: a booking reference that can be said';
+
+CREATE OR REPLACE FUNCTION mb_booking_body(b record) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+BEGIN
+    RETURN (SELECT row_to_json(x)::text FROM (SELECT
+        b."id", b."reference", b."status", b."slotId", b."providerId", b."serviceId", b."locationId",
+        mb_instant(b."startTime") AS "startTime", mb_instant(b."endTime") AS "endTime",
+        b."price"::text AS "price", b."isOnline", b."isInPerson", b."clientId", b."guestName",
+        b."guestEmail", b."guestPhone", b."guestWhatsapp", b."notes", b."meetLink",
+        mb_instant(b."confirmedAt") AS "confirmedAt", mb_instant(b."cancelledAt") AS "cancelledAt",
+        b."reasonCode", b."version", mb_instant(b."createdAt") AS "createdAt",
+        mb_instant(b."updatedAt") AS "updatedAt") AS x);
+END
+$$;
+COMMENT ON FUNCTION mb_booking_body(record) IS 'a row of "Booking" as the API shows it, without its manage token';
+
+-- ---- what can be booked ----
+-- These two say everything but the slot's own: its status, that it is to come and that nobody else
+-- holds it. The planner inlines them; "refusal" is null for what can be booked.
+
+CREATE OR REPLACE FUNCTION mb_provider_standing() RETURNS TABLE ("id" text, refusal text)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT p."id",
+       CASE WHEN p."status" NOT IN ('TRIAL', 'ACTIVE') THEN 'provider_not_active'
+            WHEN EXISTS (
+                SELECT FROM "RequirementSubmission" r
+                  JOIN "RequirementType" t ON t."id" = r."requirementTypeId"
+                  JOIN "ProviderTypeAssignment" a
+                    ON a."providerId" = r."providerId" AND a."providerTypeId" = t."providerTypeId"
+                 WHERE r."providerId" = p."id" AND t."isRequired"
+                   AND (r."expiresAt" <= mb_now() OR r."status" = 'REJECTED'))
+                THEN 'documents_lapsed'
+       END
+  FROM "Provider" p
+$$;
+COMMENT ON FUNCTION mb_provider_standing() IS 'why nothing of a provider can be booked, or null';
+
+CREATE OR REPLACE FUNCTION mb_availability_standing()
+    RETURNS TABLE ("id" text, "providerId" text, "startTime" timestamptz, "endTime" timestamptz, refusal text)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT a."id", a."providerId", a."startTime", a."endTime",
+       CASE WHEN a."status" <> 'ACCEPTED' THEN 'availability_not_accepted'
+            WHEN o."status" NOT IN ('APPROVED', 'TRIAL', 'ACTIVE') THEN 'organization_not_active'
+            WHEN o."id" IS NOT NULL AND c."status" IS DISTINCT FROM 'ACCEPTED' THEN 'not_connected'
+       END
+  FROM "Availability" a
+  LEFT JOIN "Organization" o ON o."id" = a."organizationId"
+  LEFT JOIN "OrganizationProviderConnection" c
+    ON c."organizationId" = a."organizationId" AND c."providerId" = a."providerId"
+$$;
+COMMENT ON FUNCTION mb_availability_standing() IS
+    'why nothing of an availability can be booked, whatever its provider''s standing, or null';
+
+-- ---- slot status ----
+
+CREATE OR REPLACE FUNCTION mb_slot_status(provider text, since timestamptz, until timestamptz)
+    RETURNS TABLE ("id" text, "status" text, "blockedByEventId" text)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT s."id", d."status", CASE WHEN d."status" = 'BLOCKED' THEN e."id" END
+  FROM "CalculatedAvailabilitySlot" s
+  LEFT JOIN "CalendarIntegration" i ON i."providerId" = s."providerId"
+  LEFT JOIN LATERAL (
+      SELECT c."id"
+        FROM "CalendarEvent" c
+       WHERE c."calendarIntegrationId" = i."id" AND c."startTime" < s."endTime" AND c."endTime" > s."startTime"
+         AND c."blocksAvailability" AND c."syncStatus" <> 'EXTERNAL_DELETED'
+       ORDER BY c."startTime", c."id"
+       LIMIT 1) e ON true
+ CROSS JOIN LATERAL (
+      SELECT CASE
+          WHEN EXISTS (SELECT FROM "Booking" b WHERE b."slotId" = s."id" AND b."status" <> 'CANCELLED')
+              THEN 'BOOKED'
+          WHEN e."id" IS NOT NULL THEN 'BLOCKED'
+          WHEN EXISTS (
+              SELECT FROM "Booking" b
+               WHERE b."providerId" = s."providerId" AND b."status" <> 'CANCELLED'
+                 -- The index finds what can be near; 240 minutes are the longest buffer.
+                 AND tstzrange(b."startTime", b."endTime")
+                     && tstzrange(s."startTime" - interval '240 min', s."endTime" + interval '240 min')
+                 AND b."startTime" - b."bufferBefore" * interval '1 min' < s."endTime"
+                 AND b."endTime" + b."bufferAfter" * interval '1 min' > s."startTime")
+              THEN 'INVALID'
+          ELSE 'AVAILABLE'
+      END AS "status") d
+ WHERE s."providerId" = provider AND s."endTime" > since AND s."startTime" < until
+   AND s."startTime" > since - interval '24 hours' -- no slot is longer
+$$;
+COMMENT ON FUNCTION mb_slot_status(text, timestamptz, timestamptz) IS
+    'what the status of each slot of a provider that touches a time has to be, from its causes';
+
+CREATE OR REPLACE FUNCTION mb_refresh(provider text, since timestamptz, until timestamptz) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    changed integer;
+BEGIN
+    UPDATE "CalculatedAvailabilitySlot" s
+       SET "status" = d."status"::"SlotStatus", "blockedByEventId" = d."blockedByEventId",
+           "version" = s."version" + 1, "lastCalculated" = mb_now(), "updatedAt" = mb_now()
+      FROM mb_slot_status(provider, since, until) d
+     WHERE s."id" = d."id"
+       AND (s."status"::text <> d."status" OR s."blockedByEventId" IS DISTINCT FROM d."blockedByEventId");
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION mb_refresh(text, timestamptz, timestamptz) IS
+    'brings the slots of a provider that touch a time to their derived status; the caller holds the agenda';
+
+-- ---- journals ----
+
+-- Answers are kept for 24 hours. An anonymous caller is known by what was asked.
+CREATE OR REPLACE FUNCTION mb_answer(actor text, path text, request_key text, request_hash text)
+    RETURNS TABLE (outcome text, "resourceId" text, "body" text)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT CASE WHEN k."requestHash" = request_hash THEN 'replayed' ELSE 'idempotency_mismatch' END,
+       k."resourceId", k."body"
+  FROM "IdempotencyKey" k
+ WHERE k."caller" = coalesce(actor, request_hash) AND k."route" = path AND k."key" = request_key
+   AND k."createdAt" > mb_now() - interval '24 hours'
+$$;
+COMMENT ON FUNCTION mb_answer(text, text, text, text) IS 'the answer that a request with this key got before';
+
+-- Ends a change of a booking: counts it on the agenda, tells the others, says who did it and keeps
+-- the answer. One statement, as each costs a plan's start.
+CREATE OR REPLACE FUNCTION mb_conclude(b record, event text, actor text, path text, request_key text,
+                                       request_hash text, answer_status integer, answer text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    kept integer;
+BEGIN
+    WITH agenda AS (
+        UPDATE "ProviderAgenda" SET "version" = "version" + 1 WHERE "providerId" = b."providerId"
+    ), told AS (
+        INSERT INTO "Outbox" ("type", "resource", "resourceId", "payload", "createdAt")
+        VALUES ('booking.' || event, 'Booking', b."id", jsonb_build_object(
+                    'providerId', b."providerId", 'status', b."status", 'version', b."version"), b."updatedAt")
+    ), audited AS (
+        INSERT INTO "AuditLog" ("userId", "action", "category", "resource", "resourceId", "metadata", "createdAt")
+        VALUES (actor, 'BOOKING_' || upper(event), 'DATA_MODIFICATION', 'Booking', b."id",
+                jsonb_build_object('status', b."status", 'version', b."version"), b."updatedAt")
+    ), answered AS (
+        INSERT INTO "IdempotencyKey" AS k
+               ("caller", "route", "key", "requestHash", "status", "body", "resourceId", "createdAt")
+        SELECT coalesce(actor, request_hash), path, request_key, request_hash, answer_status, answer, b."id",
+               b."updatedAt"
+         WHERE request_key IS NOT NULL
+        ON CONFLICT ON CONSTRAINT "IdempotencyKey_pkey" DO UPDATE
+           SET "requestHash" = excluded."requestHash", "status" = excluded."status", "body" = excluded."body",
+               "resourceId" = excluded."resourceId", "createdAt" = excluded."createdAt"
+         WHERE k."createdAt" <= excluded."createdAt" - interval '24 hours'
+        RETURNING 1
+    )
+    SELECT count(*) INTO kept FROM answered;
+    IF request_key IS NOT NULL AND kept = 0 THEN
+        -- The same key is in work for another provider: only the repetition can tell how it ended.
+        RAISE EXCEPTION 'idempotency key in use' USING ERRCODE = 'serialization_failure';
+    END IF;
+END
+$$;
+
+-- ---- booking ----
+
+CREATE OR REPLACE FUNCTION mb_slot_refusal(status text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+SELECT CASE status WHEN 'BOOKED' THEN 'slot_taken' WHEN 'INVALID' THEN 'slot_overlapped'
+                   WHEN 'BLOCKED' THEN 'slot_blocked' END
+$$;
+COMMENT ON FUNCTION mb_slot_refusal(text) IS 'why a slot of this status cannot be booked, or null';
+
+-- Why this slot cannot be booked now by this caller, in the order that helps them most. The caller
+-- of the function holds the agenda, or asks for information only.
+CREATE OR REPLACE FUNCTION mb_refusal(slot text, client text, online boolean, hold_token text)
+    RETURNS TABLE (outcome text, reason text, "isOnline" boolean)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT coalesce(
+           mb_slot_refusal(s."status"::text),
+           CASE WHEN s."startTime" <= mb_now() THEN 'slot_past'
+                WHEN coalesce(p.refusal, a.refusal) IS NOT NULL THEN 'not_bookable'
+                WHEN EXISTS (
+                    SELECT FROM "SlotHold" h
+                     WHERE h."providerId" = s."providerId" AND h."expiresAt" > mb_now()
+                       AND h."startTime" < s."endTime" AND h."endTime" > s."startTime"
+                       AND h."holder" IS DISTINCT FROM hold_token) THEN 'slot_held'
+                WHEN client IS NOT NULL AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = client)
+                    THEN 'client_not_found'
+                WHEN online IS NULL AND s."isOnlineAvailable" AND s."isInPerson" THEN 'mode_required'
+                WHEN NOT CASE WHEN coalesce(online, s."isOnlineAvailable") THEN s."isOnlineAvailable"
+                              ELSE s."isInPerson" END THEN 'mode_unavailable'
+           END),
+       coalesce(p.refusal, a.refusal),
+       coalesce(online, s."isOnlineAvailable")
+  FROM "CalculatedAvailabilitySlot" s
+  JOIN mb_provider_standing() p ON p."id" = s."providerId"
+  JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
+ WHERE s."id" = slot
+$$;
+
+-- The booking with its snapshot, and what it does to the slots around it. No row comes back when a
+-- constraint refuses the time, which the check before must have seen: it is the net below it.
+CREATE OR REPLACE FUNCTION mb_insert_booking(slot text, booking text, client text, guest_name text,
+                                             guest_email text, guest_phone text, guest_whatsapp text,
+                                             online boolean, remark text, actor text)
+    RETURNS record
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at timestamptz := date_trunc('milliseconds', mb_now());
+    b "Booking"%ROWTYPE;
+BEGIN
+    INSERT INTO "Booking" (
+        "id", "slotId", "createdById", "clientId", "guestName", "guestEmail", "guestPhone", "guestWhatsapp",
+        "price", "isOnline", "isInPerson", "status", "notes", "confirmedAt", "createdAt", "updatedAt",
+        "reference", "providerId", "serviceId", "serviceConfigId", "locationId", "startTime", "endTime",
+        "bufferBefore", "bufferAfter")
+    SELECT booking, s."id", actor, client, guest_name, guest_email, guest_phone, guest_whatsapp,
+           s."price", online, NOT online,
+           CASE WHEN a."requiresConfirmation" THEN 'PENDING' ELSE 'CONFIRMED' END::"BookingStatus", remark,
+           CASE WHEN a."requiresConfirmation" THEN NULL ELSE at END, at, at,
+           mb_reference(), s."providerId", s."serviceId", s."serviceConfigId", s."locationId",
+           s."startTime", s."endTime", c."bufferBefore", c."bufferAfter"
+      FROM "CalculatedAvailabilitySlot" s
+      JOIN "Availability" a ON a."id" = s."availabilityId"
+      JOIN "ServiceAvailabilityConfig" c ON c."id" = s."serviceConfigId"
+     WHERE s."id" = slot
+    ON CONFLICT DO NOTHING
+    RETURNING * INTO b;
+    IF FOUND THEN
+        UPDATE "CalculatedAvailabilitySlot" s
+           SET "status" = CASE WHEN s."id" = slot THEN 'BOOKED' ELSE 'INVALID' END::"SlotStatus",
+               "version" = s."version" + 1, "lastCalculated" = at, "updatedAt" = at
+         WHERE s."providerId" = b."providerId" AND s."status" = 'AVAILABLE'
+           AND s."startTime" < b."endTime" + b."bufferAfter" * interval '1 min'
+           AND s."endTime" > b."startTime" - b."bufferBefore" * interval '1 min'
+           AND s."startTime" > b."startTime" - b."bufferBefore" * interval '1 min' - interval '24 hours';
+    END IF;
+    RETURN b;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION mb_book(slot text, booking text, client text, guest_name text, guest_email text,
+                                   guest_phone text, guest_whatsapp text, online boolean, remark text,
+                                   actor text, request_key text, request_hash text, hold_token text)
+    RETURNS TABLE (outcome text, booking_id text, booking_version integer, token_version integer, answer text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    path constant text := 'POST /v1/bookings';
+    owner text;
+    at_distance boolean;
+    b "Booking"%ROWTYPE;
+BEGIN
+    -- Whoever comes too late learns it here, without a lock.
+    SELECT s."providerId", mb_slot_refusal(s."status"::text) INTO owner, outcome
+      FROM "CalculatedAvailabilitySlot" s WHERE s."id" = slot;
+    IF owner IS NULL THEN
+        outcome := 'slot_not_found';
+    ELSIF outcome IS NULL THEN
+        PERFORM FROM "ProviderAgenda" WHERE "providerId" = owner FOR NO KEY UPDATE;
+    END IF;
+    IF request_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, k."resourceId", 1, 1, k."body" FROM mb_answer(actor, path, request_key, request_hash) k;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    IF outcome IS NULL THEN
+        SELECT r.outcome, r."isOnline" INTO outcome, at_distance FROM mb_refusal(slot, client, online, hold_token) r;
+    END IF;
+    IF outcome = 'slot_taken' THEN
+        -- By this very call, perhaps: sent again because its answer was lost.
+        SELECT * INTO b FROM "Booking" x WHERE x."id" = booking AND x."slotId" = slot;
+        IF FOUND THEN
+            outcome := 'replayed';
+        END IF;
+    ELSIF outcome IS NULL THEN
+        b := mb_insert_booking(slot, booking, client, guest_name, guest_email, guest_phone, guest_whatsapp,
+                               at_distance, remark, actor);
+        outcome := CASE WHEN b."id" IS NULL THEN 'slot_taken' ELSE 'created' END;
+    END IF;
+    IF b."id" IS NOT NULL THEN
+        answer := mb_booking_body(b);
+    END IF;
+    IF outcome = 'created' THEN
+        PERFORM mb_conclude(b, 'created', actor, path, request_key, request_hash, 201, answer);
+    END IF;
+    booking_id := b."id";
+    booking_version := b."version";
+    token_version := b."tokenVersion";
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_book IS
+    'books a slot once: created, replayed, idempotency_mismatch, or why not, as slot_taken';
+
+CREATE OR REPLACE FUNCTION mb_cancel(booking text, expected_version integer, actor text, reason_code text,
+                                     reason text, notice interval, request_key text, request_hash text)
+    RETURNS TABLE (outcome text, booking_id text, booking_version integer, token_version integer, answer text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    path constant text := 'POST /v1/bookings/' || booking || '/cancel';
+    at timestamptz;
+    b "Booking"%ROWTYPE;
+BEGIN
+    SELECT * INTO b FROM "Booking" x WHERE x."id" = booking;
+    IF b."status" IN ('PENDING', 'CONFIRMED') THEN
+        PERFORM FROM "ProviderAgenda" WHERE "providerId" = b."providerId" FOR NO KEY UPDATE;
+        SELECT * INTO b FROM "Booking" x WHERE x."id" = booking; -- what it became while we waited
+    END IF;
+    IF request_key IS NOT NULL THEN
+        RETURN QUERY SELECT k.outcome, k."resourceId", (k."body"::json ->> 'version')::integer, b."tokenVersion", k."body"
+                       FROM mb_answer(actor, path, request_key, request_hash) k;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+    at := date_trunc('milliseconds', mb_now());
+    outcome := CASE WHEN b."id" IS NULL THEN 'booking_not_found'
+                    WHEN b."version" <> expected_version THEN 'version_mismatch'
+                    WHEN b."status" = 'CANCELLED' THEN 'already_cancelled'
+                    WHEN b."status" NOT IN ('PENDING', 'CONFIRMED') THEN 'transition_not_allowed'
+                    WHEN at + notice > b."startTime" THEN 'too_late'
+                    ELSE 'cancelled' END;
+    IF outcome = 'cancelled' THEN
+        UPDATE "Booking" x
+           SET "status" = 'CANCELLED', "slotId" = NULL, "cancelledAt" = at, "cancelledById" = actor,
+               "reasonCode" = reason_code, "cancelReason" = reason, "version" = x."version" + 1, "updatedAt" = at
+         WHERE x."id" = booking
+        RETURNING * INTO b;
+        PERFORM mb_refresh(b."providerId", b."startTime" - b."bufferBefore" * interval '1 min',
+                           b."endTime" + b."bufferAfter" * interval '1 min');
+        answer := mb_booking_body(b);
+        PERFORM mb_conclude(b, 'cancelled', actor, path, request_key, request_hash, 200, answer);
+    END IF;
+    booking_id := b."id";
+    booking_version := b."version";
+    token_version := b."tokenVersion";
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_cancel IS
+    'cancels a booking and frees its time: cancelled, replayed, or why not; notice null = at any time';
+
+RESET ROLE;
