@@ -25,12 +25,9 @@ SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_
        r.answer AS "body"
   FROM mb_cancel($1, $2::integer, $3, $4, $5, $6::interval, $7, $8) r]]),
 
-  -- One booking with the columns of the API, then what permission rules need. $1 booking.
+  -- One booking: body as the API shows it, and what permission rules need. $1 booking.
   get = query.read("bookings.get", [[
-SELECT "id", "reference", "status", "slotId", "providerId", "serviceId", "locationId", "startTime", "endTime",
-       "price", "isOnline", "isInPerson", "clientId", "guestName", "guestEmail", "guestPhone", "guestWhatsapp",
-       "notes", "meetLink", "confirmedAt", "cancelledAt", "reasonCode", "version", "createdAt", "updatedAt",
-       "createdById", "tokenVersion"
-  FROM "Booking"
- WHERE "id" = $1]]),
+SELECT b."id", b."version", b."tokenVersion", b."clientId", mb_booking_body(b) AS "body"
+  FROM "Booking" b
+ WHERE b."id" = $1]]),
 }

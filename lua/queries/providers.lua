@@ -8,7 +8,7 @@ return {
   -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit, $7
   -- and $8 name and id of the last one of the page before, or null.
   list = query.read("providers.list", [[
-SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalReviews", p."timeZone",
+SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating", p."totalReviews", p."timeZone",
        ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
                JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
               WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
@@ -20,7 +20,7 @@ SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalRe
         FROM "CalculatedAvailabilitySlot" s
         JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
        WHERE s."providerId" = p."id" AND s."startTime" > (SELECT mb_now())
-         AND s."status" = 'AVAILABLE' AND a.refusal IS NULL
+         AND s."status" = 'AVAILABLE' AND a.is_open
          AND ($2::text IS NULL OR s."serviceId" IN (SELECT v."id" FROM "Service" v WHERE $2 IN (v."id", v."name")))
          AND ($5::boolean IS NULL OR CASE WHEN $5 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
          AND NOT EXISTS (SELECT FROM "SlotHold" h
@@ -28,7 +28,7 @@ SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalRe
                             AND h."startTime" < s."endTime" AND h."endTime" > s."startTime")
        ORDER BY s."startTime", s."id"
        LIMIT 1) n ON true
- WHERE ps.refusal IS NULL
+ WHERE ps.is_open
    AND ($7::text IS NULL OR (p."name", p."id") > ($7, $8::text))
    AND ($4::text IS NULL OR p."languages" @> ARRAY[$4::"Languages"])
    AND ($1::text IS NULL OR EXISTS (
@@ -49,7 +49,7 @@ SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalRe
 
   -- One provider with types, services and locations. $1 provider; no row unless it trades.
   get = query.read("providers.get", [[
-SELECT p."id", p."name", p."bio", p."image", p."languages", p."website",
+SELECT p."id", p."name", p."bio", p."image", p."languages"::text[] AS "languages", p."website",
        nullif(p."email", 'default@example.com') AS "email", nullif(p."whatsapp", '+1234567890') AS "whatsapp",
        p."showPrice", p."averageRating", p."totalReviews", p."timeZone",
        ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta

@@ -32,11 +32,11 @@ SELECT s."id", s."providerId", s."serviceId", s."locationId", s."startTime", s."
        s."isOnlineAvailable", s."isInPerson"
   FROM "CalculatedAvailabilitySlot" s
  WHERE s."providerId" = $1
-   AND EXISTS (SELECT FROM mb_provider_standing() p WHERE p."id" = $1 AND p.refusal IS NULL)
+   AND EXISTS (SELECT FROM mb_provider_standing() p WHERE p."id" = $1 AND p.is_open)
    AND s."availabilityId" = ANY (ARRAY(
        SELECT a."id" FROM mb_availability_standing() a
         WHERE a."providerId" = $1 AND a."startTime" < $5::timestamptz AND a."endTime" > $4::timestamptz
-          AND a.refusal IS NULL))
+          AND a.is_open))
    AND ($2::text IS NULL OR s."serviceId" = $2) AND ($3::text IS NULL OR s."locationId" = $3)]]
     .. FILTERS .. not_held "$1" .. [[
 
@@ -55,7 +55,7 @@ SELECT s."id", s."providerId", p."name" AS "providerName", s."serviceId", v."nam
   JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
   JOIN "Service" v ON v."id" = s."serviceId"
   LEFT JOIN "Location" l ON l."id" = s."locationId"
- WHERE ps.refusal IS NULL AND a.refusal IS NULL AND $1::text IS NULL
+ WHERE ps.is_open AND a.is_open AND $1::text IS NULL
    AND s."serviceId" = coalesce($2::text, s."serviceId")
    AND ($3::text IS NULL OR s."locationId" = $3)]] .. FILTERS .. not_held 's."providerId"' .. [[
 
@@ -70,7 +70,7 @@ SELECT to_json(ARRAY(
            SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalReviews", p."timeZone"
              FROM "Provider" p
              JOIN mb_provider_standing() ps ON ps."id" = p."id"
-            WHERE p."id" = $1 AND ps.refusal IS NULL) x)) AS "providers",
+            WHERE p."id" = $1 AND ps.is_open) x)) AS "providers",
        to_json(ARRAY(
          SELECT x FROM (
            SELECT v."id", v."name", v."description"

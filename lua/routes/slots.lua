@@ -32,11 +32,16 @@ return {
       local q = req.query
       local from, to = window(q)
       local after_start, after_id = cursor.decode(q.cursor, 2)
-      local search = q.providerId and slots.search or slots.search_any
+      if not q.providerId then
+        local rows = db.query(slots.search_any, nil, q.serviceId, q.locationId, from, to, q.online, q.limit,
+          after_start, after_id)
+        return { data = rows, nextCursor = next_cursor(rows, q.limit) }
+      end
       local rows, facts = db.all(
-        { search, q.providerId, q.serviceId, q.locationId, from, to, q.online, q.limit, after_start, after_id, n = 9 },
+        { slots.search, q.providerId, q.serviceId, q.locationId, from, to, q.online, q.limit, after_start, after_id,
+          n = 9 },
         { slots.facts, q.providerId, q.serviceId, q.locationId, n = 3 })
-      return { data = rows, nextCursor = next_cursor(rows, q.limit), facts = facts }
+      return { data = rows, nextCursor = next_cursor(rows, q.limit), included = facts[1] }
     end,
   },
 }

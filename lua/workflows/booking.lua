@@ -52,8 +52,8 @@ end
 
 -- The stored answer with what must never be stored: the token made from it.
 local function with_token(row)
-  local token = manage_token.make(row.booking_id, row.token_version)
-  return json.raw(('%s,"manageToken":"%s"}'):format(row.answer:sub(1, -2), token))
+  local token = manage_token.make(row.id, row.tokenVersion)
+  return json.raw(('%s,"manageToken":"%s"}'):format(row.body:sub(1, -2), token))
 end
 
 -- caller: { user_id, role, key, hash }. Returns { id, version, body }.
@@ -75,7 +75,7 @@ local function create(input, caller)
   if row.outcome ~= "created" and row.outcome ~= "replayed" then
     refuse(row.outcome)
   end
-  return { id = row.booking_id, version = row.booking_version, body = with_token(row) }
+  return { id = row.id, version = row.version, body = with_token(row) }
 end
 
 local NOTICE <const> = config "booking.cancel_until"
@@ -87,7 +87,7 @@ local function cancel(booking, how)
   if row.outcome ~= "cancelled" and row.outcome ~= "replayed" then
     refuse(row.outcome)
   end
-  return { version = row.booking_version, body = json.raw(row.answer) }
+  return { version = row.version, body = json.raw(row.body) }
 end
 
 -- The booking of a row of queries/bookings.lua `get` as the API shows it.
