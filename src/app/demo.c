@@ -120,16 +120,29 @@ static enum mb_rc set_passwords(struct demo *d, struct mb_err *err)
     return rc;
 }
 
+/* What calendars and bookings of these providers make of the new slots; 90_horizon.sql holds their
+ * agendas. */
+static enum mb_rc refresh(struct demo *d, struct mb_err *err)
+{
+    static const char sql[] =
+        "SELECT mb_refresh(\"providerId\", min(\"startTime\"), max(\"endTime\"))"
+        " FROM \"CalculatedAvailabilitySlot\" WHERE \"availabilityId\" IN"
+        " (SELECT \"availabilityId\" FROM demo_cut) GROUP BY \"providerId\"";
+    return run(d, sql, "refresh", err);
+}
+
 static enum mb_rc cut_slots(struct demo *d, struct mb_err *err)
 {
-    uint64_t windows = 0, slots = 0;
-    enum mb_rc rc = mb_demo__cut(d->conn, &windows, &slots, err);
-    if (rc == MB_OK && windows == 0)
+    uint64_t offers = 0, slots = 0;
+    enum mb_rc rc = mb_demo__cut(d->conn, &offers, &slots, err);
+    if (rc != MB_OK) return rc;
+    if (offers == 0) {
         say(d, "all thirty days are there already");
-    else if (rc == MB_OK)
-        say(d, "%llu slots cut from %llu offers of time and service", (unsigned long long)slots,
-            (unsigned long long)windows);
-    return rc;
+        return MB_OK;
+    }
+    say(d, "%llu slots cut from %llu offers of time and service", (unsigned long long)slots,
+        (unsigned long long)offers);
+    return refresh(d, err);
 }
 
 static enum mb_rc load(struct demo *d, const struct mb_bundle *files, struct mb_err *err)

@@ -1,6 +1,6 @@
 /*
- * demo_cut (a row per availability and service) -> slot kernel -> COPY. The status is that of an
- * empty calendar: these windows are new, so nothing can be booked in them yet.
+ * demo_cut (a row for each availability and service) -> slot kernel -> COPY. Every slot goes in as
+ * if the calendar were empty; demo.c lets the database derive the status afterwards.
  */
 #include "app/demo_slots.h"
 
@@ -120,7 +120,7 @@ static enum mb_rc cut_all(struct job *j, PGconn *conn, struct mb_err *err)
     return rc;
 }
 
-enum mb_rc mb_demo__cut(PGconn *conn, uint64_t *windows, uint64_t *slots, struct mb_err *err)
+enum mb_rc mb_demo__cut(PGconn *conn, uint64_t *offers, uint64_t *slots, struct mb_err *err)
 {
     PGresult *rows = PQexec(conn, query);
     struct job *job = calloc(1, sizeof *job);
@@ -133,7 +133,7 @@ enum mb_rc mb_demo__cut(PGconn *conn, uint64_t *windows, uint64_t *slots, struct
         job->rows = rows;
         job->now_ms = mb_wall_ms();
         rc = cut_all(job, conn, err);
-        *windows = (uint64_t)PQntuples(rows);
+        *offers = (uint64_t)PQntuples(rows);
         *slots = job->copy.rows;
         mb_tzdata_reset(&job->zones);
     }

@@ -4,6 +4,6 @@
 
 #include "base/buf.h"
 
-/* Within the open transaction. *slots and *windows count what was cut. */
-MB_MUST_CHECK enum mb_rc mb_demo__cut(PGconn *conn, uint64_t *windows, uint64_t *slots,
+/* Within the open transaction. *slots and *offers count what was cut. */
+MB_MUST_CHECK enum mb_rc mb_demo__cut(PGconn *conn, uint64_t *offers, uint64_t *slots,
                                       struct mb_err *err);

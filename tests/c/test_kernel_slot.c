@@ -280,6 +280,25 @@ static int by_start(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Half of the intervals lie exactly on a slot, the others anywhere. */
+static void fill_busy(const struct mb_slot_plan *p, struct mb_busy *busy)
+{
+    static struct mb_slot found[MOST];
+    struct mb_slot_plan empty = *p;
+    empty.nbusy = 0;
+    size_t nfound = naive_cut(&empty, found);
+    for (size_t i = 0; i < p->nbusy; i++) {
+        int64_t from = p->start - p->start % MINUTE + random_between(-120, 16 * 60) * MINUTE;
+        int64_t span = random_between(1, 300) * MINUTE;
+        if (nfound > 0 && random_between(0, 1)) {
+            from = found[random_between(0, (int64_t)nfound - 1)].start;
+            span = (int64_t)p->minutes * MINUTE;
+        }
+        busy[i] = (struct mb_busy){from, from + span, (enum mb_busy_kind)random_between(0, 2)};
+    }
+    qsort(busy, p->nbusy, sizeof *busy, by_start);
+}
+
 static struct mb_slot_plan random_plan(const struct mb_zone *z, struct mb_busy *busy)
 {
     int64_t start = random_between(1104537600, 2208988800) * 1000;
@@ -295,13 +314,7 @@ static struct mb_slot_plan random_plan(const struct mb_zone *z, struct mb_busy *
                              .zone = z,
                              .busy = busy,
                              .nbusy = (size_t)random_between(0, 8)};
-    for (size_t i = 0; i < p.nbusy; i++) {
-        int64_t from = p.start - p.start % MINUTE + random_between(-120, 16 * 60) * MINUTE;
-        int64_t span =
-            random_between(0, 1) ? (int64_t)p.minutes * MINUTE : random_between(1, 300) * MINUTE;
-        busy[i] = (struct mb_busy){from, from + span, (enum mb_busy_kind)random_between(0, 2)};
-    }
-    qsort(busy, p.nbusy, sizeof *busy, by_start);
+    fill_busy(&p, busy);
     return p;
 }
 
@@ -335,6 +348,7 @@ static void test_oracle(const char *name)
        "agrees with the oracle in %s after %d windows (%zu free, %zu invalid, %zu blocked, %zu "
        "booked)",
        name, i, seen[0], seen[1], seen[2], seen[3]);
+    tell_seed();
 }
 
 int main(void)

@@ -250,6 +250,7 @@ int main(void)
         set_library_zone(names[i]);
         test_offsets(&z, names[i]);
         test_instants(&z, names[i]);
+        tell_seed();
     }
     test_footers();
     test_damage();

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * For the kernel tests: zones read from the system, repeatable random numbers, and the C library
- * as a second opinion. The seed is printed; MB_SEED=<n> repeats a run.
+ * as a second opinion. The seed is printed with what depends on it; MB_SEED=<n> repeats a run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +25,16 @@ static inline bool read_zone(struct mb_zone *z, const char *name)
     return mb_zone_parse(z, (struct mb_str){bytes, n}, &err) == MB_OK;
 }
 
-static uint64_t random_state;
+static uint64_t random_state, random_seed;
 
 static inline void seed_random(void)
 {
     const char *given = getenv("MB_SEED");
-    random_state = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("# MB_SEED=%llu\n", (unsigned long long)random_state);
+    random_state = random_seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
 }
+
+/* After a fact that depends on chance: how to see it again. */
+static inline void tell_seed(void) { printf("# MB_SEED=%llu\n", (unsigned long long)random_seed); }
 
 /* splitmix64, folded to least..most. */
 static inline int64_t random_between(int64_t least, int64_t most)
