@@ -143,11 +143,18 @@ static inline void pg_make(void)
     pg_start();
 }
 
+static void pg_ignore(void *ctx, const PGresult *res)
+{
+    (void)ctx;
+    (void)res;
+}
+
 /* One statement on a connection of its own; the first value of the first row, or "". */
 static inline const char *pg_sql(const char *sql)
 {
     static char value[1024];
     PGconn *conn = PQconnectdb(pg.url);
+    PQsetNoticeReceiver(conn, pg_ignore, NULL);
     PGresult *res = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(res);
     value[0] = '\0';

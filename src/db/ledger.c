@@ -1,0 +1,224 @@
+/*
+ * The table "_medbookd_migrations" and the runner's session. Synchronous libpq: a migration runs
+ * in a process of its own.
+ */
+#include "db/ledger.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "db/fault.h"
+
+#define LEDGER "public.\"_medbookd_migrations\""
+#define OWNER "core" /* whose migrations these are */
+/* The advisory lock: "medbookd" in ASCII. */
+#define LOCK_KEY "7882817096721066852"
+
+static const char *const state_word[] = {NULL, "applied", "applying", "reverting"};
+
+static enum mb_rc fail_at(const char *what, const char *sql, const PGresult *res,
+                          struct mb_err *err)
+{
+    struct mb_err found;
+    char where[160];
+    const char *position = PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION);
+    if (position != NULL)
+        snprintf(where, sizeof where, "%s:%d", what, mb_script_line(mb_str_z(sql), atoi(position)));
+    else
+        snprintf(where, sizeof where, "%s", what);
+    enum mb_rc rc = mb_fault_take(&found, res, where);
+    if (err != NULL)
+        *err = found;
+    return rc;
+}
+
+enum mb_rc mb_ledger_exec(struct mb_ledger *l, const char *what, const char *sql, PGresult **out,
+                          struct mb_err *err)
+{
+    PGresult *res = PQexec(l->conn, sql);
+    enum mb_rc rc = MB_OK;
+    ExecStatusType status = PQresultStatus(res);
+    if (PQstatus(l->conn) == CONNECTION_BAD)
+        rc = mb_fail(err, MB_E_DB_LOST, "%s: the database connection broke", what);
+    else if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+        rc = fail_at(what, sql, res, err);
+    if (rc == MB_OK && out != NULL)
+        *out = res;
+    else
+        PQclear(res);
+    return rc;
+}
+
+enum mb_rc mb_ledger_open(struct mb_ledger *l, const char *url, struct mb_err *err)
+{
+    static const char settings[] =
+        "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY';"
+        "SET search_path = public; SET statement_timeout = 0; SET lock_timeout = 0;"
+        "SET idle_in_transaction_session_timeout = 0; SET client_connection_check_interval = 1000";
+    const char *names[] = {"dbname", "application_name", "client_encoding", "connect_timeout", NULL};
+    const char *values[] = {url, "medbookd migrate", "UTF8", "10", NULL};
+    *l = (struct mb_ledger){.conn = PQconnectdbParams(names, values, 1)};
+    enum mb_rc rc = MB_OK;
+    if (PQstatus(l->conn) != CONNECTION_OK) {
+        const char *why = PQerrorMessage(l->conn);
+        rc = mb_fail(err, MB_E_DB_UNAVAILABLE, "%.*s", (int)strcspn(why, "\n"), why);
+    } else {
+        const char *encoding = PQparameterStatus(l->conn, "server_encoding");
+        if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
+            rc = mb_fail(err, MB_E_CONFIG, "the database's encoding is %s, it must be UTF8",
+                         encoding != NULL ? encoding : "unknown");
+        else
+            rc = mb_ledger_exec(l, "session settings", settings, NULL, err);
+    }
+    if (rc != MB_OK)
+        mb_ledger_close(l);
+    return rc;
+}
+
+void mb_ledger_close(struct mb_ledger *l)
+{
+    PQfinish(l->conn);
+    free(l->rows);
+    *l = (struct mb_ledger){0};
+}
+
+static void nap(uint64_t ms)
+{
+    struct timespec t = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress, struct mb_err *err)
+{
+    uint64_t until = mb_mono_ns() + wait_ms * 1000000ull;
+    for (bool is_first = true;; is_first = false) {
+        PGresult *res = NULL;
+        unsigned char jitter;
+        enum mb_rc rc = mb_ledger_exec(l, "lock", "SELECT pg_try_advisory_lock(" LOCK_KEY ")", &res,
+                                       err);
+        if (rc != MB_OK)
+            return rc;
+        bool is_taken = PQgetvalue(res, 0, 0)[0] == 't';
+        PQclear(res);
+        if (is_taken)
+            return MB_OK;
+        if (mb_mono_ns() >= until)
+            return mb_fail(err, MB_E_TIMEOUT, "another migration is still running after %u ms",
+                           wait_ms);
+        if (is_first && progress != NULL)
+            fprintf(progress, "another migration is running, waiting for it\n");
+        mb_random(&jitter, sizeof jitter);
+        nap(50 + jitter);
+    }
+}
+
+static enum mb_rc has_table(struct mb_ledger *l, bool *has, struct mb_err *err)
+{
+    PGresult *res = NULL;
+    enum mb_rc rc = mb_ledger_exec(l, "ledger", "SELECT to_regclass('" LEDGER "') IS NOT NULL",
+                                   &res, err);
+    *has = rc == MB_OK && PQgetvalue(res, 0, 0)[0] == 't';
+    PQclear(res);
+    return rc;
+}
+
+enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err)
+{
+    bool has;
+    enum mb_rc rc = has_table(l, &has, err);
+    if (rc != MB_OK || has)
+        return rc;
+    return mb_ledger_exec(l, "ledger",
+        "BEGIN;"
+        "CREATE TABLE " LEDGER " ("
+        " owner text NOT NULL, version integer NOT NULL, name text NOT NULL, sha256 text NOT NULL,"
+        " state text NOT NULL CONSTRAINT \"_medbookd_migrations_state_check\""
+        "  CHECK (state IN ('applied', 'applying', 'reverting')),"
+        " applied_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),"
+        " duration_ms bigint NOT NULL, lock_wait_ms bigint NOT NULL,"
+        " CONSTRAINT \"_medbookd_migrations_pkey\" PRIMARY KEY (owner, name));"
+        "COMMENT ON TABLE " LEDGER " IS"
+        " 'what medbookd migrate has applied; version 0 = repeatable; written by nothing else';"
+        "COMMIT", NULL, err);
+}
+
+static enum mb_ledger_state read_state(const char *word)
+{
+    for (int i = MB_LEDGER_APPLIED; i <= MB_LEDGER_REVERTING; i++)
+        if (strcmp(word, state_word[i]) == 0)
+            return (enum mb_ledger_state)i;
+    return MB_LEDGER_NONE;
+}
+
+static void read_row(struct mb_ledger_row *row, const PGresult *res, int i)
+{
+    row->version = atoi(PQgetvalue(res, i, 0));
+    snprintf(row->name, sizeof row->name, "%s", PQgetvalue(res, i, 1));
+    snprintf(row->sha256, sizeof row->sha256, "%s", PQgetvalue(res, i, 2));
+    row->state = read_state(PQgetvalue(res, i, 3));
+    snprintf(row->applied_at, sizeof row->applied_at, "%s", PQgetvalue(res, i, 4));
+    row->duration_ms = strtoll(PQgetvalue(res, i, 5), NULL, 10);
+    row->lock_wait_ms = strtoll(PQgetvalue(res, i, 6), NULL, 10);
+}
+
+enum mb_rc mb_ledger_read(struct mb_ledger *l, struct mb_err *err)
+{
+    bool has;
+    PGresult *res = NULL;
+    free(l->rows);
+    l->rows = NULL;
+    l->n = 0;
+    enum mb_rc rc = has_table(l, &has, err);
+    if (rc != MB_OK || !has)
+        return rc;
+    rc = mb_ledger_exec(l, "ledger",
+        "SELECT version, name, sha256, state, to_char(applied_at, 'YYYY-MM-DD HH24:MI:SS'),"
+        " duration_ms, lock_wait_ms FROM " LEDGER " WHERE owner = '" OWNER "'"
+        " ORDER BY version = 0, version, name", &res, err);
+    if (rc != MB_OK)
+        return rc;
+    size_t n = (size_t)PQntuples(res);
+    l->rows = calloc(n + 1, sizeof *l->rows);
+    if (l->rows == NULL)
+        rc = mb_fail(err, MB_E_NOMEM, "could not read the ledger");
+    for (; rc == MB_OK && l->n < n; l->n++)
+        read_row(&l->rows[l->n], res, (int)l->n);
+    PQclear(res);
+    return rc;
+}
+
+const struct mb_ledger_row *mb_ledger_find(const struct mb_ledger *l, const struct mb_migration *m)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (m->version > 0 ? l->rows[i].version == m->version : strcmp(l->rows[i].name, m->name) == 0)
+            return &l->rows[i];
+    return NULL;
+}
+
+enum mb_rc mb_ledger_write(struct mb_ledger *l, const struct mb_migration *m,
+                           enum mb_ledger_state state, int64_t duration_ms, int64_t lock_wait_ms,
+                           struct mb_err *err)
+{
+    char version[16], duration[24], wait[24];
+    snprintf(version, sizeof version, "%d", m->version);
+    snprintf(duration, sizeof duration, "%" PRId64, duration_ms);
+    snprintf(wait, sizeof wait, "%" PRId64, lock_wait_ms);
+    const char *values[] = {m->name, version, m->sha256, state_word[state], duration, wait};
+    bool deletes = state == MB_LEDGER_NONE;
+    const char *sql = deletes
+        ? "DELETE FROM " LEDGER " WHERE owner = '" OWNER "' AND name = $1"
+        : "INSERT INTO " LEDGER " AS old (owner, name, version, sha256, state, duration_ms, lock_wait_ms)"
+          " VALUES ('" OWNER "', $1, $2, $3, $4, $5, $6)"
+          " ON CONFLICT (owner, name) DO UPDATE SET sha256 = excluded.sha256, state = excluded.state,"
+          " applied_at = clock_timestamp(), duration_ms = excluded.duration_ms,"
+          " lock_wait_ms = excluded.lock_wait_ms";
+    PGresult *res = PQexecParams(l->conn, sql, deletes ? 1 : 6, NULL, values, NULL, NULL, 0);
+    enum mb_rc rc = MB_OK;
+    if (PQresultStatus(res) != PGRES_COMMAND_OK)
+        rc = fail_at("ledger", "", res, err);
+    PQclear(res);
+    return rc;
+}
