@@ -292,7 +292,7 @@ static int start(struct bench *b)
                                             on_other, on_end};
     socklen_t size = sizeof b->address;
     struct mb_err err = {0};
-    int index, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int index = 0, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     b->address = (struct sockaddr_in){.sin_family = AF_INET};
     b->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     must(fd >= 0 && bind(fd, (struct sockaddr *)&b->address, size) == 0, "bind");

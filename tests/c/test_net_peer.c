@@ -1,0 +1,118 @@
+/* Addresses, networks, and the lists that proxies write; header lists in general. */
+#include "net/peer.h"
+
+#include "net/token.h"
+#include "tap.h"
+
+static bool parses(const char *text)
+{
+    struct mb_addr a;
+    return mb_addr_parse(mb_str_z(text), &a);
+}
+
+static bool has(const char *list, const char *address)
+{
+    struct mb_networks *n = NULL;
+    struct mb_addr a;
+    bool found = mb_networks_new(&n, list, NULL) == MB_OK && mb_addr_parse(mb_str_z(address), &a) &&
+                 mb_networks_have(n, &a);
+    mb_networks_free(n);
+    return found;
+}
+
+static bool is_refused(const char *list)
+{
+    struct mb_networks *n = NULL;
+    struct mb_err err;
+    bool refused = mb_networks_new(&n, list, &err) == MB_E_CONFIG;
+    mb_networks_free(n);
+    return refused;
+}
+
+typedef bool pop_fn(struct mb_str *list, struct mb_addr *out);
+
+/* The addresses from the right, joined by blanks; ends with ! where one cannot be read. */
+static bool hops_are(pop_fn *pop, const char *text, const char *expected)
+{
+    struct mb_str list = mb_str_z(text);
+    char seen[256] = "";
+    while (list.len > 0) {
+        struct mb_addr a;
+        char hop[MB_ADDR_TEXT];
+        if (!pop(&list, &a)) {
+            strcat(seen, "!");
+            break;
+        }
+        mb_addr_text(&a, hop);
+        strcat(seen, hop);
+        strcat(seen, " ");
+    }
+    return strcmp(seen, expected) == 0;
+}
+
+static void addresses(void)
+{
+    struct mb_addr a, b;
+    ok(parses("192.0.2.1") && parses("2001:db8::1") && parses("::"), "addresses are read");
+    ok(!parses("") && !parses("192.0.2") && !parses("192.0.2.256") && !parses("x") &&
+           !parses("192.0.2.1 ") && !parses("[::1]"), "what is none is refused");
+    ok(mb_addr_parse(MB_STR("192.0.2.1"), &a) && mb_addr_parse(MB_STR("::ffff:192.0.2.1"), &b) &&
+           memcmp(&a, &b, sizeof a) == 0, "a mapped address is its IPv4 address");
+}
+
+static void networks(void)
+{
+    ok(has("127.0.0.1", "127.0.0.1") && !has("127.0.0.1", "127.0.0.2"), "one address is itself");
+    ok(has("10.0.0.0/8", "10.255.0.1") && !has("10.0.0.0/8", "11.0.0.1"), "a network has its bits");
+    ok(has("192.0.2.128/25", "192.0.2.200") && !has("192.0.2.128/25", "192.0.2.100"),
+       "bits need not end at a byte");
+    ok(has("0.0.0.0/0", "8.8.8.8") && !has("0.0.0.0/0", "2001:db8::1"), "all of IPv4 is not IPv6");
+    ok(has("2001:db8::/32", "2001:db8:1::1") && !has("2001:db8::/32", "2001:db9::1"), "so for IPv6");
+    ok(has("10.0.0.1, ::1 192.0.2.0/24", "::1") && has(" 10.0.0.1,::1 ", "10.0.0.1"),
+       "commas and blanks separate");
+    ok(!has("", "127.0.0.1"), "an empty list has none");
+    ok(is_refused("10.0.0.0/33") && is_refused("::/129") && is_refused("10.0.0.0/") &&
+           is_refused("10.0.0.0/8x") && is_refused("localhost"), "what is no network is refused");
+}
+
+static void proxies(void)
+{
+    ok(hops_are(mb_peer_pop_xff, "192.0.2.1, 10.0.0.1", "10.0.0.1 192.0.2.1 "),
+       "X-Forwarded-For is read from the right");
+    ok(hops_are(mb_peer_pop_xff, "192.0.2.1:80,[2001:db8::1]:443,2001:db8::2",
+                "2001:db8::2 2001:db8::1 192.0.2.1 "), "ports are left out");
+    ok(hops_are(mb_peer_pop_xff, "192.0.2.1, unknown, 10.0.0.1", "10.0.0.1 !"),
+       "a hop that is no address ends the walk");
+    ok(hops_are(mb_peer_pop_xff, "192.0.2.1,", "!"), "an empty hop does too");
+    ok(hops_are(mb_peer_pop_forwarded, "for=192.0.2.1;proto=https, For=\"[2001:db8::1]:443\"",
+                "2001:db8::1 192.0.2.1 "), "Forwarded is read from the right");
+    ok(hops_are(mb_peer_pop_forwarded, "proto=https;for=192.0.2.1", "192.0.2.1 "),
+       "for= may stand anywhere in its element");
+    ok(hops_are(mb_peer_pop_forwarded, "for=_hidden, for=10.0.0.1", "10.0.0.1 !"),
+       "an obfuscated hop ends the walk");
+    ok(hops_are(mb_peer_pop_forwarded, "proto=https", "!"), "so does an element without for=");
+}
+
+static void lists(void)
+{
+    ok(mb_token_list_has(MB_STR("a, Close ,b"), MB_STR("close")) &&
+           !mb_token_list_has(MB_STR("closed"), MB_STR("close")) &&
+           !mb_token_list_has(MB_STR(""), MB_STR("close")), "a list has words, not parts of them");
+    ok(mb_token_accepts(MB_STR("gzip"), MB_STR("gzip")) &&
+           mb_token_accepts(MB_STR("br, GZIP;q=0.5"), MB_STR("gzip")) &&
+           mb_token_accepts(MB_STR("*"), MB_STR("gzip")), "a coding is accepted by name or by *");
+    ok(!mb_token_accepts(MB_STR(""), MB_STR("gzip")) && !mb_token_accepts(MB_STR("br"), MB_STR("gzip")),
+       "a coding not named is not accepted");
+    ok(!mb_token_accepts(MB_STR("gzip;q=0"), MB_STR("gzip")) &&
+           !mb_token_accepts(MB_STR("gzip ; q=0.000, *"), MB_STR("gzip")) &&
+           mb_token_accepts(MB_STR("gzip;q=0.001"), MB_STR("gzip")), "q=0 refuses, whatever * says");
+}
+
+int main(void)
+{
+    addresses();
+    networks();
+    proxies();
+    lists();
+    return done();
+}
