@@ -41,8 +41,9 @@ describe("README.md", function()
   end)
 
   local function json_of(i)
-    local line = assert(outputs[i], "no block " .. i):match "(%b{})"
-    return cjson.decode(assert(line, outputs[i]))
+    local text = assert(outputs[i], "no block " .. i):match "%b{}"
+    assert(text, outputs[i])
+    return cjson.decode(text)
   end
 
   it("finds free slots", function()

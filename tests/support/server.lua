@@ -1,7 +1,6 @@
 -- The real medbookd as a child of the test: own ports, data folder and log; with its embedded
 -- PostgreSQL, or on a database of support/cluster.lua.
 
-local cjson = require "cjson"
 local native = require "support.native"
 local eventually = require "support.eventually"
 local http = require "support.http"
@@ -99,12 +98,29 @@ function server:connect(options) return assert(http.connect(self.port, options))
 
 function server:log() return paths.read(self.log_file) end
 
--- Log lines that are JSON objects, decoded, optionally those where `wanted(line)` is true.
+-- The fields of one line of the log: key=value, values with blanks in quotes.
+local function parse_line(text)
+  local fields, at = {}, 1
+  while true do
+    local key, stop = text:match("^%s*([%w_.]+)=()", at)
+    if not key then return next(fields) and fields end
+    if text:sub(stop, stop) == '"' then
+      local finish = text:match('^"[^"\\]*()', stop)
+      while text:sub(finish, finish) == "\\" do finish = text:match('^[^"\\]*()', finish + 2) end
+      fields[key] = text:sub(stop + 1, finish - 1):gsub("\\(.)", "%1")
+      at = finish + 1
+    else
+      fields[key], at = text:match("^(%S*)()", stop)
+    end
+  end
+end
+
+-- Lines of the structured log, as tables of fields, optionally those where `wanted(line)` is true.
 function server:log_lines(wanted)
   local lines = {}
   for text in self:log():gmatch "[^\n]+" do
-    local ok, line = pcall(cjson.decode, text)
-    if ok and type(line) == "table" and (not wanted or wanted(line)) then lines[#lines + 1] = line end
+    local line = parse_line(text)
+    if line and (not wanted or wanted(line)) then lines[#lines + 1] = line end
   end
   return lines
 end
@@ -121,7 +137,7 @@ end
 
 -- The postmaster of the embedded PostgreSQL, or nil. It outlives a killed supervisor.
 function server:postmaster()
-  local file <close> = io.open(self.data_dir .. "/pg/postmaster.pid", "r")
+  local file <close> = io.open(self.data_dir .. "/postgres/postmaster.pid", "r")
   return file and file:read "n"
 end
 
