@@ -7,7 +7,11 @@
 
 /* mb.json, and the two directions between Lua values and JSON text. */
 
-enum { ENCODE_DEPTH = 64, ENCODE_MAX = 64 * 1024 * 1024 };
+enum {
+    ENCODE_DEPTH = 64,
+    ENCODE_MAX = 64 * 1024 * 1024,
+    DECODE_SCRATCH = 16 * 1024 * 1024 /* the limits of base/json.h stay well below */
+};
 
 static const char RAW_TYPE[] = "mb.json.raw";
 static const char ARRAY_TAG; /* registry key of the metatable that marks arrays */
@@ -273,7 +277,7 @@ static int decode_protected(lua_State *L)
 enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault *fault)
 {
     struct decode_call c = {.text = text, .fault = fault, .rc = MB_OK};
-    mb_buf_init(&c.scratch, text.len + 16);
+    mb_buf_init(&c.scratch, DECODE_SCRATCH);
     lua_pushcfunction(L, decode_protected);
     lua_pushlightuserdata(L, &c);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
