@@ -13,7 +13,7 @@ return {
         city = "Johannesburg",
         online = true,
         status = "ACTIVE",
-        rating = 4.5,
+        minutes = 30,
         note = "first visit",
       }
     end,

@@ -16,10 +16,8 @@ SERVER_CPU=0
 LOAD_CPU=$(($(nproc) > 1 ? 1 : 0))
 ALL_CPUS=0-$(($(nproc) - 1))
 
-# Prefixes of commands; arrays, so that the id of a started command is its own.
+# What servers are started with; an array, so that the id of the started command is its own.
 ON_SERVER_CPU=(taskset -c "$SERVER_CPU")
-ON_LOAD_CPU=(taskset -c "$LOAD_CPU")
-ON_ALL_CPUS=(taskset -c "$ALL_CPUS")
 
 # Ports of this bench, below the ephemeral range and apart from the defaults of medbookd.
 PORT_NGINX=31741

@@ -5,7 +5,7 @@
 load() {
 	local url=$1 connections=$2 seconds=$3 script=$4 out
 	shift 4
-	out=$(BENCH_WRK="$BENCH/wrk" "${ON_LOAD_CPU[@]}" wrk -t1 -c"$connections" -d"${seconds}s" \
+	out=$(BENCH_WRK="$BENCH/wrk" taskset -c "$LOAD_CPU" wrk -t1 -c"$connections" -d"${seconds}s" \
 		-s "$BENCH/wrk/$script" "$url" -- "$@" 2>&1)
 	read -r REQUESTS BAD RPS P99_MS < <(sed -n 's/^bench-result //p' <<<"$out")
 	[ -n "${REQUESTS:-}" ] || die "no result from wrk on $url: $out"

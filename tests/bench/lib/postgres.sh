@@ -4,7 +4,7 @@
 
 PG_BIN=$(printf "%s\n" /usr/lib/postgresql/*/bin | sort -V | tail -1)
 PG_USER=medbookd  # owns the cluster and migrates
-APP_USER=medbookd_app # what all sides of a comparison connect as
+APP_USER=medbookd
 PG_PID=
 PG_FOLDER=
 
@@ -65,6 +65,6 @@ pg_url() {
 # pg_copy_of TEMPLATE DATABASE: a fresh database, page for page like the template. Its dirty pages
 # are written out before the measuring starts.
 pg_copy_of() {
-	sql postgres -c "DROP DATABASE IF EXISTS $2 WITH (FORCE)" \
+	PGOPTIONS="-c client_min_messages=warning" sql postgres -c "DROP DATABASE IF EXISTS $2 WITH (FORCE)" \
 		-c "CREATE DATABASE $2 TEMPLATE $1 STRATEGY file_copy" -c CHECKPOINT
 }

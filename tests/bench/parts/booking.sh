@@ -16,10 +16,10 @@ booked() {
 
 # booking_over_http: one run of medbookd; leaves RPS, CPU_US and PG_US per booking, P99_MS.
 booking_over_http() {
+	local LOAD_CPU=$ALL_CPUS
 	booking_fresh
 	medbookd_run "$BOOKING_DB" "$BOOKING_WORKERS" || return 1
-	ON_LOAD_CPU=("${ON_ALL_CPUS[@]}") \
-		cost "$MEDBOOKD_PID" "$MEDBOOKD_URL/v1/bookings" 64 "$SECONDS_EACH" booking.lua
+	cost "$MEDBOOKD_PID" "$MEDBOOKD_URL/v1/bookings" 64 "$SECONDS_EACH" booking.lua
 	((BAD == 0)) || die "$BAD of $REQUESTS bookings were refused"
 	(($(booked) >= REQUESTS)) || die "$REQUESTS bookings answered, $(booked) stored"
 	stop "$MEDBOOKD_PID"

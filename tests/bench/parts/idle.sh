@@ -14,7 +14,7 @@ idle_bytes() {
 	local pid=$1 port=$2 path=$3 before after holder tries=300 log=$BUILD/idle.log
 	load "http://127.0.0.1:$port$path" 64 1 get.lua
 	before=$(private_kb "$pid")
-	"${ON_LOAD_CPU[@]}" node "$BENCH/idle.js" "$port" "$path" "$IDLE_CONNECTIONS" >"$log" 2>&1 &
+	taskset -c "$LOAD_CPU" node "$BENCH/idle.js" "$port" "$path" "$IDLE_CONNECTIONS" >"$log" 2>&1 &
 	holder=$!
 	STARTED+=("$holder")
 	until grep -q . "$log"; do

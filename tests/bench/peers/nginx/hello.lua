@@ -11,7 +11,7 @@ return function()
         city = "Johannesburg",
         online = true,
         status = "ACTIVE",
-        rating = 4.5,
+        minutes = 30,
         note = "first visit",
     }
     header["Content-Type"] = "application/json"
