@@ -191,5 +191,6 @@ void mb_http_end(struct mb_http_request *r)
 
 void mb_http_abort(struct mb_http_request *r)
 {
+    mb_output__flush(r->conn); /* what was written before the failure may help the client */
     mb_conn__cut(r->conn);
 }

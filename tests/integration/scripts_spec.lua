@@ -78,12 +78,17 @@ describe("scripts", function()
   for path, why in pairs {
     ["raise-table"] = "an error object whose __tostring never ends", yield = "a bare coroutine.yield",
     ["function"] = "a function as the body", status = "an impossible status", circle = "a circular table",
-    ["bad-header"] = "a header with a line break", nan = "a NaN", global = "an assignment to a global",
+    nan = "a NaN", global = "an assignment to a global",
     undefined = "an undefined global", ["inner-wait"] = "a wait inside a coroutine of the script",
     ["missing-column"] = "a column that is not there",
   } do
     it("answers 500 to " .. why, function() answers(path, 500, "internal_error") end)
   end
+
+  it("sends no header with a line break", function()
+    local r = answers("bad-header", 500, "bad_reply_header")
+    assert.is_nil(r.headers["set-cookie"])
+  end)
 
   it("answers raised and returned problems as they are", function()
     assert.equal("raised", answers("raise-problem", 409, "probe_conflict").json.detail)
@@ -227,7 +232,6 @@ describe("scripts", function()
       for _, target in ipairs { "?n=1&n=2", "?n=%", "?n=%0", "?n=%zz", "?n=%00", "?n=%ff" } do
         local r = post('{"title":"abc"}', { target = "/probe/echo/x" .. target })
         assert.equal(400, r.status, target)
-        assert.equal("invalid_query", r.json.code)
       end
     end)
 
