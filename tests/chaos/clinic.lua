@@ -8,13 +8,14 @@ local psql = require "support.psql"
 local servers = require "support.server"
 local temp = require "support.temp"
 
-local PAGE <const>, DAY <const>, GROUP <const> = 100, 86400, 16
+local PAGE <const>, DAY <const> = 100, 86400
+local LEAST_GROUP <const>, LARGEST_GROUP <const> = 4, 16
 
 local clinic = {}
 clinic.__index = clinic
 
 -- The members every booking of a campaign has besides slot and name.
-local FIELDS <const> = '"guestEmail":"patient@example.org","isOnline":true'
+local FIELDS <const> = '"guestEmail":"patient@example.org","isOnline":false'
 
 -- Starts medbookd. Options are those of support/server.lua, and `direct`: the connection string that
 -- reaches its database past a proxy. A database must hold the demo clinic already; without one the
@@ -78,18 +79,24 @@ end
 function clinic:providers()
   if not self.provider_ids then
     self.provider_ids = {}
-    for _, row in ipairs(all(self, "/v1/providers?online=true")) do
+    for _, row in ipairs(all(self, "/v1/providers?online=false")) do
       self.provider_ids[#self.provider_ids + 1] = row.id
     end
   end
   return self.provider_ids
 end
 
+-- Target of a search for the next free slots of one provider.
+function clinic:search(limit)
+  self.searched = self.searched or self:providers()[1]
+  return ("/v1/slots?providerId=%s&online=false&limit=%d"):format(self.searched, limit)
+end
+
 -- Free slots of one provider from tomorrow on (a booking of today may be too late to cancel), in
 -- order of time.
 function clinic:slots_of(provider)
   local function stamp(days) return os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + days * DAY) end
-  local rows = all(self, ("/v1/slots?providerId=%s&online=true&from=%s&to=%s"):format(provider, stamp(1), stamp(29)))
+  local rows = all(self, ("/v1/slots?providerId=%s&online=false&from=%s&to=%s"):format(provider, stamp(1), stamp(29)))
   for _, row in ipairs(rows) do
     row.provider = provider
     self.slots_by_id[row.id] = row
@@ -123,7 +130,7 @@ local function groups_of(slots, from)
     if slot.startTime >= ends then
       groups[#groups + 1] = { ids = { slot.id }, ends = slot.endTime }
       ends = slot.endTime
-    elseif group and #group.ids < GROUP then
+    elseif group and #group.ids < LARGEST_GROUP then
       group.ids[#group.ids + 1] = slot.id
       ends = slot.endTime > ends and slot.endTime or ends
       group.ends = ends
@@ -138,7 +145,7 @@ function clinic:take_overlapping(n)
   for _, provider in ipairs(self:providers()) do
     local slots = #taken < n and self:slots_of(provider) or {}
     for _, group in ipairs(groups_of(slots, self.used[provider] or "")) do
-      if #group.ids > 1 and #taken < n then
+      if #group.ids >= LEAST_GROUP and #taken < n then
         taken[#taken + 1] = group.ids
         self.used[provider] = group.ends
       end
@@ -158,7 +165,7 @@ end
 -- Seconds until /readyz is green and a search works again.
 function clinic:await_service(since)
   self.server:await_ready(60)
-  get(self, "/v1/slots?online=true&limit=1")
+  get(self, self:search(1))
   return native.now() - since
 end
 

@@ -84,7 +84,7 @@ local function start_load(clinic, size, history)
   return tools.start_hammer("storm", clinic.port, {
     clients = size.clients, seed = size.seed, timeout = 10000, settle = 30, fields = clinics.FIELDS,
     history = history, slots = clinic.slot_file(clinic:take_overlapping(size.groups)), weights = "4,3,2,2",
-    search = "/v1/slots?online=true&limit=20",
+    search = clinic:search(20),
   })
 end
 

@@ -6,7 +6,10 @@
 local clinics = require "chaos.clinic"
 local http = require "support.http"
 local cjson = require "cjson"
+local native = require "support.native"
 
+-- What the SQL of the two calls contains (lua/queries/bookings.lua).
+local BOOKS <const>, CANCELS <const> = "mb_book(", "mb_cancel("
 local TRIES <const>, LAST_BOUNDARY <const> = 20, 12
 
 -- Sends until there is a final answer; { status, body, tries }.
@@ -21,7 +24,7 @@ local function send_until_answered(port, target, options)
     if ok and not busy and last.status ~= 503 and last.status ~= 504 then
       return { status = last.status, body = last.body, tries = try }
     end
-    require "support.native".sleep(0.05)
+    native.sleep(0.05)
   end
   return { status = last.status, body = last.body, tries = TRIES }
 end
@@ -87,10 +90,9 @@ local function arm_and_run(proxy, plan, result, action)
 end
 
 -- Between medbookd and PostgreSQL. `proxy` stands there; the clinic runs through it.
--- match: texts of the SQL that books and cancels.
-local function database_side(clinic, proxy, size, match)
+local function database_side(clinic, proxy, size)
   local result = { fired = 0, bookings = 0, retried = 0, faults = {} }
-  local book_plans, cancel_plans = plans(match.book), plans(match.cancel)
+  local book_plans, cancel_plans = plans(BOOKS), plans(CANCELS)
   local slots = clinic:take_slots(#book_plans * size.rounds)
   for round = 1, size.rounds do
     for i, plan in ipairs(book_plans) do

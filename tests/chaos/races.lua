@@ -76,7 +76,7 @@ local function storm(clinic, size)
   local summary = tools.hammer("storm", clinic.port, {
     clients = size.clients, seed = size.seed, operations = size.operations, fields = clinics.FIELDS,
     history = history, slots = clinic.slot_file(clinic:take_overlapping(size.groups)),
-    search = "/v1/slots?online=true&limit=20",
+    search = clinic:search(20),
   })
   local faults = judge.faults(judge.watch(history, ("storm-%d-"):format(size.seed)):compare(clinic))
   if summary.anomalies > 0 then faults[#faults + 1] = summary.anomalies .. " anomalies:\n" .. summary.complaints end

@@ -17,8 +17,6 @@ local scope = require "support.scope"
 local rounds <const> = math.tointeger(tonumber(arg[1] or 500))
 local seed <const> = math.tointeger(tonumber(arg[2] or os.time()))
 
-local SEARCH <const> = "/v1/slots?online=true&limit=5"
-
 local function share(n) return math.max(1, rounds * n // 500) end
 
 local function progress(text, ...)
@@ -79,11 +77,11 @@ local campaigns <const> = {
     return r, ("%d connections broken, %d bookings, %d took a retry"):format(r.fired, r.bookings, r.retried)
   end },
   { "10,000 idle connections", function()
-    local r = held.run(clinic(), { idle = 10000, slow = 0, deaf = 0, seconds = 5, probe = SEARCH })
+    local r = held.run(clinic(), { idle = 10000, slow = 0, deaf = 0, seconds = 5, probe = clinic():search(5) })
     return r, ("%d alive; before: %s; with them: %s"):format(r.alive, latency(r.quiet), latency(r.loaded))
   end },
   { "slow and deaf clients", function()
-    local r = held.run(clinic(), { idle = 0, slow = 500, deaf = 100, seconds = 15, probe = SEARCH })
+    local r = held.run(clinic(), { idle = 0, slow = 500, deaf = 100, seconds = 15, probe = clinic():search(5) })
     return r, ("before: %s; beside them: %s; %d slow and %d deaf ones ended"):format(
       latency(r.quiet), latency(r.loaded), r.slow_ended, r.deaf_ended)
   end },

@@ -22,7 +22,7 @@ describe("when PostgreSQL is away, medbookd", function()
     if not own.process:is_running() then own:start() end
   end)
 
-  local function search() return clinic.server:get "/v1/slots?online=true&limit=1" end
+  local function search() return clinic.server:get(clinic:search(1)) end
 
   it("answers 503 with Retry-After and a problem document", function()
     local response = search()
@@ -51,7 +51,7 @@ describe("when PostgreSQL is away, medbookd", function()
     own:start()
     clinic:await_service(0)
     local slot = clinic:take_slots(1)[1]
-    local body = { slotId = slot, guestName = "Away", guestEmail = "patient@example.org", isOnline = true }
+    local body = { slotId = slot, guestName = "Away", guestEmail = "patient@example.org", isOnline = false }
     local options = { headers = { ["Idempotency-Key"] = "away" } }
     own:stop()
     assert.equal(503, clinic.server:post("/v1/bookings", body, options).status)

@@ -10,7 +10,7 @@ describe("Idempotency-Key", function()
 
   local function book(slot, key, name)
     return clinic.server:post("/v1/bookings",
-      { slotId = slot, guestName = name or key, guestEmail = "patient@example.org", isOnline = true },
+      { slotId = slot, guestName = name or key, guestEmail = "patient@example.org", isOnline = false },
       { headers = { ["Idempotency-Key"] = key } })
   end
 

@@ -17,8 +17,7 @@ describe("a worker's other connections", function()
   end)
 
   it("are served beside slow senders and clients that never read", function()
-    local result = held.run(clinic, { idle = 0, slow = 100, deaf = 50, seconds = 3,
-                                      probe = "/v1/slots?online=true&limit=20" })
+    local result = held.run(clinic, { idle = 0, slow = 100, deaf = 50, seconds = 3, probe = clinic:search(20) })
     seeded.assert_no(result.faults)
   end)
 end)
