@@ -144,7 +144,8 @@ static bool is_host(struct mb_str s)
     } else if (!is_host_name(name)) {
         return false;
     }
-    return len == s.len || (s.ptr[len] == ':' && is_port((struct mb_str){s.ptr + len + 1, s.len - len - 1}));
+    return len == s.len ||
+           (s.ptr[len] == ':' && is_port((struct mb_str){s.ptr + len + 1, s.len - len - 1}));
 }
 
 static enum mb_fault check_host(const struct mb_http_request *r)

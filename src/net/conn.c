@@ -95,19 +95,29 @@ void mb_conn__cut(struct mb_conn *c)
 }
 
 /* While a request runs, input is read ahead up to a ceiling: that is how a client that leaves
- * is noticed. Past it, POLLPRI stands in: it never comes, but errors do. */
+ * is noticed. Past it, polling for urgent data stands in: no client of HTTP sends any, but a
+ * reset is reported all the same. */
 static bool wants_input(const struct mb_conn *c)
 {
     if (c->eof)
         return false;
     return c->state == MB_CONN_LINGER ||
-           (c->state == MB_CONN_OPEN && c->pending.len < c->server->config.limits.max_pipeline_bytes);
+           (c->state == MB_CONN_OPEN &&
+            c->pending.len < c->server->config.limits.max_pipeline_bytes);
+}
+
+/* Output is due, or someone was told that there is no room for more and must hear of room. */
+static bool wants_output(const struct mb_conn *c)
+{
+    if (c->state >= MB_CONN_LINGER)
+        return false;
+    return mb_output__due(c) > 0 || (c->req ? c->req->wants_writable : c->pending.len > 0);
 }
 
 static void watch(struct mb_conn *c)
 {
     int events = wants_input(c) ? UV_READABLE : 0;
-    if (mb_output__due(c) > 0)
+    if (wants_output(c))
         events |= UV_WRITABLE;
     if (events == 0)
         events = UV_PRIORITIZED;
@@ -207,6 +217,13 @@ static void on_input(struct mb_conn *c, const char *p, size_t n)
     }
 }
 
+static void on_eof(struct mb_conn *c)
+{
+    c->eof = true;
+    if (c->state == MB_CONN_OPEN)
+        mb_serve__pending(c); /* what has come is used before the end is judged */
+}
+
 static void on_readable(struct mb_conn *c)
 {
     struct mb_http_server *s = c->server;
@@ -220,7 +237,7 @@ static void on_readable(struct mb_conn *c)
     if (n > 0)
         on_input(c, s->read_buf, (size_t)n);
     else if (n == 0)
-        c->eof = true;
+        on_eof(c);
     else if (errno != EAGAIN && errno != EWOULDBLOCK)
         mb_conn__cut(c);
 }
@@ -257,7 +274,6 @@ void mb_conn__expire(struct mb_conn *c, enum mb_phase phase)
         mb_request__refuse(r, MB_FAULT_BODY_TIMEOUT);
         break;
     case MB_PHASE_REQUEST: mb_request__refuse(r, MB_FAULT_REQUEST_TIMEOUT); break;
-    case MB_PHASE_IDLE: c->state = MB_CONN_LAST; break;
     default: mb_conn__cut(c); break;
     }
     mb_conn__turn(c);
@@ -265,9 +281,9 @@ void mb_conn__expire(struct mb_conn *c, enum mb_phase phase)
 
 void mb_conn__drain(struct mb_conn *c)
 {
-    if (c->state == MB_CONN_OPEN && !c->req)
+    if (!c->req && wants_input(c))
         on_readable(c); /* a request that crossed with the decision to stop is still served */
-    if (c->state == MB_CONN_OPEN && !c->req)
-        c->state = MB_CONN_LAST;
+    if (c->state == MB_CONN_OPEN && !c->req && c->pending.len == 0)
+        c->state = mb_output__due(c) > 0 ? MB_CONN_LAST : MB_CONN_CUT;
     mb_conn__settle(c);
 }

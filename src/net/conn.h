@@ -29,7 +29,7 @@ struct mb_conn {
     int fd;
     int tag;
     struct mb_addr peer;
-    struct mb_address_count *address; /* share of the ceiling by address, or NULL */
+    struct mb_address_count *address; /* its share of the ceiling by address, or NULL */
     uint8_t state;
     uint8_t phase;
     uint8_t events;         /* what the loop polls for */

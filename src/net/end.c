@@ -1,6 +1,7 @@
 /*
- * The end of a request: the handler is told, counters count, the access log gets its line. The line holds neither
- * query, header nor body, and so no token and nothing about a patient but the ids in a path.
+ * The end of a request: the handler is told, counters count, the access log gets its line. The
+ * line holds neither query, header nor body, and so no token and nothing about a patient but the
+ * ids in a path.
  */
 #include "base/clock.h"
 #include "base/log.h"

@@ -137,10 +137,10 @@ void mb_http_begin(struct mb_http_request *r, int status, const char *content_ty
     if (r->guard.minor == 0)
         r->close = true; /* HTTP/1.0 knows no chunks: the end of the connection ends the body */
     r->status = status;
-    if (!mb_request__body_due(r) || !r->accepted || r->mode == MB_BODY_NONE)
+    if (mb_request__body_due(r) && r->mode == MB_BODY_STREAM)
+        r->close = r->close || !r->keep_alive || r->conn->server->draining; /* both ways at once */
+    else
         decide_close(r);
-    else if (!r->keep_alive)
-        r->close = true;
     r->reply = MB_REPLY_STREAM;
     if (mb_head__write(r, &plan, 0, mb_output__buf(r->conn)) != MB_OK)
         mb_conn__cut(r->conn);

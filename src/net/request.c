@@ -151,9 +151,9 @@ size_t mb_http_header_count(const struct mb_http_request *r)
 
 struct mb_http_header mb_http_header_at(const struct mb_http_request *r, size_t i)
 {
-    const struct mb_field *f = &r->fields[i];
     if (i >= r->nfields)
         return (struct mb_http_header){{NULL, 0}, {NULL, 0}};
+    const struct mb_field *f = &r->fields[i];
     return (struct mb_http_header){{r->text + f->name, f->name_len},
                                    {r->text + f->value, f->value_len}};
 }

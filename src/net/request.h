@@ -57,6 +57,7 @@ struct mb_http_request {
     bool ended;               /* on_end was called, or never will be */
     bool accepted;            /* the handler has said what to do with the body */
     bool ready_due;           /* on_ready is to be called */
+    bool end_due;             /* on_body_end is to be called */
     bool close;               /* the connection ends with this request */
     bool keep_alive;          /* what the client wants */
     bool expects_continue;

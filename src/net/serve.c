@@ -6,7 +6,6 @@
  */
 #include "net/serve.h"
 
-#include "base/clock.h"
 #include "net/cors.h"
 #include "net/output.h"
 #include "net/parse.h"
@@ -23,16 +22,17 @@ static void take(struct input *in, size_t n)
     in->n -= n;
 }
 
+/* The loop's time is the monotonic clock in milliseconds. */
 static uint64_t deadline_from_now(const struct mb_http_server *s)
 {
-    return mb_mono_ns() + (uint64_t)s->config.limits.request_timeout * 1000000u;
+    return (uv_now(s->loop) + s->config.limits.request_timeout) * 1000000u;
 }
 
 static void announce(struct mb_http_request *r)
 {
     struct mb_http_server *s = r->conn->server;
     r->stage = mb_http_has_body(r) ? MB_STAGE_WAIT : MB_STAGE_COMPLETE;
-    r->deadline_ns = r->started_ns + (uint64_t)s->config.limits.request_timeout * 1000000u;
+    r->deadline_ns = deadline_from_now(s);
     r->conn->progress = true;
     if (r->body_left > s->config.limits.max_body) {
         r->body_max = s->config.limits.max_body;
@@ -72,7 +72,7 @@ static void body_complete(struct mb_http_request *r)
     if (r->mode == MB_BODY_BUFFER)
         r->ready_due = true;
     else
-        s->handler.on_body_end(s->handler.ctx, r);
+        r->end_due = true;
 }
 
 bool mb_serve__is_too_slow(const struct mb_http_request *r)
@@ -105,9 +105,15 @@ static void call_ready(struct mb_http_request *r)
 {
     struct mb_http_server *s = r->conn->server;
     r->ready_due = false;
+    r->end_due = r->mode == MB_BODY_STREAM && !mb_http_has_body(r);
     s->handler.on_ready(s->handler.ctx, r);
-    if (r->mode == MB_BODY_STREAM && !mb_http_has_body(r) && r->reply != MB_REPLY_DONE)
-        s->handler.on_body_end(s->handler.ctx, r);
+}
+
+static void call_body_end(struct mb_http_request *r)
+{
+    struct mb_http_server *s = r->conn->server;
+    r->end_due = false;
+    s->handler.on_body_end(s->handler.ctx, r);
 }
 
 /* The answer is complete. The connection goes on only if the body is, or soon will be. */
@@ -143,6 +149,10 @@ static bool step(struct mb_conn *c, struct input *in)
         return read_head(r, in);
     if (r->ready_due) {
         call_ready(r);
+        return true;
+    }
+    if (r->end_due && !r->paused) {
+        call_body_end(r);
         return true;
     }
     if (r->stage == MB_STAGE_BODY && !r->paused)

@@ -36,16 +36,17 @@ static bool hops_are(pop_fn *pop, const char *text, const char *expected)
 {
     struct mb_str list = mb_str_z(text);
     char seen[256] = "";
+    size_t n = 0;
     while (list.len > 0) {
         struct mb_addr a;
         char hop[MB_ADDR_TEXT];
-        if (!pop(&list, &a)) {
-            strcat(seen, "!");
-            break;
-        }
-        mb_addr_text(&a, hop);
-        strcat(seen, hop);
-        strcat(seen, " ");
+        bool read = pop(&list, &a);
+        if (!read)
+            list.len = 0;
+        else
+            mb_addr_text(&a, hop);
+        n += (size_t)snprintf(seen + n, sizeof seen - n, "%s", read ? hop : "!");
+        n += (size_t)snprintf(seen + n, sizeof seen - n, "%s", read ? " " : "");
     }
     return strcmp(seen, expected) == 0;
 }
