@@ -17,7 +17,7 @@ enum {
     TICK_MS = 100,
     START_TICKS = 300,    /* a worker may take this long to its first beat */
     ABORT_TICKS = 10,     /* between SIGABRT and SIGKILL */
-    CALM_TICKS = 100,     /* one that lived this long is started again at once */
+    CALM_TICKS = 20,      /* one that lived this long is started again at once */
     MAX_PAUSE_TICKS = 50,
 };
 
@@ -84,8 +84,10 @@ static void note_end(struct mb_crew *c, unsigned index, int status)
     place->pid = 0;
     place->kill_in = 0;
     if (atomic_load(&c->plan.shm->stopping) != 0) return;
-    if (!c->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG) c->is_broken = true;
-
+    if (!c->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG) {
+        c->is_broken = true;
+        return;
+    }
     if (place->age >= CALM_TICKS) place->failures = 0;
     place->pause = place->failures > 5 ? MAX_PAUSE_TICKS : (1u << place->failures) - 1;
     place->failures++;

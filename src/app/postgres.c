@@ -23,9 +23,9 @@ struct mb_postgres {
     struct mb_cluster cluster;
     pid_t pid;            /* 0 = not running */
     bool is_child;        /* else adopted: cannot be waited for */
-    unsigned failures;    /* deaths in a row */
+    bool was_ready;       /* accepted connections since it was started */
+    unsigned failures;    /* deaths in a row before it was ready */
     unsigned pause_ticks; /* until the next start */
-    unsigned calm_ticks;  /* since the last start */
     off_t mark;           /* end of the log when it was started */
     char owner_url[MB_PATH_MAX + 128], app_url[MB_PATH_MAX + 128];
 };
@@ -121,7 +121,7 @@ static enum mb_rc launch(struct mb_postgres *p, struct mb_err *err)
     if (pid == 0) run_postgres(&p->cluster);
     p->pid = pid;
     p->is_child = true;
-    p->calm_ticks = 0;
+    p->was_ready = false;
     return MB_OK;
 }
 
@@ -133,16 +133,23 @@ static bool has_ended(struct mb_postgres *p, int *status)
     return !mb_cluster_is_postmaster(&p->cluster, p->pid);
 }
 
+static bool is_ready(const struct mb_postgres *p)
+{
+    struct mb_postmaster seen;
+    return mb_cluster_postmaster(&p->cluster, &seen) && seen.pid == p->pid && seen.is_ready;
+}
+
 /* Until it accepts connections, however long the recovery from a crash takes. */
 static enum mb_rc await_ready(struct mb_postgres *p, bool *has_died, struct mb_err *err)
 {
     struct mb_signals *signals = p->cluster.signals;
-    struct mb_postmaster seen;
     int status = 0;
     *has_died = false;
     for (int waited = 0;; waited += STEP_MS) {
-        if (mb_cluster_postmaster(&p->cluster, &seen) && seen.pid == p->pid && seen.is_ready)
+        if (is_ready(p)) {
+            p->was_ready = true;
             return MB_OK;
+        }
         if (has_ended(p, &status)) {
             p->pid = 0;
             *has_died = true;
@@ -221,12 +228,19 @@ enum mb_rc mb_postgres_attach(struct mb_postgres *p, struct mb_err *err)
 
 /* ---- watch ---- */
 
+static void note_ready(struct mb_postgres *p)
+{
+    if (p->was_ready || !is_ready(p)) return;
+    p->was_ready = true;
+    mb_log(MB_LOG_INFO, "postgres is ready", NULL);
+}
+
 static void note_death(struct mb_postgres *p, int status)
 {
     char how[64], pause[16], reason[160];
     mb_child_describe(status, how, sizeof how);
     mb_cluster_reason(&p->cluster, p->mark, reason, sizeof reason);
-    if (p->calm_ticks > MAX_PAUSE_TICKS) p->failures = 0;
+    if (p->was_ready) p->failures = 0;
     p->pause_ticks = p->failures > 5 ? MAX_PAUSE_TICKS : (1u << p->failures) - 1;
     p->failures++;
     p->pid = 0;
@@ -238,10 +252,9 @@ static void note_death(struct mb_postgres *p, int status)
 bool mb_postgres_tick(struct mb_postgres *p)
 {
     int status = 0;
-    p->calm_ticks++;
     if (p->pid != 0) {
-        if (!has_ended(p, &status)) return false;
-        note_death(p, status);
+        if (!has_ended(p, &status)) note_ready(p);
+        else note_death(p, status);
         return false;
     }
     if (p->pause_ticks > 0) {

@@ -38,6 +38,20 @@ static enum mb_rc make_database(const char *owner_url, struct mb_err *err)
     return rc;
 }
 
+/* The runner says what is wrong; what to do about it is ours to say. */
+static enum mb_rc verify(const struct mb_migrate_plan *migrate, struct mb_err *err)
+{
+    struct mb_err said = {0};
+    enum mb_rc rc = mb_migrate_verify(migrate, &said);
+    if (rc == MB_OK) return rc;
+    if (rc != MB_E_CONFIG) {
+        *err = said;
+        return rc;
+    }
+    return mb_fail(err, rc, "database: %.150s; see medbookd migrate status, then run medbookd migrate up",
+                   said.text);
+}
+
 static enum mb_rc take_step(const struct mb_schema_plan *plan, const struct mb_migrate_plan *migrate,
                             struct mb_err *err)
 {
@@ -48,7 +62,7 @@ static enum mb_rc take_step(const struct mb_schema_plan *plan, const struct mb_m
     case MB_SCHEMA_STATUS: return mb_migrate_status(migrate, stdout, &pending, err);
     case MB_SCHEMA_VERIFY: break;
     }
-    return mb_migrate_verify(migrate, err);
+    return verify(migrate, err);
 }
 
 /* A database that starts together with us (one boot for both) gets the time of one connection. */

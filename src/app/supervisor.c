@@ -24,6 +24,7 @@
 
 enum {
     TICK_MS = 100,
+    CONNECT_TICKS = 50,     /* longest wait of the announcement for the workers' connections */
     SPARE_CONNECTIONS = 16, /* of the embedded database: migrations, backups, a person at psql */
     STOP_MARGIN_MS = 1000,  /* past shutdown_timeout, for workers to end by themselves */
 };
@@ -36,7 +37,8 @@ struct supervisor {
     struct mb_crew crew;
     unsigned char secret[MB_SECRET_BYTES];
     uint64_t started_ns, next_tick_ns;
-    bool is_at_terminal;
+    unsigned unconnected;  /* ticks that workers were ready but without database */
+    bool is_at_terminal, is_announced;
 };
 
 static unsigned count_workers(const struct mb_config *config)
@@ -114,8 +116,20 @@ static void hire(struct supervisor *s)
                                            .secret = s->secret};
 }
 
-static void announce(const struct supervisor *s)
+static bool is_connected(const struct supervisor *s)
 {
+    for (unsigned i = 0; i < s->listeners.count && s->site.config->database_pool_min > 0; i++)
+        if (atomic_load(&s->shm->worker[i].db.connections) == 0) return false;
+    return true;
+}
+
+/* Said once, when a request sent now would be answered: or, when the database stays away, to say
+ * that this at least is up. */
+static void announce(struct supervisor *s)
+{
+    if (s->is_announced || !mb_crew_is_ready(&s->crew)) return;
+    if (!is_connected(s) && s->unconnected++ < CONNECT_TICKS) return;
+    s->is_announced = true;
     double seconds = (double)(mb_mono_ns() - s->started_ns) / 1e9;
     bool has_admin = s->listeners.admin_fd >= 0;
     mb_say("ready in %.1f s: %u worker%s, %s; http://%s%s%s", seconds, s->listeners.count,
@@ -150,16 +164,12 @@ static void note_hangup(struct supervisor *s)
 
 static int watch(struct supervisor *s)
 {
-    bool is_announced = false;
     while (s->site.signals.stops == 0 && !s->crew.is_broken) {
         bool is_tick = wait_tick(s);
         mb_crew_reap(&s->crew);
         note_hangup(s);
-        if (!is_announced && mb_crew_is_ready(&s->crew)) {
-            announce(s);
-            is_announced = true;
-        }
         if (!is_tick || s->crew.is_broken) continue;
+        announce(s);
         if (s->site.postgres != NULL && mb_postgres_tick(s->site.postgres))
             atomic_fetch_add(&s->shm->postgres_restarts, 1);
         mb_crew_tick(&s->crew);
@@ -223,6 +233,7 @@ int mb_supervisor_run(const struct mb_config *config)
         code = watch(&s);
         mb_notify("STOPPING=1");
         if (code == EXIT_SUCCESS) mb_say("stopping: finishing requests in flight");
+        else mb_say("scripts: they cannot be loaded, as said above; medbookd check tells it again");
         stop_workers(&s);
     } else if (rc != MB_E_CANCELLED) {
         mb_say_error(&err);
