@@ -2,7 +2,8 @@
 /*
  * Time zones: the bytes of a TZif file (RFC 8536, version 2 or later, as in /usr/share/zoneinfo)
  * with its POSIX footer. Whoever reads the file keeps the bytes: a zone only points into them, so
- * nothing is allocated and nothing has to be freed. Seconds since 1970 throughout.
+ * nothing is allocated and nothing has to be freed. Seconds since 1970 throughout, for the years
+ * -9999..9999.
  */
 #include "base/buf.h"
 
