@@ -1,14 +1,17 @@
 -- A running medbookd with the demo clinic, as the campaigns need it: its slots, its database and
 -- the invariants that must hold whatever was done to it.
 
+local eventually = require "support.eventually"
 local native = require "support.native"
 local paths = require "support.paths"
 local process = require "support.process"
 local psql = require "support.psql"
+local scope = require "support.scope"
 local servers = require "support.server"
 local temp = require "support.temp"
 
 local PAGE <const>, DAY <const> = 100, 86400
+local SIGQUIT <const> = 3
 local LEAST_GROUP <const>, LARGEST_GROUP <const> = 4, 16
 
 local clinic = {}
@@ -27,12 +30,25 @@ local function start(options)
     local loaded = self.server:command("demo", "load")
     if loaded.code ~= 0 then error("demo load: " .. loaded.out .. loaded.err, 2) end
   end
+  scope.defer(function() self:stop() end)
   return self
+end
+
+local function is_alive(pid) return native.readlink(("/proc/%d/exe"):format(pid)) ~= nil end
+
+-- Stops medbookd, and the embedded PostgreSQL too when a killed supervisor left it running.
+function clinic:stop()
+  if self.server.process:is_running() then self.server:stop() end
+  local master = self:postmaster()
+  if master and is_alive(master.pid) then
+    native.kill(master.pid, SIGQUIT)
+    eventually(function() return not is_alive(master.pid) end, { what = "PostgreSQL to end" })
+  end
 end
 
 -- First lines of postmaster.pid: process, data folder, start, port, socket folder.
 function clinic:postmaster()
-  local file <close> = io.open(self.server.data_dir .. "/pg/postmaster.pid", "r")
+  local file <close> = io.open(self.server.data_dir .. "/postgres/postmaster.pid", "r")
   if not file then return nil end
   local lines = {}
   for line in file:lines() do lines[#lines + 1] = line end
@@ -162,10 +178,11 @@ function clinic.slot_file(rounds)
   return temp.file("slots", table.concat(lines, "\n") .. "\n")
 end
 
--- Seconds until /readyz is green and a search works again.
+-- Seconds until /readyz is green and a search works again. Each worker finds its own way back to the
+-- database, so that the first search may still meet one that has not.
 function clinic:await_service(since)
   self.server:await_ready(60)
-  get(self, self:search(1))
+  eventually(function() return get(self, self:search(1)) end, { within = 60, what = "a search to work" })
   return native.now() - since
 end
 

@@ -82,17 +82,18 @@ end
 
 local function start_load(clinic, size, history)
   return tools.start_hammer("storm", clinic.port, {
-    clients = size.clients, seed = size.seed, timeout = 10000, settle = 30, fields = clinics.FIELDS,
-    history = history, slots = clinic.slot_file(clinic:take_overlapping(size.groups)), weights = "4,3,2,2",
+    clients = size.clients, seed = size.seed, label = size.label, timeout = 10000, settle = 30,
+    fields = clinics.FIELDS, history = history, slots = clinic.slot_file(clinic:take_overlapping(size.groups)), weights = "4,3,2,2",
     search = clinic:search(20),
   })
 end
 
--- size: kills, seed, clients, groups (of slots), victims (in turn; default all kinds), progress
+-- size: kills, seed, label (what the keys begin with), clients, groups (of slots), victims (in turn; default all kinds), progress
 -- (called before each kill). One load runs from the first kill to the last.
 local function run(clinic, size)
-  local history, random, order = temp.dir() .. "/history", generator(size.seed), size.victims or every_kind
-  local witness = judge.watch(history, ("storm-%d-"):format(size.seed))
+  local history, random = temp.dir() .. "/history", generator(size.seed)
+  local order = size.victims or every_kind
+  local witness = judge.watch(history, ("%s-%d-"):format(size.label, size.seed))
   local load = start_load(clinic, size, history)
   local figures, faults, kills = {}, {}, 0
   while kills < size.kills and #faults == 0 do

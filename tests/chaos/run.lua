@@ -86,7 +86,7 @@ local campaigns <const> = {
       latency(r.quiet), latency(r.loaded), r.slow_ended, r.deaf_ended)
   end },
   { "kill -9 under load", function()
-    local r = kills.run(clinics.start {}, { kills = share(100), seed = seed, clients = 64, groups = 40,
+    local r = kills.run(clinics.start {}, { kills = share(100), seed = seed, label = "kill", clients = 64, groups = 40,
       progress = function(i, victim) progress("  kill %d: %s", i, victim) end })
     local words = {}
     for victim, f in pairs(r.figures) do

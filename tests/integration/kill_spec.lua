@@ -11,7 +11,7 @@ describe("kill -9 under load", function()
 
   for _, victim in ipairs { "worker", "session", "postmaster", "supervisor" } do
     it(("of the %s loses and doubles no booking"):format(victim), function()
-      local result = kills.run(clinic, { kills = 2, seed = seeded.seed + #victim, clients = 32, groups = 10,
+      local result = kills.run(clinic, { kills = 2, seed = seeded.seed, label = victim, clients = 32, groups = 10,
                                          victims = { victim } })
       seeded.assert_no(result.faults)
       assert.equal(2, result.kills)
