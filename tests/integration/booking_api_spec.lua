@@ -1,0 +1,352 @@
+-- The main job over REST, as a booking site does it: find providers and free slots, book one, look
+-- at it, cancel it; every refusal with its stable code.
+local cluster = require "support.cluster"
+local server = require "support.server"
+
+local JSON <const> = "application/json"
+
+describe("the booking API", function()
+  local app, database
+
+  setup(function()
+    database = cluster.fresh "demo"
+    app = server.start { database = database, workers = 1 }
+  end)
+
+  local function get(target, token)
+    return app:request("GET", target, { headers = token and { Authorization = "Bearer " .. token } })
+  end
+
+  local function post(target, body, headers)
+    headers = headers or {}
+    headers["Content-Type"] = body and JSON or nil
+    return app:request("POST", target, { headers = headers, body = body })
+  end
+
+  local function value(sql) return (database.query(sql)[1] or {}).v end
+
+  -- A free slot of a provider who has nothing booked or blocked yet, so that tests do not meet.
+  local used = {}
+  local function free_slot(where)
+    local rows = database.query([[
+      SELECT DISTINCT ON (s."providerId") s."id", s."providerId" AS provider, s."startTime" AS start
+        FROM "CalculatedAvailabilitySlot" s
+        JOIN "Availability" a ON a."id" = s."availabilityId"
+        JOIN "Provider" p ON p."id" = s."providerId"
+       WHERE s."status" = 'AVAILABLE' AND s."startTime" > now() + interval '3 days' AND NOT a."requiresConfirmation"
+         AND p."status" IN ('TRIAL', 'ACTIVE') AND p."showPrice" AND s."isOnlineAvailable" <> s."isInPerson"
+         AND NOT EXISTS (SELECT FROM "Booking" b WHERE b."providerId" = s."providerId")
+         AND ]] .. (where or "true") .. [[ ORDER BY s."providerId", s."startTime", s."id"]])
+    for _, row in ipairs(rows) do
+      if not used[row.provider] then
+        used[row.provider] = true
+        return row
+      end
+    end
+    error "the demo clinic has no untouched provider left"
+  end
+
+  local function guest(slot, more)
+    local body = { slotId = slot.id or slot, guestName = "Thandi Mokoena", guestEmail = "thandi@example.org" }
+    for k, v in pairs(more or {}) do body[k] = v end
+    return body
+  end
+
+  local function is_refused(r, status, code)
+    assert.equal(status, r.status, r.body)
+    assert.equal("application/problem+json", r.headers["content-type"])
+    assert.equal(code, r.json.code)
+    assert.equal(r.headers["x-request-id"], r.json.requestId)
+  end
+
+  after_each(function()
+    assert.same({}, database.query(assert(io.open "tests/invariants.sql"):read "a"))
+  end)
+
+  describe("finding a provider", function()
+    it("lists bookable ones with their next free slot, page by page, each once", function()
+      local seen, count, cursor = {}, 0, nil
+      repeat
+        local r = get("/v1/providers?limit=7" .. (cursor and "&cursor=" .. cursor or ""))
+        assert.equal(200, r.status, r.body)
+        for _, p in ipairs(r.json.data) do
+          assert.is_nil(seen[p.id])
+          seen[p.id], count = true, count + 1
+        end
+        cursor = type(r.json.nextCursor) == "string" and r.json.nextCursor
+      until not cursor
+      assert.equal(40, count)
+    end)
+
+    it("filters by type, service, place, language and way of meeting", function()
+      for _, filter in ipairs { "type=Dentist", "location=Durban", "language=IsiZulu", "online=true" } do
+        local r = get("/v1/providers?limit=100&" .. filter)
+        assert.is_true(#r.json.data > 0 and #r.json.data < 40, filter)
+      end
+      for _, p in ipairs(get("/v1/providers?limit=100&language=IsiZulu").json.data) do
+        assert.is_truthy(table.concat(p.languages, " "):find "IsiZulu")
+      end
+      assert.equal(0, #get("/v1/providers?service=none").json.data)
+    end)
+
+    it("shows one, never a provider who does not trade, never a placeholder", function()
+      local id = get("/v1/providers?limit=1").json.data[1].id
+      local r = get("/v1/providers/" .. id)
+      assert.equal(200, r.status)
+      assert.is_true(#r.json.services > 0)
+      assert.is_nil(r.body:find("default@example.com", 1, true))
+      local suspended = value [[SELECT "id" AS v FROM "Provider" WHERE "status" = 'SUSPENDED' LIMIT 1]]
+      is_refused(get("/v1/providers/" .. suspended), 404, "not_found")
+    end)
+
+    it("hides every price of a provider with showPrice false", function()
+      local slot = free_slot()
+      database.run(([[UPDATE "Provider" SET "showPrice" = false WHERE "id" = '%s']]):format(slot.provider))
+      local slots = get("/v1/slots?providerId=" .. slot.provider).json.data
+      assert.is_true(#slots > 0)
+      for _, s in ipairs(slots) do assert.equal(require("support.http").null, s.price) end
+      local shown = get("/v1/providers/" .. slot.provider)
+      for _, s in ipairs(shown.json.services) do assert.equal(require("support.http").null, s.price) end
+    end)
+  end)
+
+  describe("finding a slot", function()
+    it("pages in order of time without gap or repetition", function()
+      local slot = free_slot()
+      local all = get("/v1/slots?limit=100&providerId=" .. slot.provider).json.data
+      local paged, cursor = {}, nil
+      repeat
+        local r = get("/v1/slots?limit=9&providerId=" .. slot.provider .. (cursor and "&cursor=" .. cursor or ""))
+        for _, s in ipairs(r.json.data) do paged[#paged + 1] = s.id end
+        cursor = type(r.json.nextCursor) == "string" and r.json.nextCursor
+      until not cursor or #paged >= #all
+      for i, s in ipairs(all) do
+        assert.equal(s.id, paged[i])
+        assert.is_true(i == 1 or all[i - 1].startTime <= s.startTime)
+        assert.is_truthy(s.startTime:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:00%.000Z$")
+      end
+    end)
+
+    it("keeps wholly inside the time asked for", function()
+      local slot = free_slot()
+      local first = get("/v1/slots?limit=1&providerId=" .. slot.provider).json.data[1]
+      local target = "/v1/slots?providerId=%s&from=%s&to=%s"
+      local r = get(target:format(slot.provider, first.startTime, first.endTime))
+      for _, s in ipairs(r.json.data) do
+        assert.is_true(s.startTime >= first.startTime and s.endTime <= first.endTime)
+      end
+      assert.is_true(#r.json.data >= 1)
+    end)
+
+    it("refuses a time that is reversed, too long or none, and a search of everything", function()
+      local p = "providerId=x"
+      for _, query in ipairs {
+        p .. "&from=2026-12-02T00:00:00Z&to=2026-12-01T00:00:00Z", p .. "&from=2026-12-01T00:00:00Z&to=2027-12-01T00:00:00Z",
+        p .. "&from=tomorrow", p .. "&from=2026-02-30T00:00:00Z", p .. "&limit=101", p .. "&limit=-1", "online=true",
+      } do
+        is_refused(get("/v1/slots?" .. query), 422, "validation_failed")
+      end
+      is_refused(get("/v1/slots?" .. p .. "&cursor=bm9uc2Vuc2U"), 400, "invalid_cursor")
+    end)
+  end)
+
+  describe("booking", function()
+    it("answers 201 with the booking, its version, its place and a manage token", function()
+      local slot = free_slot()
+      local r = post("/v1/bookings", guest(slot))
+      assert.equal(201, r.status, r.body)
+      assert.equal('"1"', r.headers.etag)
+      assert.equal("/v1/bookings/" .. r.json.id, r.headers.location)
+      assert.equal("CONFIRMED", r.json.status)
+      assert.is_truthy(r.json.reference:find "^[0-9A-HJKMNP-TV-Z]+$")
+      assert.is_truthy(r.json.price:find "^%d+%.%d%d$")
+      local seen = get("/v1/bookings/" .. r.json.id, r.json.manageToken)
+      assert.equal(200, seen.status, seen.body)
+      assert.equal(r.json.reference, seen.json.reference)
+      assert.is_nil(seen.json.manageToken)
+    end)
+
+    it("takes the slot and every overlapping one out of the search, and cancelling brings them back", function()
+      local slot = free_slot()
+      local function ids()
+        local list = {}
+        for _, s in ipairs(get(("/v1/slots?limit=100&providerId=%s&to=%s"):format(slot.provider,
+          os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + 5 * 86400))).json.data) do
+          list[#list + 1] = s.id
+        end
+        return table.concat(list, " ")
+      end
+      local before = ids()
+      local r = post("/v1/bookings", guest(slot))
+      assert.equal(201, r.status)
+      assert.is_nil(ids():find(slot.id, 1, true))
+      local bearer = { Authorization = "Bearer " .. r.json.manageToken }
+      local gone = app:request("POST", "/v1/bookings/" .. r.json.id .. "/cancel", { headers = bearer })
+      assert.equal(200, gone.status, gone.body)
+      assert.equal("CANCELLED", gone.json.status)
+      assert.equal('"2"', gone.headers.etag)
+      assert.equal(before, ids())
+      assert.equal(201, post("/v1/bookings", guest(slot)).status)
+    end)
+
+    it("waits for confirmation where the availability asks for it", function()
+      local slot = database.query [[SELECT s."id" FROM "CalculatedAvailabilitySlot" s
+        JOIN "Availability" a ON a."id" = s."availabilityId" JOIN "Provider" p ON p."id" = s."providerId"
+        WHERE a."requiresConfirmation" AND s."status" = 'AVAILABLE' AND p."status" IN ('TRIAL', 'ACTIVE')
+          AND s."startTime" > now() + interval '1 day' LIMIT 1]][1]
+      local r = post("/v1/bookings", guest(slot))
+      assert.equal(201, r.status, r.body)
+      assert.equal("PENDING", r.json.status)
+      is_refused(post("/v1/bookings", guest(slot)), 409, "slot_taken")
+    end)
+
+    it("repeats the answer byte for byte for the same Idempotency-Key, and books once", function()
+      local slot = free_slot()
+      local first = post("/v1/bookings", guest(slot), { ["Idempotency-Key"] = "again" })
+      assert.equal(201, first.status, first.body)
+      for _ = 1, 3 do
+        local r = post("/v1/bookings", guest(slot), { ["Idempotency-Key"] = "again" })
+        assert.equal(201, r.status)
+        assert.equal(first.body, r.body)
+        assert.equal(first.headers.etag, r.headers.etag)
+      end
+      assert.equal("1", value(([[SELECT count(*) AS v FROM "Booking" WHERE "providerId" = '%s']]):format(slot.provider)))
+      is_refused(post("/v1/bookings", guest(slot), { ["Idempotency-Key"] = "a b" }), 400, "invalid_idempotency_key")
+    end)
+
+    it("says why not", function()
+      local slot = free_slot()
+      is_refused(post("/v1/bookings", guest "none"), 404, "slot_not_found")
+      assert.equal(201, post("/v1/bookings", guest(slot)).status)
+      is_refused(post("/v1/bookings", guest(slot)), 409, "slot_taken")
+      local overlapped = value(([[SELECT "id" AS v FROM "CalculatedAvailabilitySlot"
+        WHERE "providerId" = '%s' AND "status" = 'INVALID' LIMIT 1]]):format(slot.provider))
+      if overlapped then is_refused(post("/v1/bookings", guest(overlapped)), 409, "slot_overlapped") end
+      local suspended = value [[SELECT s."id" AS v FROM "CalculatedAvailabilitySlot" s
+        JOIN "Provider" p ON p."id" = s."providerId" WHERE p."status" = 'SUSPENDED' AND s."startTime" > now() LIMIT 1]]
+      if suspended then is_refused(post("/v1/bookings", guest(suspended)), 409, "not_bookable") end
+      local past = value [[SELECT s."id" AS v FROM "CalculatedAvailabilitySlot" s
+        WHERE s."startTime" < now() AND s."status" = 'AVAILABLE' LIMIT 1]]
+      if past then is_refused(post("/v1/bookings", guest(past)), 422, "slot_past") end
+    end)
+
+    it("asks how to meet where both ways are offered, and refuses the way that is not", function()
+      local slot = free_slot()
+      local other = value(([[SELECT NOT "isOnlineAvailable" AS v FROM "CalculatedAvailabilitySlot"
+        WHERE "id" = '%s']]):format(slot.id)) == "t"
+      is_refused(post("/v1/bookings", guest(slot, { isOnline = other })), 422, "mode_unavailable")
+      database.run(([[UPDATE "CalculatedAvailabilitySlot" SET "isOnlineAvailable" = true, "isInPerson" = true
+        WHERE "id" = '%s']]):format(slot.id))
+      is_refused(post("/v1/bookings", guest(slot)), 422, "mode_required")
+      local r = post("/v1/bookings", guest(slot, { isOnline = true }))
+      assert.is_true(r.json.isOnline and not r.json.isInPerson)
+    end)
+
+    it("honours a hold of somebody else", function()
+      local slot = free_slot()
+      database.run(([[INSERT INTO "SlotHold" ("slotId", "providerId", "startTime", "endTime", "holder", "expiresAt")
+        SELECT "id", "providerId", "startTime", "endTime", 'x', now() + interval '5 min'
+          FROM "CalculatedAvailabilitySlot" WHERE "id" = '%s']]):format(slot.id))
+      is_refused(post("/v1/bookings", guest(slot)), 409, "slot_held")
+      database.run [[DELETE FROM "SlotHold"]]
+      assert.equal(201, post("/v1/bookings", guest(slot)).status)
+    end)
+
+    it("wants a guest with a name and a real contact", function()
+      local slot = free_slot()
+      for pointer, body in pairs {
+        ["/guestName"] = { slotId = slot.id },
+        ["/guestEmail"] = { slotId = slot.id, guestName = "A" },
+        ["/guestPhone"] = { slotId = slot.id, guestName = "A", guestPhone = "082 123" },
+        ["/guestWhatsapp"] = { slotId = slot.id, guestName = "A", guestWhatsapp = "+1234567890" },
+        ["/status"] = guest(slot, { status = "CONFIRMED" }),
+        ["/price"] = guest(slot, { price = "0.00" }),
+        ["/clientId"] = guest(slot, { clientId = "x" }),
+      } do
+        local r = post("/v1/bookings", body)
+        is_refused(r, 422, "validation_failed")
+        assert.equal(pointer, r.json.errors[1].pointer)
+      end
+    end)
+  end)
+
+  describe("a booking", function()
+    local made
+
+    setup(function() made = post("/v1/bookings", guest(free_slot())).json end)
+
+    it("is seen by nobody without its token, and looks like none with another's", function()
+      local other = post("/v1/bookings", guest(free_slot())).json
+      is_refused(get("/v1/bookings/" .. made.id), 401, "authentication_required")
+      is_refused(get("/v1/bookings/" .. made.id, "nonsense"), 401, "invalid_token")
+      local foreign = get("/v1/bookings/" .. made.id, other.manageToken)
+      local missing = get("/v1/bookings/none", other.manageToken)
+      is_refused(foreign, 404, "not_found")
+      is_refused(missing, 404, "not_found")
+      assert.equal(foreign.json.detail, missing.json.detail)
+    end)
+
+    it("loses its token when the version of the token is raised", function()
+      local one = post("/v1/bookings", guest(free_slot())).json
+      database.run(([[UPDATE "Booking" SET "tokenVersion" = 2 WHERE "id" = '%s']]):format(one.id))
+      is_refused(get("/v1/bookings/" .. one.id, one.manageToken), 404, "not_found")
+    end)
+
+    it("is cancelled once, against the version seen, and in time", function()
+      local one = post("/v1/bookings", guest(free_slot())).json
+      local function cancel(headers)
+        headers.Authorization = "Bearer " .. one.manageToken
+        return app:request("POST", "/v1/bookings/" .. one.id .. "/cancel", { headers = headers })
+      end
+      is_refused(cancel { ["If-Match"] = '"7"' }, 412, "version_mismatch")
+      is_refused(cancel { ["If-Match"] = "7" }, 400, "invalid_if_match")
+      local done = cancel { ["If-Match"] = '"1"', ["Idempotency-Key"] = "c" }
+      assert.equal(200, done.status, done.body)
+      assert.equal(done.body, cancel { ["Idempotency-Key"] = "c" }.body)
+      is_refused(cancel {}, 409, "already_cancelled")
+    end)
+
+    it("cannot be cancelled by the patient within two hours of its start", function()
+      local one = post("/v1/bookings", guest(free_slot())).json
+      database.run(([[UPDATE "Booking" SET "startTime" = now() + interval '1 hour', "endTime" = now() + interval '2 hours'
+        WHERE "id" = '%s']]):format(one.id))
+      local r = app:request("POST", "/v1/bookings/" .. one.id .. "/cancel",
+        { headers = { Authorization = "Bearer " .. one.manageToken } })
+      is_refused(r, 409, "too_late")
+      database.run(([[UPDATE "Booking" b SET "startTime" = s."startTime", "endTime" = s."endTime"
+        FROM "CalculatedAvailabilitySlot" s WHERE s."id" = b."slotId" AND b."id" = '%s']]):format(one.id))
+    end)
+  end)
+
+  describe("signing in", function()
+    local function login(email, password) return post("/v1/auth/login", { email = email, password = password }) end
+
+    it("gives a token that books for oneself and ends with sign-out", function()
+      local r = login("Naledi.Mokoena@demo.example", "Sunbird-2026")
+      assert.equal(200, r.status, r.body)
+      local bearer = { Authorization = "Bearer " .. r.json.token }
+      assert.equal("naledi.mokoena@demo.example", get("/v1/me", r.json.token).json.email)
+      assert.is_nil(get("/v1/me", r.json.token).json.password)
+      local booked = post("/v1/bookings", { slotId = free_slot().id }, bearer)
+      assert.equal(201, booked.status, booked.body)
+      assert.equal(r.json.userId, booked.json.clientId)
+      assert.equal(200, get("/v1/bookings/" .. booked.json.id, r.json.token).status)
+      is_refused(post("/v1/bookings", { slotId = free_slot().id, clientId = "somebody" }, bearer), 403, "client_not_allowed")
+      assert.equal(204, app:request("POST", "/v1/auth/logout", { headers = bearer }).status)
+      is_refused(get("/v1/me", r.json.token), 401, "invalid_token")
+    end)
+
+    it("answers alike for a wrong password and an unknown address", function()
+      local wrong, unknown = login("naledi.mokoena@demo.example", "x"), login("nobody@example.org", "x")
+      is_refused(wrong, 401, "invalid_credentials")
+      is_refused(unknown, 401, "invalid_credentials")
+      assert.equal(wrong.json.detail, unknown.json.detail)
+    end)
+
+    it("stores no token", function()
+      local token = login("naledi.mokoena@demo.example", "Sunbird-2026").json.token
+      assert.equal("0", value(([[SELECT count(*) AS v FROM "Session" WHERE "tokenHash" = '%s']]):format(token)))
+      assert.is_nil(app:log():find(token, 1, true))
+    end)
+  end)
+end)
