@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Bulk loading over a blocking connection: COPY ... FROM STDIN in binary form, written in chunks.
- * For jobs in a process of their own (demo data, imports), never for the loop. Fields must have
- * the column's exact type: text, enum and varchar take mb_copy_text, integer mb_copy_i32, and so on.
+ * For jobs in a process of their own (demo data, imports), never for the loop. Fields must have the
+ * column's exact type: text, enum and varchar take mb_copy_text, integer mb_copy_i32, and so on.
  *
  *   mb_copy_begin(&copy, conn, "\"Service\"", columns, 2, err);
  *   mb_copy_text(&copy, id); mb_copy_i32(&copy, 15);
