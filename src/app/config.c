@@ -2,12 +2,14 @@
  * Loads the configuration: defaults, file, environment, command line; one parser per type. It
  * must not know what a key is for.
  */
-#include "app/config_keys.h"
+#include "app/config.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "app/config_keys.h"
 
 extern char **environ;
 

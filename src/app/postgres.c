@@ -27,7 +27,7 @@ struct mb_postgres {
     unsigned failures;    /* deaths in a row before it was ready */
     unsigned pause_ticks; /* until the next start */
     off_t mark;           /* end of the log when it was started */
-    char owner_url[MB_PATH_MAX + 128], app_url[MB_PATH_MAX + 128];
+    char owner_url[2 * MB_PATH_MAX + 64], app_url[2 * MB_PATH_MAX + 64];
 };
 
 static enum mb_rc refuse(const struct mb_postgres *p, struct mb_err *err, const char *why)
