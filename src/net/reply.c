@@ -2,6 +2,7 @@
 #include "net/reply.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "net/cors.h"
@@ -191,6 +192,10 @@ void mb_http_end(struct mb_http_request *r)
 
 void mb_http_abort(struct mb_http_request *r)
 {
+    /* Without chunks an orderly close would pass for the end of the body: it must be a reset. */
+    static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
     mb_output__flush(r->conn); /* what was written before the failure may help the client */
+    if (r->reply == MB_REPLY_STREAM && !r->chunked_out)
+        (void)setsockopt(r->conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     mb_conn__cut(r->conn);
 }

@@ -211,6 +211,13 @@ describe("a streamed answer", function()
     assert.has_error(function() conn:read() end)
     conn:close()
   end)
+
+  it("that is aborted without chunks ends in a reset, not in what looks like its end", function()
+    local conn = probe:connect()
+    conn:send "GET /broken HTTP/1.0\r\n\r\n"
+    eventually(function() return conn.sock:getoption "error" end, { what = "a reset" })
+    conn:close()
+  end)
 end)
 
 describe("a streamed body", function()
