@@ -1,4 +1,3 @@
 DROP FUNCTION mb_cuid();
-DROP FUNCTION mb_base36(bigint);
 DROP FUNCTION mb_now();
 DROP EXTENSION btree_gist;

@@ -9,31 +9,25 @@ CREATE FUNCTION mb_now() RETURNS timestamptz
 COMMENT ON FUNCTION mb_now() IS
     'the one clock of all SQL: real time, not that of the transaction, which may have waited for a lock; test databases replace it';
 
--- 36^8 = 2821109907456 is just below 2^41.4: 48 random bits modulo it are even to 1 in 100.
-CREATE FUNCTION mb_base36(number bigint) RETURNS text
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$
-SELECT substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number / 78364164096 % 36)::integer, 1)
-    || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number / 2176782336 % 36)::integer, 1)
-    || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number / 60466176 % 36)::integer, 1)
-    || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number / 1679616 % 36)::integer, 1)
-    || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number / 46656 % 36)::integer, 1)
-    || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number / 1296 % 36)::integer, 1)
-    || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number / 36 % 36)::integer, 1)
-    || substr('0123456789abcdefghijklmnopqrstuvwxyz', 1 + (number % 36)::integer, 1)
-$$;
-COMMENT ON FUNCTION mb_base36(bigint) IS 'the lowest eight base-36 digits of a number';
-
+-- The random part is base64 folded into the alphabet: 5.1 bits a character, 81 in all, at a tenth of
+-- the cost of long division by 36.
 CREATE FUNCTION mb_cuid() RETURNS text
     LANGUAGE plpgsql VOLATILE PARALLEL SAFE
     AS $$
 DECLARE
-    -- Of a random UUID the first six and the last six bytes are free of version bits.
-    random bytea := uuid_send(gen_random_uuid());
+    digits constant text := '0123456789abcdefghijklmnopqrstuvwxyz';
+    ms bigint := extract(epoch FROM mb_now()) * 1000;
+    random bytea := uuid_send(gen_random_uuid()); -- of its bytes 6 and 8 hold version bits
 BEGIN
-    RETURN 'c' || mb_base36((extract(epoch FROM mb_now()) * 1000)::bigint)
-        || mb_base36(('x' || encode(substr(random, 1, 6), 'hex'))::bit(48)::bigint % 2821109907456)
-        || mb_base36(('x' || encode(substr(random, 11, 6), 'hex'))::bit(48)::bigint % 2821109907456);
+    RETURN 'c' || substr(digits, 1 + (ms / 78364164096 % 36)::integer, 1)
+        || substr(digits, 1 + (ms / 2176782336 % 36)::integer, 1)
+        || substr(digits, 1 + (ms / 60466176 % 36)::integer, 1)
+        || substr(digits, 1 + (ms / 1679616 % 36)::integer, 1)
+        || substr(digits, 1 + (ms / 46656 % 36)::integer, 1)
+        || substr(digits, 1 + (ms / 1296 % 36)::integer, 1)
+        || substr(digits, 1 + (ms / 36 % 36)::integer, 1)
+        || substr(digits, 1 + (ms % 36)::integer, 1)
+        || translate(lower(encode(substr(random, 1, 6) || substr(random, 11, 6), 'base64')), '+/', 'xy');
 END
 $$;
 COMMENT ON FUNCTION mb_cuid() IS
