@@ -43,19 +43,20 @@ static void pg_exec(char *const argv[])
     int log;
     if (geteuid() == 0) {
         struct passwd *user = getpwnam("postgres");
-        if (user == NULL || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0)
-            _exit(126);
+        if (user == NULL || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) _exit(126);
     }
     prctl(PR_SET_PDEATHSIG, SIGQUIT);
-    if (chdir(pg.root) != 0)
-        _exit(126);
+    if (chdir(pg.root) != 0) _exit(126);
     snprintf(path, sizeof path, "%s/log", pg.root);
     log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (log >= 0) {
         dup2(log, 1);
         dup2(log, 2);
     }
-    snprintf(path, sizeof path, "%s/%s", pg.bin, argv[0]);
+    if (argv[0][0] == '/')
+        snprintf(path, sizeof path, "%s", argv[0]);
+    else
+        snprintf(path, sizeof path, "%s/%s", pg.bin, argv[0]);
     execv(path, argv);
     _exit(127);
 }
@@ -64,28 +65,19 @@ static pid_t pg_spawn(char *const argv[])
 {
     fflush(stdout);
     pid_t pid = fork();
-    if (pid == 0)
-        pg_exec(argv);
-    if (pid < 0)
-        pg_die("could not fork");
+    if (pid == 0) pg_exec(argv);
+    if (pid < 0) pg_die("could not fork");
     return pid;
 }
 
 /* Until it answers. One that finds the memory of a killed predecessor in use is started again. */
 static inline void pg_start(void)
 {
-    char sockets[80], *argv[] = {"postgres", "-D", pg.data, "-F", "-k", sockets, "-c",
-                                 "listen_addresses=", "-c", "max_connections=60", "-c",
-                                 "shared_buffers=16MB", "-c", "wal_level=minimal", "-c",
-                                 "max_wal_senders=0", NULL};
-    snprintf(sockets, sizeof sockets, "%s", pg.root);
+    char *argv[] = {"postgres", "-D", pg.data, "-F", "-k", pg.root, NULL};
     for (int i = 0; i < 600; i++) {
-        if (pg.pid > 0 && waitpid(pg.pid, NULL, WNOHANG) != 0)
-            pg.pid = 0;
-        if (pg.pid == 0)
-            pg.pid = pg_spawn(argv);
-        if (PQping(pg.url) == PQPING_OK)
-            return;
+        if (pg.pid > 0 && waitpid(pg.pid, NULL, WNOHANG) != 0) pg.pid = 0;
+        if (pg.pid == 0) pg.pid = pg_spawn(argv);
+        if (PQping(pg.url) == PQPING_OK) return;
         pg_nap(50);
     }
     pg_die("PostgreSQL does not start");
@@ -94,8 +86,7 @@ static inline void pg_start(void)
 /* SIGINT: fast, SIGQUIT: immediate, SIGKILL: crash. Returns when it has ended. */
 static inline void pg_stop(int signal)
 {
-    if (pg.pid > 0 && kill(pg.pid, signal) == 0)
-        waitpid(pg.pid, NULL, 0);
+    if (pg.pid > 0 && kill(pg.pid, signal) == 0) waitpid(pg.pid, NULL, 0);
     pg.pid = 0;
 }
 
@@ -121,25 +112,41 @@ static void pg_find_bin(void)
     globfree(&found);
 }
 
+/* Runs a program as the cluster's user, in its folder; the exit status. */
+static inline int pg_run(char *const argv[])
+{
+    int status = 0;
+    waitpid(pg_spawn(argv), &status, 0);
+    return status;
+}
+
+static void pg_configure(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/postgresql.conf", pg.data);
+    FILE *f = fopen(path, "a");
+    if (f == NULL) pg_die("could not configure PostgreSQL");
+    fputs("listen_addresses = ''\nmax_connections = 60\nshared_buffers = 16MB\n"
+          "wal_level = minimal\nmax_wal_senders = 0\n", f);
+    fclose(f);
+}
+
 static inline void pg_make(void)
 {
     struct passwd *user = getpwnam("postgres");
-    char *initdb[] = {"initdb", "-D", pg.data, "-U", "postgres", "-A", "trust",
-                      "-E", "UTF8", "--locale=C", "--no-sync", NULL};
-    int status = 0;
+    char *initdb[] = {"initdb", "-D", pg.data, "-U",         "postgres",  "-A",
+                      "trust",  "-E", "UTF8",  "--locale=C", "--no-sync", NULL};
     pg_find_bin();
     snprintf(pg.root, sizeof pg.root, "/tmp/mb-pg.XXXXXX");
-    if (mkdtemp(pg.root) == NULL)
-        pg_die("could not make a folder");
+    if (mkdtemp(pg.root) == NULL) pg_die("could not make a folder");
     if (geteuid() == 0 && (user == NULL || chown(pg.root, user->pw_uid, user->pw_gid) != 0))
         pg_die("there is no user postgres");
     snprintf(pg.data, sizeof pg.data, "%s/data", pg.root);
     snprintf(pg.url, sizeof pg.url, "host=%s user=postgres dbname=postgres", pg.root);
     pg.owner = getpid();
     atexit(pg_remove);
-    waitpid(pg_spawn(initdb), &status, 0);
-    if (status != 0)
-        pg_die("initdb failed");
+    if (pg_run(initdb) != 0) pg_die("initdb failed");
+    pg_configure();
     pg_start();
 }
 

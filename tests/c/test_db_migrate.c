@@ -6,17 +6,22 @@
 #include "pg_fixture.h"
 #include "tap.h"
 
-#define F(name, text) {name, {text, sizeof(text) - 1}}
+#define F(name, text)                                                                              \
+    {                                                                                              \
+        name, { text, sizeof(text) - 1 }                                                           \
+    }
 enum { N = 11 };
 
 static const struct mb_migration_file toy[N] = {
     F("0001_create_t.up.sql", "CREATE TABLE t (a int PRIMARY KEY, b text);\n"
                               "INSERT INTO t SELECT i, 'x' || i FROM generate_series(1, 500) i;"),
     F("0001_create_t.down.sql", "DROP TABLE t;"),
-    F("0002_add_c.up.sql", "ALTER TABLE t ADD COLUMN c int DEFAULT 0;\nUPDATE t SET c = a % 7;\n"
-                           "SELECT pg_sleep(0.03);\nALTER TABLE t ADD CONSTRAINT t_c CHECK (c >= 0);"),
+    F("0002_add_c.up.sql",
+      "ALTER TABLE t ADD COLUMN c int DEFAULT 0;\nUPDATE t SET c = a % 7;\n"
+      "SELECT pg_sleep(0.03);\nALTER TABLE t ADD CONSTRAINT t_c CHECK (c >= 0);"),
     F("0002_add_c.down.sql", "ALTER TABLE t DROP COLUMN c;"),
-    F("0003_index_b.up.sql", "-- transaction: none\nCREATE UNIQUE INDEX CONCURRENTLY t_b ON t (b);\n"),
+    F("0003_index_b.up.sql",
+      "-- transaction: none\nCREATE UNIQUE INDEX CONCURRENTLY t_b ON t (b);\n"),
     F("0003_index_b.down.sql", "-- transaction: none\nDROP INDEX CONCURRENTLY t_b;\n"),
     F("0004_create_u.up.sql", "CREATE TABLE u (t int REFERENCES t);\nSELECT pg_sleep(0.03);\n"
                               "CREATE INDEX u_t ON u (t);"),
@@ -34,15 +39,14 @@ static struct mb_err err;
 static void reset_plan(void)
 {
     memcpy(files, toy, sizeof toy);
-    plan = (struct mb_migrate_plan){.url = pg.url, .files = files, .nfiles = N,
-                                    .lock_timeout_ms = 100, .lock_wait_ms = 30000};
+    plan = (struct mb_migrate_plan){
+        .url = pg.url, .files = files, .nfiles = N, .lock_timeout_ms = 100, .lock_wait_ms = 30000};
 }
 
 static void set_file(const char *name, const char *text)
 {
     for (size_t i = 0; i < N; i++)
-        if (strcmp(files[i].name, name) == 0)
-            files[i].text = mb_str_z(text);
+        if (strcmp(files[i].name, name) == 0) files[i].text = mb_str_z(text);
 }
 
 static void clean(void)
@@ -60,8 +64,7 @@ static char *dump(void)
     snprintf(command, sizeof command, "%s/pg_dump -s -h %s -U postgres postgres | grep -v '^[\\]'",
              pg.bin, pg.root);
     FILE *f = popen(command, "r");
-    if (text == NULL || f == NULL)
-        pg_die("pg_dump does not run");
+    if (text == NULL || f == NULL) pg_die("pg_dump does not run");
     size_t n = fread(text, 1, (1 << 20) - 1, f);
     text[n] = '\0';
     pclose(f);
@@ -70,24 +73,21 @@ static char *dump(void)
 
 static bool said(const char *text)
 {
-    if (strstr(err.text, text) != NULL)
-        return true;
+    if (strstr(err.text, text) != NULL) return true;
     printf("# said: %s\n", err.text);
     return false;
 }
 
 static bool up(void)
 {
-    if (mb_migrate_up(&plan, -1, &err) == MB_OK)
-        return true;
+    if (mb_migrate_up(&plan, -1, &err) == MB_OK) return true;
     printf("# %s\n", err.text);
     return false;
 }
 
 static bool is(const char *got, const char *expected)
 {
-    if (strcmp(got, expected) == 0)
-        return true;
+    if (strcmp(got, expected) == 0) return true;
     printf("# got %s, expected %s\n", got, expected);
     return false;
 }
@@ -100,7 +100,8 @@ static void goes_up_and_down(void)
     ok(mb_migrate_status(&plan, out, &pending, &err) == MB_OK && pending == 6, "all are pending");
     ok(is(pg_sql("SELECT to_regclass('\"_medbookd_migrations\"') IS NULL"), "t"),
        "asking for the status makes nothing");
-    ok(mb_migrate_verify(&plan, &err) == MB_E_CONFIG && said("lacks 6 migrations, from 0001_create_t"),
+    ok(mb_migrate_verify(&plan, &err) == MB_E_CONFIG &&
+           said("lacks 6 migrations, from 0001_create_t"),
        "a start is refused and told what is missing");
     ok(up(), "up applies all");
     ok(mb_migrate_verify(&plan, &err) == MB_OK, "then a start is allowed");
@@ -110,7 +111,8 @@ static void goes_up_and_down(void)
     ok(mb_migrate_down(&plan, -1, &err) == MB_OK &&
            is(pg_sql("SELECT max(version) FROM \"_medbookd_migrations\""), "4"),
        "down takes one step");
-    ok(mb_migrate_down(&plan, 0, &err) == MB_OK && is(pg_sql("SELECT to_regclass('t') IS NULL"), "t"),
+    ok(mb_migrate_down(&plan, 0, &err) == MB_OK &&
+           is(pg_sql("SELECT to_regclass('t') IS NULL"), "t"),
        "down to nothing");
     ok(up(), "and up again");
     char *second = dump();
@@ -138,7 +140,8 @@ static void shows_status(void)
     rewind(out);
     text[fread(text, 1, sizeof text - 1, out)] = '\0';
     fclose(out);
-    ok(strstr(text, "changed") != NULL && strstr(text, " ms") != NULL && strstr(text, "R__functions"),
+    ok(strstr(text, "changed") != NULL && strstr(text, " ms") != NULL &&
+           strstr(text, "R__functions"),
        "state, duration and lock wait are shown");
 }
 
@@ -152,7 +155,8 @@ static void refuses_changes(void)
     set_file("0001_create_t.up.sql", "CREATE TABLE t (a int PRIMARY KEY, b text);\r\n");
     ok(mb_migrate_up(&plan, -1, &err) == MB_E_CONFIG && said(database) && said("in the file"),
        "a changed file is refused with both checksums");
-    ok(mb_migrate_verify(&plan, &err) == MB_E_CONFIG && mb_migrate_down(&plan, 0, &err) == MB_E_CONFIG,
+    ok(mb_migrate_verify(&plan, &err) == MB_E_CONFIG &&
+           mb_migrate_down(&plan, 0, &err) == MB_E_CONFIG,
        "by every command");
     reset_plan();
     plan.nfiles = 9; /* without 0005 */
@@ -163,7 +167,8 @@ static void refuses_changes(void)
     ok(mb_migrate_up(&plan, -1, &err) == MB_E_CONFIG && said("0002_add_c was never applied"),
        "a file that slipped in before applied ones is refused");
     pg_sql("UPDATE \"_medbookd_migrations\" SET name = '0001_other' WHERE version = 1");
-    ok(mb_migrate_up(&plan, -1, &err) == MB_E_CONFIG && said("0001_other"), "a renamed one is refused");
+    ok(mb_migrate_up(&plan, -1, &err) == MB_E_CONFIG && said("0001_other"),
+       "a renamed one is refused");
 }
 
 static void repeats(void)
@@ -208,7 +213,9 @@ static void rebuilds_indexes(void)
     pg_sql("CREATE INDEX t_b ON t (b)");
     pg_sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 't_b'::regclass");
     ok(up() && is(pg_sql("SELECT indisvalid AND indisunique FROM pg_index WHERE indexrelid = "
-                         "'t_b'::regclass"), "t"), "one found invalid is dropped and rebuilt");
+                         "'t_b'::regclass"),
+                  "t"),
+       "one found invalid is dropped and rebuilt");
     pg_sql("UPDATE \"_medbookd_migrations\" SET state = 'applying' WHERE version = 5");
     ok(mb_migrate_verify(&plan, &err) == MB_E_CONFIG, "an interrupted step refuses a start");
     ok(up() && mb_migrate_verify(&plan, &err) == MB_OK,
@@ -226,8 +233,7 @@ static pid_t fork_up(void)
 {
     fflush(stdout);
     pid_t pid = fork();
-    if (pid == 0)
-        _exit(mb_migrate_up(&plan, -1, &err) == MB_OK ? 0 : 1);
+    if (pid == 0) _exit(mb_migrate_up(&plan, -1, &err) == MB_OK ? 0 : 1);
     return pid;
 }
 
@@ -238,8 +244,7 @@ static void runs_alone(void)
     for (int round = 0; round < ROUNDS; round++) {
         pid_t pids[RUNNERS];
         clean();
-        for (int i = 0; i < RUNNERS; i++)
-            pids[i] = fork_up();
+        for (int i = 0; i < RUNNERS; i++) pids[i] = fork_up();
         for (int i = 0; i < RUNNERS; i++) {
             int status;
             waitpid(pids[i], &status, 0);
@@ -247,8 +252,10 @@ static void runs_alone(void)
         }
         rows += atoi(pg_sql("SELECT count(*) FROM \"_medbookd_migrations\""));
     }
-    ok(good == RUNNERS * ROUNDS && rows == 6 * ROUNDS, "eight runners at once agree (%d, %d)", good, rows);
-    ok(is(pg_sql("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0"), "no index is invalid");
+    ok(good == RUNNERS * ROUNDS && rows == 6 * ROUNDS, "eight runners at once agree (%d, %d)", good,
+       rows);
+    ok(is(pg_sql("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0"),
+       "no index is invalid");
 }
 
 static void survives_kills(void)
@@ -272,7 +279,8 @@ static void survives_kills(void)
         free(got);
     }
     free(expected);
-    ok(good == rounds && killed > 5, "killed anywhere, the next run completes (%d of %d)", good, rounds);
+    ok(good == rounds && killed > 5, "killed anywhere, the next run completes (%d of %d)", good,
+       rounds);
 }
 
 static void survives_server_kills(void)

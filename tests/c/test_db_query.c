@@ -52,7 +52,8 @@ static void names_errors(void)
     run(MB_DB_WRITE, "INSERT INTO u VALUES (1)", NULL);
     start(&r, MB_DB_WRITE, "INSERT INTO u VALUES ($1)", "1");
     await(&r);
-    ok(r.rc == MB_E_DB_CONSTRAINT && is(r.err.constraint, "u_id_key") && is(r.err.sqlstate, "23505"),
+    ok(r.rc == MB_E_DB_CONSTRAINT && is(r.err.constraint, "u_id_key") &&
+           is(r.err.sqlstate, "23505"),
        "a broken constraint is named");
     start(&r, MB_DB_READ, "SELECT nonsense", NULL);
     await(&r);
@@ -75,13 +76,14 @@ static void pipelines_reads(void)
     for (int i = 0; i < MANY; i++) {
         char text[16];
         snprintf(text, sizeof text, "%d", i);
-        start(&many[i], MB_DB_READ, i % 10 == 3 ? "SELECT 1 / ($1::int * 0)" : "SELECT $1::int", text);
+        start(&many[i], MB_DB_READ, i % 10 == 3 ? "SELECT 1 / ($1::int * 0)" : "SELECT $1::int",
+              text);
     }
-    for (int i = 0; i < MANY; i++)
-        await(&many[i]);
+    for (int i = 0; i < MANY; i++) await(&many[i]);
     for (int i = 0; i < MANY; i++) {
         bool failed = many[i].rc == MB_E_DB && strcmp(many[i].err.sqlstate, "22012") == 0;
-        right += i % 10 == 3 ? failed : many[i].rc == MB_OK && atoi(PQgetvalue(many[i].res, 0, 0)) == i;
+        right +=
+            i % 10 == 3 ? failed : many[i].rc == MB_OK && atoi(PQgetvalue(many[i].res, 0, 0)) == i;
         PQclear(many[i].res);
     }
     ok(right == MANY, "reads in flight together each get their own answer or error (%d)", right);
@@ -91,8 +93,7 @@ static void pipelines_reads(void)
 static void keeps_prepared(void)
 {
     uint64_t before = stats.prepares;
-    for (int i = 0; i < 5; i++)
-        run(MB_DB_READ, "SELECT 'kept', $1::int", "1");
+    for (int i = 0; i < 5; i++) run(MB_DB_READ, "SELECT 'kept', $1::int", "1");
     ok(stats.prepares == before + 1, "a statement is prepared once per connection");
     for (int i = 0; i < 40; i++) {
         char sql[64];
@@ -101,7 +102,8 @@ static void keeps_prepared(void)
     }
     ok(atoi(run(MB_DB_READ, "SELECT count(*) FROM pg_prepared_statements", NULL)) <= 16,
        "the server holds no more than the cache");
-    ok(is(run(MB_DB_READ, "SELECT 'kept', $1::int", "1"), "kept"), "one that left is prepared again");
+    ok(is(run(MB_DB_READ, "SELECT 'kept', $1::int", "1"), "kept"),
+       "one that left is prepared again");
 }
 
 static void survives_ddl(void)
@@ -111,16 +113,14 @@ static void survives_ddl(void)
     run(MB_DB_WRITE, "INSERT INTO d VALUES (7)", NULL);
     run(MB_DB_READ, "SELECT * FROM d", NULL);
     pg_sql("ALTER TABLE d ADD COLUMN b text DEFAULT 'new'");
-    for (int i = 0; i < 3; i++)
-        start(&r[i], MB_DB_READ, "SELECT * FROM d", NULL);
-    for (int i = 0; i < 3; i++)
-        await(&r[i]);
+    for (int i = 0; i < 3; i++) start(&r[i], MB_DB_READ, "SELECT * FROM d", NULL);
+    for (int i = 0; i < 3; i++) await(&r[i]);
     ok(r[0].rc == MB_OK && PQnfields(r[0].res) == 2 && r[1].rc == MB_OK && r[2].rc == MB_OK,
        "a changed table is read again without an error");
-    for (int i = 0; i < 3; i++)
-        PQclear(r[i].res);
+    for (int i = 0; i < 3; i++) PQclear(r[i].res);
     run(MB_DB_WRITE, "DEALLOCATE ALL", NULL);
-    ok(is(run(MB_DB_READ, "SELECT * FROM d", NULL), "7"), "statements lost at the server come back");
+    ok(is(run(MB_DB_READ, "SELECT * FROM d", NULL), "7"),
+       "statements lost at the server come back");
 }
 
 static void interns(void)

@@ -8,7 +8,8 @@ static const char *count(void) { return run(MB_DB_READ, "SELECT count(*) FROM t"
 static bool is_clean(void)
 {
     return strcmp(pg_sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test' "
-                         "AND state LIKE 'idle in transaction%'"), "0") == 0;
+                         "AND state LIKE 'idle in transaction%'"),
+                  "0") == 0;
 }
 
 static void commits(void)
@@ -116,7 +117,8 @@ static void types_conflicts(void)
     pg_sql("UPDATE t SET a = 10");
     start_in(&r, tx, "UPDATE t SET a = 11", in_ms(5000));
     await(&r);
-    ok(r.rc == MB_E_DB_CONFLICT && is(r.err.sqlstate, "40001"), "a serialization failure is a conflict");
+    ok(r.rc == MB_E_DB_CONFLICT && is(r.err.sqlstate, "40001"),
+       "a serialization failure is a conflict");
     mb_tx_end(tx);
     tx = begin(0);
     run_in(tx, "INSERT INTO deferred VALUES (1), (1)");
@@ -138,8 +140,7 @@ static void idles_too_long(void)
     open_db(&c);
     struct mb_tx *tx = begin(0);
     run_in(tx, "INSERT INTO t VALUES (8)");
-    while (stats.lost == 0)
-        turn(20);
+    while (stats.lost == 0) turn(20);
     ok(run_in(tx, "SELECT 1") == MB_E_DB_UNAVAILABLE, "the server ends a transaction that idles");
     mb_tx_end(tx);
     ok(is(count(), "1"), "nothing of it stays");

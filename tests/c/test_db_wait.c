@@ -14,29 +14,13 @@ static void open_with(uint32_t most, uint32_t queue, uint32_t queue_timeout)
 
 static const char *backend(void) { return run(MB_DB_READ, "SELECT pg_backend_pid()", NULL); }
 
-static bool is_running(const char *what)
-{
-    char sql[256];
-    snprintf(sql, sizeof sql,
-             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%s%%'",
-             what);
-    return strcmp(pg_sql(sql), "0") != 0;
-}
-
-static void await_running(const char *what)
-{
-    while (!is_running(what))
-        turn(10);
-}
-
 static void bounds_the_queue(void)
 {
     struct reply busy, waits[3];
     open_with(1, 2, 5000);
     run(MB_DB_READ, "SELECT 1", NULL);
     start(&busy, MB_DB_WRITE, "SELECT pg_sleep(0.2)", NULL);
-    for (int i = 0; i < 3; i++)
-        start(&waits[i], MB_DB_WRITE, "SELECT 1", NULL);
+    for (int i = 0; i < 3; i++) start(&waits[i], MB_DB_WRITE, "SELECT 1", NULL);
     ok(waits[2].rc == MB_E_DB_QUEUE_FULL && waits[2].done == 1, "a full queue refuses at once");
     ok(stats.waiting == 2, "two statements wait");
     await(&waits[0]);
@@ -70,8 +54,7 @@ static void sheds_hopeless_waits(void)
 {
     struct reply slow[6], hopeless;
     open_with(1, 100, 60000);
-    for (int i = 0; i < 6; i++)
-        start(&slow[i], MB_DB_WRITE, "SELECT pg_sleep(0.2)", NULL);
+    for (int i = 0; i < 6; i++) start(&slow[i], MB_DB_WRITE, "SELECT pg_sleep(0.2)", NULL);
     await(&slow[2]);
     start_by(&hopeless, MB_DB_WRITE, "SELECT 1", NULL, in_ms(20));
     ok(hopeless.done && hopeless.rc == MB_E_DB_QUEUE_FULL,
@@ -127,11 +110,14 @@ static void shares_without_cancelling(void)
     struct reply first, second;
     open_with(1, 10, 5000);
     run(MB_DB_READ, "SELECT 1", NULL);
+    uint64_t before = stats.wait_us_sum;
     start(&first, MB_DB_READ, "SELECT pg_sleep(0.3)", NULL);
     start(&second, MB_DB_READ, "SELECT pg_sleep(0.1), 2", NULL);
     mb_op_cancel(first.op);
     await(&second);
-    ok(second.rc == MB_OK && first.done == 0 && stats.cancels == 0,
+    /* A machine that stood still in between has let the second wait instead. */
+    bool has_shared = stats.wait_us_sum == before;
+    ok(second.rc == MB_OK && first.done == 0 && stats.cancels == !has_shared,
        "a statement that flies with others is not cancelled at the server");
     PQclear(second.res);
     close_db();
@@ -141,7 +127,7 @@ static void leaves_slow_links_alone(void)
 {
     struct reply slow;
     open_with(2, 10, 5000);
-    start(&slow, MB_DB_READ, "SELECT pg_sleep(1)", NULL);
+    start(&slow, MB_DB_READ, "SELECT pg_sleep(2)", NULL);
     turn(50);
     ok(is(run(MB_DB_READ, "SELECT 1", NULL), "1") && !slow.done,
        "a quick read does not wait behind a slow one");
