@@ -11,8 +11,7 @@ enum mb_rc mb_cache_init(struct mb_cache *c, uint32_t capacity)
 {
     *c = (struct mb_cache){.capacity = capacity};
     mb_list_init(&c->order);
-    if (capacity == 0)
-        return MB_OK;
+    if (capacity == 0) return MB_OK;
     c->places = calloc(capacity, sizeof *c->places);
     return c->places == NULL ? MB_E_NOMEM : MB_OK;
 }
@@ -26,8 +25,7 @@ void mb_cache_reset(struct mb_cache *c)
 
 void mb_cache_clear(struct mb_cache *c)
 {
-    if (c->numbers > 0)
-        memset(c->by_number, 0, c->numbers * sizeof *c->by_number);
+    if (c->numbers > 0) memset(c->by_number, 0, c->numbers * sizeof *c->by_number);
     mb_list_init(&c->order);
     c->used = 0;
 }
@@ -44,12 +42,10 @@ struct mb_cached *mb_cache_find(struct mb_cache *c, const struct mb_stmt *stmt)
 
 static bool widen(struct mb_cache *c, uint32_t number)
 {
-    if (number < c->numbers)
-        return true;
+    if (number < c->numbers) return true;
     uint32_t n = (number | 63u) + 1;
     struct mb_cached **grown = realloc(c->by_number, n * sizeof(struct mb_cached *));
-    if (grown == NULL)
-        return false;
+    if (grown == NULL) return false;
     memset(grown + c->numbers, 0, (n - c->numbers) * sizeof(struct mb_cached *));
     c->by_number = grown;
     c->numbers = n;
@@ -62,8 +58,7 @@ static struct mb_cached *find_place(struct mb_cache *c)
 {
     struct mb_cached *last = (struct mb_cached *)c->order.prev;
     bool reuse = c->used == c->capacity || (c->used > 0 && last->stmt == NULL);
-    if (!reuse)
-        return &c->places[c->used++];
+    if (!reuse) return &c->places[c->used++];
     mb_list_remove(&last->node);
     return last;
 }
@@ -71,8 +66,7 @@ static struct mb_cached *find_place(struct mb_cache *c)
 struct mb_cached *mb_cache_add(struct mb_cache *c, const struct mb_stmt *stmt, char gone[32])
 {
     gone[0] = '\0';
-    if (!widen(c, stmt->number))
-        return NULL;
+    if (!widen(c, stmt->number)) return NULL;
     struct mb_cached *p = find_place(c);
     if (p->stmt != NULL && c->by_number[p->stmt->number] == p) {
         memcpy(gone, p->name, sizeof p->name);
@@ -88,8 +82,7 @@ struct mb_cached *mb_cache_add(struct mb_cache *c, const struct mb_stmt *stmt, c
 void mb_cache_drop(struct mb_cache *c, const struct mb_stmt *stmt)
 {
     struct mb_cached *p = stmt->number < c->numbers ? c->by_number[stmt->number] : NULL;
-    if (p == NULL)
-        return;
+    if (p == NULL) return;
     c->by_number[stmt->number] = NULL;
     p->stmt = NULL;
     mb_list_remove(&p->node);

@@ -7,7 +7,7 @@
 #include "db/stmt.h"
 
 struct mb_cached {
-    struct mb_node node; /* order of use, newest first */
+    struct mb_node node;        /* order of use, newest first */
     const struct mb_stmt *stmt; /* NULL = place never used or dropped */
     char name[32]; /* at the server; a new one for every PREPARE, so none is ever taken */
 };

@@ -31,8 +31,7 @@ static void run(uv_work_t *work)
 
 static void drop(struct mb_cancel *c)
 {
-    if (c->link != NULL)
-        c->link->cancel = NULL;
+    if (c->link != NULL) c->link->cancel = NULL;
     mb_list_remove(&c->node);
     PQfreeCancel(c->request);
     free(c);
@@ -48,8 +47,7 @@ static void on_ran(uv_work_t *work, int status)
     db->ncancels--;
     drop(c);
     start_next(db);
-    if (l != NULL)
-        mb_link__settle(l);
+    if (l != NULL) mb_link__settle(l);
     mb_pool__leave(db);
     mb_pool__handle_gone(db);
 }
@@ -71,8 +69,7 @@ static void start_next(struct mb_db *db)
 
 void mb_link__cancel(struct mb_link *l)
 {
-    if (l->cancel != NULL || l->state != MB_LINK_UP)
-        return;
+    if (l->cancel != NULL || l->state != MB_LINK_UP) return;
     struct mb_db *db = l->db;
     l->cut_at = mb_mono_ns() + MB_DB_CANCEL_MS * 1000000ull;
     mb_pool__arm(db, l->cut_at);
@@ -95,14 +92,12 @@ void mb_link__cancel(struct mb_link *l)
 
 void mb_link__recall_cancel(struct mb_link *l)
 {
-    if (l->cancel != NULL && !l->cancel->is_running)
-        drop(l->cancel);
+    if (l->cancel != NULL && !l->cancel->is_running) drop(l->cancel);
 }
 
 void mb_link__drop_cancel(struct mb_link *l)
 {
     mb_link__recall_cancel(l);
-    if (l->cancel != NULL)
-        l->cancel->link = NULL;
+    if (l->cancel != NULL) l->cancel->link = NULL;
     l->cancel = NULL;
 }

@@ -22,17 +22,13 @@ static enum file_kind read_file_name(const char *file, int *version, struct mb_s
     *version = 0;
     while (!is_repeatable && n < 4 && file[n] >= '0' && file[n] <= '9')
         *version = *version * 10 + (file[n++] - '0');
-    if (!is_repeatable && (n != 4 || file[4] != '_' || *version == 0))
-        return FILE_WRONG;
+    if (!is_repeatable && (n != 4 || file[4] != '_' || *version == 0)) return FILE_WRONG;
     n = is_repeatable ? 3 : 5;
     size_t from = n;
-    while (is_stem_byte(file[n]))
-        n++;
+    while (is_stem_byte(file[n])) n++;
     *stem = (struct mb_str){file, n};
-    if (n == from || n >= sizeof((struct mb_migration *)0)->name)
-        return FILE_WRONG;
-    if (is_repeatable)
-        return strcmp(file + n, ".sql") == 0 ? FILE_REPEATABLE : FILE_WRONG;
+    if (n == from || n >= sizeof((struct mb_migration *)0)->name) return FILE_WRONG;
+    if (is_repeatable) return strcmp(file + n, ".sql") == 0 ? FILE_REPEATABLE : FILE_WRONG;
     return strcmp(file + n, ".up.sql") == 0     ? FILE_UP
            : strcmp(file + n, ".down.sql") == 0 ? FILE_DOWN
                                                 : FILE_WRONG;
@@ -48,8 +44,7 @@ static void write_sha256(char out[MB_SHA256_HEX], struct mb_str text)
 static struct mb_migration *place_of(struct mb_catalog *c, struct mb_str stem, int version)
 {
     for (size_t i = 0; i < c->n; i++)
-        if (mb_str_eq(mb_str_z(c->list[i].name), stem))
-            return &c->list[i];
+        if (mb_str_eq(mb_str_z(c->list[i].name), stem)) return &c->list[i];
     struct mb_migration *m = &c->list[c->n++];
     m->version = version;
     memcpy(m->name, stem.ptr, stem.len);
@@ -63,13 +58,14 @@ static enum mb_rc add_file(struct mb_catalog *c, const struct mb_migration_file 
     struct mb_str stem;
     enum file_kind kind = read_file_name(f->name, &version, &stem);
     if (kind == FILE_WRONG)
-        return mb_fail(err, MB_E_CONFIG, "%s is no name of a migration (0001_verb_noun.up.sql, "
-                       "0001_verb_noun.down.sql, R__name.sql)", f->name);
+        return mb_fail(err, MB_E_CONFIG,
+                       "%s is no name of a migration (0001_verb_noun.up.sql, "
+                       "0001_verb_noun.down.sql, R__name.sql)",
+                       f->name);
     struct mb_migration *m = place_of(c, stem, version);
     bool is_down = kind == FILE_DOWN;
     *(is_down ? &m->down : &m->up) = f->text;
-    if (!is_down)
-        write_sha256(m->sha256, f->text);
+    if (!is_down) write_sha256(m->sha256, f->text);
     if (kind == FILE_REPEATABLE && mb_script_is_bare(f->text))
         return mb_fail(err, MB_E_CONFIG, "%s: a repeatable file runs in a transaction", f->name);
     return mb_script_check(f->name, f->text, is_down ? &m->down_index : &m->up_index, err);
@@ -78,10 +74,8 @@ static enum mb_rc add_file(struct mb_catalog *c, const struct mb_migration_file 
 static int compare(const void *a, const void *b)
 {
     const struct mb_migration *x = a, *y = b;
-    if ((x->version == 0) != (y->version == 0))
-        return x->version == 0 ? 1 : -1;
-    if (x->version != y->version)
-        return x->version < y->version ? -1 : 1;
+    if ((x->version == 0) != (y->version == 0)) return x->version == 0 ? 1 : -1;
+    if (x->version != y->version) return x->version < y->version ? -1 : 1;
     return strcmp(x->name, y->name);
 }
 
@@ -104,19 +98,15 @@ enum mb_rc mb_catalog_init(struct mb_catalog *c, const struct mb_migrate_plan *p
 {
     *c = (struct mb_catalog){0};
     c->list = calloc(p->nfiles + 1, sizeof *c->list);
-    if (c->list == NULL)
-        return mb_fail(err, MB_E_NOMEM, "could not read the migrations");
+    if (c->list == NULL) return mb_fail(err, MB_E_NOMEM, "could not read the migrations");
     enum mb_rc rc = MB_OK;
-    for (size_t i = 0; i < p->nfiles && rc == MB_OK; i++)
-        rc = add_file(c, &p->files[i], err);
+    for (size_t i = 0; i < p->nfiles && rc == MB_OK; i++) rc = add_file(c, &p->files[i], err);
     if (rc == MB_OK) {
         qsort(c->list, c->n, sizeof *c->list, compare);
-        while (c->nversions < c->n && c->list[c->nversions].version > 0)
-            c->nversions++;
+        while (c->nversions < c->n && c->list[c->nversions].version > 0) c->nversions++;
         rc = check_order(c, err);
     }
-    if (rc != MB_OK)
-        mb_catalog_reset(c);
+    if (rc != MB_OK) mb_catalog_reset(c);
     return rc;
 }
 

@@ -9,8 +9,8 @@
 enum { MB_SHA256_HEX = 65 };
 
 struct mb_migration {
-    int version;   /* 0: repeatable */
-    char name[80]; /* "0001_create_schema", "R__functions" */
+    int version;                /* 0: repeatable */
+    char name[80];              /* "0001_create_schema", "R__functions" */
     char sha256[MB_SHA256_HEX]; /* of the way up */
     struct mb_str up, down;
     struct mb_script_index up_index, down_index; /* of bare files */

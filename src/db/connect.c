@@ -18,6 +18,7 @@ struct mb_resolve {
     struct mb_db *db;
     size_t at;       /* host in work */
     size_t ntargets; /* in each list */
+    bool is_full;    /* a list met its ceiling */
     struct mb_buf hosts, addresses, ports;
     char why[128];
 };
@@ -30,28 +31,31 @@ static void free_resolve(struct mb_resolve *r)
     free(r);
 }
 
-/* One place to try. The three lists grow together. */
-static enum mb_rc add_target(struct mb_resolve *r, const struct mb_host *h, const char *address)
+/* The lists are C strings all the time: a comma takes the place of the last NUL. */
+static bool add_item(struct mb_buf *list, const char *item)
 {
-    const char *comma = r->ntargets++ > 0 ? "," : "";
-    enum mb_rc rc = mb_buf_addf(&r->hosts, "%s%s", comma, h->name);
-    if (rc == MB_OK)
-        rc = mb_buf_addf(&r->addresses, "%s%s", comma, address);
-    if (rc == MB_OK)
-        rc = mb_buf_addf(&r->ports, "%s%s", comma, h->port);
-    return rc;
+    size_t size = strlen(item) + 1;
+    if (mb_buf_reserve(list, size) != MB_OK) return false;
+    if (list->len > 0) list->data[list->len - 1] = ',';
+    return mb_buf_add(list, item, size) == MB_OK;
 }
 
-static enum mb_rc add_answers(struct mb_resolve *r, const struct mb_host *h,
-                              const struct addrinfo *list)
+/* One place to try. The three lists grow together. */
+static void add_target(struct mb_resolve *r, const struct mb_host *h, const char *address)
 {
-    enum mb_rc rc = MB_OK;
-    for (const struct addrinfo *a = list; a != NULL && rc == MB_OK; a = a->ai_next) {
+    if (add_item(&r->hosts, h->name) && add_item(&r->addresses, address) &&
+        add_item(&r->ports, h->port))
+        r->ntargets++;
+    else
+        r->is_full = true;
+}
+
+static void add_answers(struct mb_resolve *r, const struct mb_host *h, const struct addrinfo *list)
+{
+    for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
         char text[64];
-        if (uv_ip_name(a->ai_addr, text, sizeof text) == 0)
-            rc = add_target(r, h, text);
+        if (uv_ip_name(a->ai_addr, text, sizeof text) == 0) add_target(r, h, text);
     }
-    return rc;
 }
 
 static void on_notice(void *ctx, const PGresult *res)
@@ -72,14 +76,13 @@ static void start(struct mb_link *l, const char *host, const char *hostaddr, con
         return;
     }
     PQsetNoticeReceiver(l->conn, on_notice, NULL);
-    if (!mb_link__watch(l, UV_WRITABLE))
-        mb_link__close(l, "could not watch the socket");
+    if (!mb_link__watch(l, UV_WRITABLE)) mb_link__close(l, "could not watch the socket");
 }
 
 static void start_found(struct mb_link *l, struct mb_resolve *r)
 {
     /* Without any port in the string libpq's own default (PGPORT) stands. */
-    bool has_port = strspn(r->ports.data, ",") < r->ports.len;
+    bool has_port = r->ports.data[strspn(r->ports.data, ",")] != '\0';
     start(l, r->hosts.data, r->addresses.data, has_port ? r->ports.data : NULL);
 }
 
@@ -95,15 +98,16 @@ static void look_up(struct mb_resolve *r)
         const struct mb_host *h = &dsn->hosts[r->at];
         if (h->is_looked_up) {
             int rc = uv_getaddrinfo(r->db->loop, &r->request, on_answer, h->name, NULL, &hints);
-            if (rc == 0)
-                return;
+            if (rc == 0) return;
             snprintf(r->why, sizeof r->why, "%s", uv_strerror(rc));
-        } else if (add_target(r, h, "") != MB_OK) {
-            snprintf(r->why, sizeof r->why, "too many addresses");
+        } else {
+            add_target(r, h, "");
         }
     }
     l->resolve = NULL;
-    if (r->ntargets > 0) {
+    if (r->is_full) {
+        mb_link__close(l, "the database hosts have too many addresses");
+    } else if (r->ntargets > 0) {
         start_found(l, r);
     } else {
         char why[256];
@@ -127,8 +131,8 @@ static void on_answer(uv_getaddrinfo_t *request, int status, struct addrinfo *li
     mb_pool__enter(db);
     if (status != 0)
         snprintf(r->why, sizeof r->why, "%s: %s", db->dsn.hosts[r->at].name, uv_strerror(status));
-    else if (add_answers(r, &db->dsn.hosts[r->at], list) != MB_OK)
-        snprintf(r->why, sizeof r->why, "too many addresses");
+    else
+        add_answers(r, &db->dsn.hosts[r->at], list);
     uv_freeaddrinfo(list);
     r->at++;
     look_up(r);
@@ -160,8 +164,7 @@ void mb_link__resolve(struct mb_link *l)
 
 void mb_link__drop_resolve(struct mb_link *l)
 {
-    if (l->resolve == NULL)
-        return;
+    if (l->resolve == NULL) return;
     l->resolve->link = NULL;
     uv_cancel((uv_req_t *)&l->resolve->request); /* may be too late; its callback comes anyway */
     l->resolve = NULL;
@@ -200,8 +203,7 @@ static void start_session(struct mb_link *l)
     struct mb_op *op = mb_op__new(l->db, MB_OP_HOUSE);
     if (op == NULL || PQsetnonblocking(l->conn, 1) != 0 || PQenterPipelineMode(l->conn) != 1 ||
         !mb_link__watch(l, UV_READABLE)) {
-        if (op != NULL)
-            mb_op__drop(op);
+        if (op != NULL) mb_op__drop(op);
         mb_link__close(l, "could not start a session");
         return;
     }
@@ -220,6 +222,5 @@ void mb_link__connect(struct mb_link *l)
     case PGRES_POLLING_OK: start_session(l); break;
     default: mb_link__close(l, PQerrorMessage(l->conn)); break;
     }
-    if (!ok)
-        mb_link__close(l, "could not watch the socket");
+    if (!ok) mb_link__close(l, "could not watch the socket");
 }

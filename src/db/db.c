@@ -19,8 +19,7 @@ static void write_settings(struct mb_db *db)
     const struct mb_db_config *c = &db->config;
     char limits[512];
     uint32_t lock = c->statement_timeout / 2;
-    if (lock > MB_DB_LOCK_TIMEOUT_MS)
-        lock = MB_DB_LOCK_TIMEOUT_MS;
+    if (lock > MB_DB_LOCK_TIMEOUT_MS) lock = MB_DB_LOCK_TIMEOUT_MS;
     bool is_local = c->pooler == MB_POOLER_TRANSACTION;
     const char *local = is_local ? "true" : "false";
     snprintf(limits, sizeof limits,
@@ -30,11 +29,11 @@ static void write_settings(struct mb_db *db)
     snprintf(db->settings_sql, sizeof db->settings_sql,
              "SELECT set_config('TimeZone','UTC',false),set_config('DateStyle','ISO, MDY',false),"
              "set_config('standard_conforming_strings','on',false)%s%s",
-             is_local ? "" : ",set_config('IntervalStyle','iso_8601',false),"
-                             "set_config('client_connection_check_interval','1000',false),",
+             is_local ? ""
+                      : ",set_config('IntervalStyle','iso_8601',false),"
+                        "set_config('client_connection_check_interval','1000',false),",
              is_local ? "" : limits);
-    if (is_local)
-        snprintf(db->local_sql, sizeof db->local_sql, "SELECT %s", limits);
+    if (is_local) snprintf(db->local_sql, sizeof db->local_sql, "SELECT %s", limits);
 }
 
 static enum mb_rc make_links(struct mb_db *db, struct mb_err *err)
@@ -42,8 +41,7 @@ static enum mb_rc make_links(struct mb_db *db, struct mb_err *err)
     const struct mb_db_config *c = &db->config;
     uint32_t places = c->pooler == MB_POOLER_TRANSACTION ? 0 : c->statement_cache;
     db->links = calloc(c->pool_max, sizeof *db->links);
-    if (db->links == NULL)
-        return mb_fail(err, MB_E_NOMEM, "could not make the database pool");
+    if (db->links == NULL) return mb_fail(err, MB_E_NOMEM, "could not make the database pool");
     for (uint32_t i = 0; i < c->pool_max; i++) {
         db->links[i].db = db;
         mb_list_init(&db->links[i].flight);
@@ -60,8 +58,7 @@ enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop, const struct mb_db_con
     if (config->pool_max == 0 || config->pool_min > config->pool_max)
         return mb_fail(err, MB_E_CONFIG, "database.pool_min is larger than database.pool_max");
     struct mb_db *db = calloc(1, sizeof *db);
-    if (db == NULL)
-        return mb_fail(err, MB_E_NOMEM, "could not make the database pool");
+    if (db == NULL) return mb_fail(err, MB_E_NOMEM, "could not make the database pool");
     db->loop = loop;
     db->config = *config;
     db->stats = stats;
@@ -75,8 +72,7 @@ enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop, const struct mb_db_con
     mb_list_init(&db->cancels);
     write_settings(db);
     enum mb_rc rc = mb_dsn_init(&db->dsn, config, err);
-    if (rc != MB_OK)
-        goto fail_dsn;
+    if (rc != MB_OK) goto fail_dsn;
     if ((rc = make_links(db, err)) != MB_OK || (rc = mb_pool__start_timers(db, err)) != MB_OK)
         goto fail_links;
     db->config.url = db->dsn.url;
@@ -104,8 +100,7 @@ void mb_db_close(struct mb_db *db, uint32_t deadline_ms, void (*done)(void *ctx)
 
 void mb_db_free(struct mb_db *db)
 {
-    if (db == NULL)
-        return;
+    if (db == NULL) return;
     while (!mb_list_is_empty(&db->spare)) {
         struct mb_node *op = db->spare.next;
         mb_list_remove(op);
@@ -124,8 +119,7 @@ int mb_db_retry_after(const struct mb_db *db)
 {
     uint64_t now = mb_mono_ns();
     uint64_t wait = db->nqueued * db->pace_ns;
-    if (db->nup == 0 && db->next_try_ns > now)
-        wait += db->next_try_ns - now;
+    if (db->nup == 0 && db->next_try_ns > now) wait += db->next_try_ns - now;
     uint64_t seconds = (wait + 999999999ull) / 1000000000ull;
     return seconds < 1 ? 1 : seconds > 30 ? 30 : (int)seconds;
 }
@@ -138,8 +132,7 @@ enum mb_rc mb_db_query(struct mb_db *db, struct mb_op **out, enum mb_db_kind kin
 {
     enum mb_op_kind as = kind == MB_DB_READ ? MB_OP_READ : MB_OP_WRITE;
     enum mb_rc rc = mb_pool__admit(db, as, deadline_ns, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     struct mb_op *op = mb_op__new(db, as);
     if (op == NULL)
         return mb_fail(err, MB_E_NOMEM, "%s: could not start the statement", stmt->name);
@@ -148,8 +141,7 @@ enum mb_rc mb_db_query(struct mb_db *db, struct mb_op **out, enum mb_db_kind kin
     op->cb = cb;
     op->ctx = ctx;
     rc = mb_op__bind(op, nparams, values, err);
-    if (rc == MB_OK)
-        rc = mb_pool__place(op, err);
+    if (rc == MB_OK) rc = mb_pool__place(op, err);
     if (rc != MB_OK)
         mb_op__drop(op);
     else

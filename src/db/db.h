@@ -17,24 +17,24 @@ struct mb_stmt; /* an interned SQL text */
 
 enum mb_db_pooler { MB_POOLER_NONE, MB_POOLER_TRANSACTION };
 
-struct mb_db_config {               /* configuration keys: database.<name>; times in ms */
-    const char *url;                /* libpq connection string or URI */
+struct mb_db_config { /* configuration keys: database.<name>; times in ms */
+    const char *url;  /* libpq connection string or URI */
     const char *application_name;
-    uint32_t pool_min, pool_max;    /* connections of this worker */
-    uint32_t queue_max;             /* operations waiting for a connection */
+    uint32_t pool_min, pool_max; /* connections of this worker */
+    uint32_t queue_max;          /* operations waiting for a connection */
     uint32_t queue_timeout;
     uint32_t connect_timeout;
-    uint32_t statement_timeout;     /* set on the session too */
+    uint32_t statement_timeout; /* set on the session too */
     uint32_t idle_in_transaction_timeout;
     uint32_t tcp_user_timeout;
-    uint32_t max_lifetime;          /* a connection is renewed after this, with jitter */
-    uint32_t pipeline_depth;        /* reads in flight on one connection; writes are alone */
-    uint32_t statement_cache;       /* prepared statements kept per connection */
-    enum mb_db_pooler pooler;       /* transaction: PgBouncer, unnamed statements only */
+    uint32_t max_lifetime;    /* a connection is renewed after this, with jitter */
+    uint32_t pipeline_depth;  /* reads in flight on one connection; writes are alone */
+    uint32_t statement_cache; /* prepared statements kept per connection */
+    enum mb_db_pooler pooler; /* transaction: PgBouncer, unnamed statements only */
 };
 
 struct mb_db_stats {
-    _Atomic uint64_t connections, idle, waiting;          /* gauges */
+    _Atomic uint64_t connections, idle, waiting; /* gauges */
     _Atomic uint64_t connects, connect_failures, lost;
     _Atomic uint64_t queries, errors, queue_full, queue_timeouts, cancels, prepares, rollbacks;
     _Atomic uint64_t wait_us_sum, query_us_sum;
@@ -59,8 +59,9 @@ enum mb_db_kind {
 typedef void (*mb_op_cb)(void *ctx, enum mb_rc rc, PGresult *res, const struct mb_err *err);
 typedef void (*mb_tx_cb)(void *ctx, enum mb_rc rc, struct mb_tx *tx, const struct mb_err *err);
 
-MB_MUST_CHECK enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop, const struct mb_db_config *config,
-                                   struct mb_db_stats *stats, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop,
+                                   const struct mb_db_config *config, struct mb_db_stats *stats,
+                                   struct mb_err *err);
 /* Orderly end: running operations are finished up to deadline_ms, then cut; calls done. */
 void mb_db_close(struct mb_db *db, uint32_t deadline_ms, void (*done)(void *ctx), void *ctx);
 void mb_db_free(struct mb_db *db);
@@ -76,8 +77,8 @@ struct mb_str mb_db_last_error(const struct mb_db *db); /* why it is not up; may
  * (queue full, database down). */
 MB_MUST_CHECK enum mb_rc mb_db_query(struct mb_db *db, struct mb_op **op, enum mb_db_kind kind,
                                      const struct mb_stmt *stmt, int nparams,
-                                     const struct mb_str *values, uint64_t deadline_ns,
-                                     mb_op_cb cb, void *ctx, struct mb_err *err);
+                                     const struct mb_str *values, uint64_t deadline_ns, mb_op_cb cb,
+                                     void *ctx, struct mb_err *err);
 /* The owner lost interest: no callback will come. The query is cancelled at the server where it
  * runs alone, and its connection is used again only when the server confirmed its end. */
 void mb_op_cancel(struct mb_op *op);
@@ -85,11 +86,13 @@ void mb_op_cancel(struct mb_op *op);
 /* ---- transactions: a pinned connection ---- */
 enum { MB_TX_READ_ONLY = 1, MB_TX_SERIALIZABLE = 2, MB_TX_REPEATABLE_READ = 4 };
 MB_MUST_CHECK enum mb_rc mb_tx_begin(struct mb_db *db, struct mb_op **op, unsigned flags,
-                                     uint64_t deadline_ns, mb_tx_cb cb, void *ctx, struct mb_err *err);
+                                     uint64_t deadline_ns, mb_tx_cb cb, void *ctx,
+                                     struct mb_err *err);
 /* One statement at a time; as mb_db_query. After an error inside, only mb_tx_end is useful. */
-MB_MUST_CHECK enum mb_rc mb_tx_query(struct mb_tx *tx, struct mb_op **op, const struct mb_stmt *stmt,
-                                     int nparams, const struct mb_str *values, uint64_t deadline_ns,
-                                     mb_op_cb cb, void *ctx, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_tx_query(struct mb_tx *tx, struct mb_op **op,
+                                     const struct mb_stmt *stmt, int nparams,
+                                     const struct mb_str *values, uint64_t deadline_ns, mb_op_cb cb,
+                                     void *ctx, struct mb_err *err);
 MB_MUST_CHECK enum mb_rc mb_tx_commit(struct mb_tx *tx, struct mb_op **op, mb_op_cb cb, void *ctx,
                                       struct mb_err *err);
 /* The one way out: rolls back whatever is open, gives the connection back when the server

@@ -10,8 +10,7 @@
 static const char *option(const struct mb_dsn *d, const char *keyword)
 {
     for (const PQconninfoOption *o = d->options; o->keyword != NULL; o++)
-        if (strcmp(o->keyword, keyword) == 0 && o->val != NULL)
-            return o->val;
+        if (strcmp(o->keyword, keyword) == 0 && o->val != NULL) return o->val;
     return "";
 }
 
@@ -24,16 +23,14 @@ static bool is_address(const char *host)
 static size_t count_items(const char *list)
 {
     size_t n = 1;
-    for (; *list != '\0'; list++)
-        n += *list == ',';
+    for (; *list != '\0'; list++) n += *list == ',';
     return n;
 }
 
 /* The i-th item of a list with commas; a list of one item stands for all. */
 static char *item(const char *list, size_t i)
 {
-    if (count_items(list) == 1)
-        i = 0;
+    if (count_items(list) == 1) i = 0;
     while (i > 0 && (list = strchr(list, ',')) != NULL) {
         list++;
         i--;
@@ -47,8 +44,7 @@ static enum mb_rc split_hosts(struct mb_dsn *d, struct mb_err *err)
     bool has_addresses = option(d, "hostaddr")[0] != '\0';
     size_t n = count_items(hosts);
     d->hosts = calloc(n, sizeof *d->hosts);
-    if (d->hosts == NULL)
-        return mb_fail(err, MB_E_NOMEM, "could not read database.url");
+    if (d->hosts == NULL) return mb_fail(err, MB_E_NOMEM, "could not read database.url");
     d->nhosts = n;
     for (size_t i = 0; i < n; i++) {
         struct mb_host *h = &d->hosts[i];
@@ -74,16 +70,15 @@ enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config, stru
         return MB_E_CONFIG;
     }
     d->url = strdup(config->url);
-    d->application_name = strdup(config->application_name != NULL ? config->application_name
-                                                                  : "medbookd");
+    d->application_name =
+        strdup(config->application_name != NULL ? config->application_name : "medbookd");
     snprintf(d->tcp_user_timeout, sizeof d->tcp_user_timeout, "%u", config->tcp_user_timeout);
     enum mb_rc rc = MB_E_NOMEM;
     if (d->url == NULL || d->application_name == NULL)
         mb_fail(err, rc, "could not read database.url");
     else
         rc = split_hosts(d, err);
-    if (rc != MB_OK)
-        mb_dsn_reset(d);
+    if (rc != MB_OK) mb_dsn_reset(d);
     return rc;
 }
 
@@ -102,8 +97,7 @@ void mb_dsn_reset(struct mb_dsn *d)
 
 static void add(struct mb_dsn_params *p, const char *name, const char *value)
 {
-    if (value == NULL || value[0] == '\0' || p->n == MB_DSN_PARAMS)
-        return;
+    if (value == NULL || value[0] == '\0' || p->n == MB_DSN_PARAMS) return;
     p->names[p->n] = name;
     p->values[p->n++] = value;
     p->names[p->n] = p->values[p->n] = NULL;

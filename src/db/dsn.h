@@ -6,8 +6,8 @@
 #include "db/db.h"
 
 struct mb_host {
-    char *name; /* "" = libpq's default socket; "/…" or "@…" = a socket folder */
-    char *port; /* "" = default */
+    char *name;        /* "" = libpq's default socket; "/…" or "@…" = a socket folder */
+    char *port;        /* "" = default */
     bool is_looked_up; /* a name that DNS or /etc/hosts must answer */
 };
 

@@ -26,8 +26,7 @@ static const struct {
 enum mb_rc mb_fault_rc(const char *sqlstate)
 {
     for (size_t i = 0; i < sizeof map / sizeof map[0]; i++)
-        if (strncmp(sqlstate, map[i].prefix, strlen(map[i].prefix)) == 0)
-            return map[i].rc;
+        if (strncmp(sqlstate, map[i].prefix, strlen(map[i].prefix)) == 0) return map[i].rc;
     return MB_E_DB;
 }
 
@@ -46,10 +45,8 @@ enum mb_rc mb_fault_take(struct mb_err *err, const PGresult *res, const char *st
 bool mb_fault_is_stale_plan(const PGresult *res)
 {
     const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
-    if (state == NULL)
-        return false;
-    if (strcmp(state, "26000") == 0 || strcmp(state, "42P05") == 0)
-        return true;
+    if (state == NULL) return false;
+    if (strcmp(state, "26000") == 0 || strcmp(state, "42P05") == 0) return true;
     /* "cached plan must not change result type" shares 0A000 with every unsupported feature and
      * its text is translated, but the place in the server's source that raises it is not. */
     const char *source = PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);

@@ -27,17 +27,14 @@ static bool send_cached(struct mb_link *l, struct mb_op *op)
     struct mb_cached *place = mb_cache_find(&l->cache, op->stmt);
     op->used_cached = place != NULL;
     if (place == NULL) {
-        if ((place = mb_cache_add(&l->cache, op->stmt, gone)) == NULL)
-            return false;
+        if ((place = mb_cache_add(&l->cache, op->stmt, gone)) == NULL) return false;
         if (gone[0] != '\0') {
             snprintf(sql, sizeof sql, "DEALLOCATE %s", gone);
-            if (!send_text(l, op, sql, MB_STEP_ASIDE))
-                return false;
+            if (!send_text(l, op, sql, MB_STEP_ASIDE)) return false;
         }
         mb_db__count(&l->db->stats->prepares, 1);
         op->steps[op->nsteps++] = MB_STEP_PREPARE;
-        if (PQsendPrepare(l->conn, place->name, op->stmt->sql, 0, NULL) != 1)
-            return false;
+        if (PQsendPrepare(l->conn, place->name, op->stmt->sql, 0, NULL) != 1) return false;
     }
     op->steps[op->nsteps++] = MB_STEP_MAIN;
     return PQsendQueryPrepared(l->conn, place->name, op->nparams, op->values, NULL, NULL, 0) == 1;
@@ -46,15 +43,12 @@ static bool send_cached(struct mb_link *l, struct mb_op *op)
 static bool send_steps(struct mb_link *l, struct mb_op *op)
 {
     if (op->begins) {
-        if (!send_text(l, op, op->tx->begin_sql, MB_STEP_ASIDE))
-            return false;
+        if (!send_text(l, op, op->tx->begin_sql, MB_STEP_ASIDE)) return false;
         if (l->db->local_sql[0] != '\0' && !send_text(l, op, l->db->local_sql, MB_STEP_ASIDE))
             return false;
     }
-    if (op->stmt == NULL)
-        return send_text(l, op, op->sql, MB_STEP_MAIN);
-    if (l->cache.capacity > 0)
-        return send_cached(l, op);
+    if (op->stmt == NULL) return send_text(l, op, op->sql, MB_STEP_MAIN);
+    if (l->cache.capacity > 0) return send_cached(l, op);
     op->steps[op->nsteps++] = MB_STEP_MAIN;
     return PQsendQueryParams(l->conn, op->stmt->sql, op->nparams, NULL, op->values, NULL, NULL,
                              0) == 1;
@@ -90,14 +84,11 @@ void mb_link__send(struct mb_link *l, struct mb_op *op)
 static void note_error(struct mb_link *l, struct mb_op *op, const PGresult *res)
 {
     unsigned char step = op->step < op->nsteps ? op->steps[op->step] : MB_STEP_ASIDE;
-    if (op->err.rc != MB_OK)
-        return;
+    if (op->err.rc != MB_OK) return;
     mb_fault_take(&op->err, res, mb_op__name(op));
-    if (op->stmt == NULL || l->cache.capacity == 0)
-        return;
+    if (op->stmt == NULL || l->cache.capacity == 0) return;
     op->stale_plan = step != MB_STEP_ASIDE && mb_fault_is_stale_plan(res);
-    if (step == MB_STEP_PREPARE || op->stale_plan)
-        mb_cache_drop(&l->cache, op->stmt);
+    if (step == MB_STEP_PREPARE || op->stale_plan) mb_cache_drop(&l->cache, op->stmt);
 }
 
 static void end_op(struct mb_link *l, struct mb_op *op)
@@ -115,14 +106,11 @@ static void end_op(struct mb_link *l, struct mb_op *op)
         mb_pool__requeue(op);
     } else {
         /* Inside a transaction it cannot be repeated alone, but the whole can. */
-        if (op->stale_plan)
-            op->err.rc = MB_E_DB_CONFLICT;
-        if (op->commits)
-            mb_tx__check_commit(op);
+        if (op->stale_plan) op->err.rc = MB_E_DB_CONFLICT;
+        if (op->commits) mb_tx__check_commit(op);
         mb_op__finish(op);
     }
-    if (l->state == MB_LINK_UP && l->nflight > 0 && l->norphans == l->nflight)
-        mb_link__cancel(l);
+    if (l->state == MB_LINK_UP && l->nflight > 0 && l->norphans == l->nflight) mb_link__cancel(l);
 }
 
 static void keep_result(struct mb_op *op, PGresult *res)
@@ -154,9 +142,7 @@ static void take(struct mb_link *l, struct mb_op *op, PGresult *res)
         break;
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
-    case PGRES_EMPTY_QUERY:
-        keep_result(op, res);
-        break;
+    case PGRES_EMPTY_QUERY: keep_result(op, res); break;
     case PGRES_PIPELINE_ABORTED: /* a message after the one that failed */
         if (op->step < op->nsteps && op->steps[op->step] == MB_STEP_PREPARE)
             mb_cache_drop(&l->cache, op->stmt);
@@ -185,8 +171,7 @@ static void drain(struct mb_link *l)
 static void drop_notifications(struct mb_link *l)
 {
     PGnotify *n;
-    while (l->conn != NULL && (n = PQnotifies(l->conn)) != NULL)
-        PQfreemem(n);
+    while (l->conn != NULL && (n = PQnotifies(l->conn)) != NULL) PQfreemem(n);
 }
 
 bool mb_link__receive(struct mb_link *l)
@@ -200,8 +185,7 @@ bool mb_link__receive(struct mb_link *l)
         if (l->conn != NULL && (!alive || PQstatus(l->conn) == CONNECTION_BAD))
             mb_link__close(l, PQerrorMessage(l->conn));
     }
-    if (l->conn == NULL)
-        return false;
+    if (l->conn == NULL) return false;
     drop_notifications(l);
     if (l->nflight == 0)
         mb_link__settle(l);
@@ -214,8 +198,7 @@ void mb_link__orphan(struct mb_link *l, struct mb_op *op)
 {
     op->orphan = true;
     op->tx = NULL;
-    if (++l->norphans == l->nflight)
-        mb_link__cancel(l);
+    if (++l->norphans == l->nflight) mb_link__cancel(l);
 }
 
 void mb_link__time_out(struct mb_link *l, struct mb_op *op)

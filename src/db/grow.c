@@ -30,8 +30,7 @@ static void back_off(struct mb_db *db)
 {
     uint32_t doublings = db->failures < 6 ? db->failures : 6;
     uint64_t most = (uint64_t)MB_DB_BACKOFF_MS << doublings;
-    if (most > MB_DB_BACKOFF_MAX_MS)
-        most = MB_DB_BACKOFF_MAX_MS;
+    if (most > MB_DB_BACKOFF_MAX_MS) most = MB_DB_BACKOFF_MAX_MS;
     uint64_t ms = 5 + random_below(most);
     db->next_try_ns = mb_mono_ns() + ms * MS_NS;
     uv_timer_start(&db->retry, on_retry, ms + 1, 0);
@@ -44,8 +43,7 @@ void mb_pool__grow(struct mb_db *db, bool is_wanted)
         (!is_wanted && db->nup >= least) || mb_mono_ns() < db->next_try_ns)
         return;
     struct mb_link *l = db->links;
-    while (l->state != MB_LINK_EMPTY)
-        l++;
+    while (l->state != MB_LINK_EMPTY) l++;
     mb_link__open(l);
 }
 
@@ -60,8 +58,7 @@ void mb_pool__link_up(struct mb_link *l)
     struct mb_db *db = l->db;
     uint64_t lifetime = db->config.max_lifetime * MS_NS;
     uint64_t now = mb_mono_ns();
-    if (db->failures > 0)
-        mb_log(MB_LOG_INFO, "database is reachable again", NULL);
+    if (db->failures > 0) mb_log(MB_LOG_INFO, "database is reachable again", NULL);
     l->state = MB_LINK_UP;
     l->cut_at = 0;
     l->used_ns = now;
@@ -92,19 +89,16 @@ static void note_loss(struct mb_db *db, const char *why)
 static void note_failure(struct mb_db *db, const char *why)
 {
     db->nopening--;
-    if (why == NULL)
-        return;
+    if (why == NULL) return;
     mb_db__count(&db->stats->connect_failures, 1);
     if (db->failures++ == 0)
         mb_log(MB_LOG_WARN, "could not connect to the database", "why", why, NULL);
-    if (!db->closing)
-        back_off(db);
+    if (!db->closing) back_off(db);
 }
 
 void mb_pool__link_gone(struct mb_db *db, enum mb_link_state was, const char *why)
 {
-    if (why != NULL)
-        snprintf(db->last_error, sizeof db->last_error, "%s", why);
+    if (why != NULL) snprintf(db->last_error, sizeof db->last_error, "%s", why);
     if (was == MB_LINK_UP)
         note_loss(db, why);
     else
@@ -120,7 +114,6 @@ void mb_pool__trim(struct mb_db *db)
         struct mb_link *l = &db->links[i];
         bool is_spare = db->nup > db->config.pool_min && db->nup > 1 &&
                         now - l->used_ns > MB_DB_IDLE_MS * MS_NS;
-        if (l->idle && (is_spare || now >= l->renew_ns))
-            mb_link__close(l, NULL);
+        if (l->idle && (is_spare || now >= l->renew_ns)) mb_link__close(l, NULL);
     }
 }

@@ -13,7 +13,7 @@
 #include "db/fault.h"
 
 #define LEDGER "public.\"_medbookd_migrations\""
-#define OWNER "core" /* whose migrations these are */
+#define OWNER  "core" /* whose migrations these are */
 /* The advisory lock: "medbookd" in ASCII. */
 #define LOCK_KEY "7882817096721066852"
 
@@ -30,8 +30,7 @@ static enum mb_rc fail_at(const char *what, const char *sql, const PGresult *res
     else
         snprintf(where, sizeof where, "%s", what);
     enum mb_rc rc = mb_fault_take(&found, res, where);
-    if (err != NULL)
-        *err = found;
+    if (err != NULL) *err = found;
     return rc;
 }
 
@@ -58,7 +57,8 @@ enum mb_rc mb_ledger_open(struct mb_ledger *l, const char *url, struct mb_err *e
         "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY';"
         "SET search_path = public; SET statement_timeout = 0; SET lock_timeout = 0;"
         "SET idle_in_transaction_session_timeout = 0; SET client_connection_check_interval = 1000";
-    const char *names[] = {"dbname", "application_name", "client_encoding", "connect_timeout", NULL};
+    const char *names[] = {"dbname", "application_name", "client_encoding", "connect_timeout",
+                           NULL};
     const char *values[] = {url, "medbookd migrate", "UTF8", "10", NULL};
     *l = (struct mb_ledger){.conn = PQconnectdbParams(names, values, 1)};
     enum mb_rc rc = MB_OK;
@@ -73,8 +73,7 @@ enum mb_rc mb_ledger_open(struct mb_ledger *l, const char *url, struct mb_err *e
         else
             rc = mb_ledger_exec(l, "session settings", settings, NULL, err);
     }
-    if (rc != MB_OK)
-        mb_ledger_close(l);
+    if (rc != MB_OK) mb_ledger_close(l);
     return rc;
 }
 
@@ -97,14 +96,12 @@ enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress,
     for (bool is_first = true;; is_first = false) {
         PGresult *res = NULL;
         unsigned char jitter;
-        enum mb_rc rc = mb_ledger_exec(l, "lock", "SELECT pg_try_advisory_lock(" LOCK_KEY ")", &res,
-                                       err);
-        if (rc != MB_OK)
-            return rc;
+        enum mb_rc rc =
+            mb_ledger_exec(l, "lock", "SELECT pg_try_advisory_lock(" LOCK_KEY ")", &res, err);
+        if (rc != MB_OK) return rc;
         bool is_taken = PQgetvalue(res, 0, 0)[0] == 't';
         PQclear(res);
-        if (is_taken)
-            return MB_OK;
+        if (is_taken) return MB_OK;
         if (mb_mono_ns() >= until)
             return mb_fail(err, MB_E_TIMEOUT, "another migration is still running after %u ms",
                            wait_ms);
@@ -118,8 +115,8 @@ enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress,
 static enum mb_rc has_table(struct mb_ledger *l, bool *has, struct mb_err *err)
 {
     PGresult *res = NULL;
-    enum mb_rc rc = mb_ledger_exec(l, "ledger", "SELECT to_regclass('" LEDGER "') IS NOT NULL",
-                                   &res, err);
+    enum mb_rc rc =
+        mb_ledger_exec(l, "ledger", "SELECT to_regclass('" LEDGER "') IS NOT NULL", &res, err);
     *has = rc == MB_OK && PQgetvalue(res, 0, 0)[0] == 't';
     PQclear(res);
     return rc;
@@ -129,9 +126,9 @@ enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err)
 {
     bool has;
     enum mb_rc rc = has_table(l, &has, err);
-    if (rc != MB_OK || has)
-        return rc;
-    return mb_ledger_exec(l, "ledger",
+    if (rc != MB_OK || has) return rc;
+    return mb_ledger_exec(
+        l, "ledger",
         "BEGIN;"
         "CREATE TABLE " LEDGER " ("
         " owner text NOT NULL, version integer NOT NULL, name text NOT NULL, sha256 text NOT NULL,"
@@ -142,14 +139,14 @@ enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err)
         " CONSTRAINT \"_medbookd_migrations_pkey\" PRIMARY KEY (owner, name));"
         "COMMENT ON TABLE " LEDGER " IS"
         " 'what medbookd migrate has applied; version 0 = repeatable; written by nothing else';"
-        "COMMIT", NULL, err);
+        "COMMIT",
+        NULL, err);
 }
 
 static enum mb_ledger_state read_state(const char *word)
 {
     for (int i = MB_LEDGER_APPLIED; i <= MB_LEDGER_REVERTING; i++)
-        if (strcmp(word, state_word[i]) == 0)
-            return (enum mb_ledger_state)i;
+        if (strcmp(word, state_word[i]) == 0) return (enum mb_ledger_state)i;
     return MB_LEDGER_NONE;
 }
 
@@ -172,20 +169,18 @@ enum mb_rc mb_ledger_read(struct mb_ledger *l, struct mb_err *err)
     l->rows = NULL;
     l->n = 0;
     enum mb_rc rc = has_table(l, &has, err);
-    if (rc != MB_OK || !has)
-        return rc;
-    rc = mb_ledger_exec(l, "ledger",
+    if (rc != MB_OK || !has) return rc;
+    rc = mb_ledger_exec(
+        l, "ledger",
         "SELECT version, name, sha256, state, to_char(applied_at, 'YYYY-MM-DD HH24:MI:SS'),"
         " duration_ms, lock_wait_ms FROM " LEDGER " WHERE owner = '" OWNER "'"
-        " ORDER BY version = 0, version, name", &res, err);
-    if (rc != MB_OK)
-        return rc;
+        " ORDER BY version = 0, version, name",
+        &res, err);
+    if (rc != MB_OK) return rc;
     size_t n = (size_t)PQntuples(res);
     l->rows = calloc(n + 1, sizeof *l->rows);
-    if (l->rows == NULL)
-        rc = mb_fail(err, MB_E_NOMEM, "could not read the ledger");
-    for (; rc == MB_OK && l->n < n; l->n++)
-        read_row(&l->rows[l->n], res, (int)l->n);
+    if (l->rows == NULL) rc = mb_fail(err, MB_E_NOMEM, "could not read the ledger");
+    for (; rc == MB_OK && l->n < n; l->n++) read_row(&l->rows[l->n], res, (int)l->n);
     PQclear(res);
     return rc;
 }
@@ -193,7 +188,8 @@ enum mb_rc mb_ledger_read(struct mb_ledger *l, struct mb_err *err)
 const struct mb_ledger_row *mb_ledger_find(const struct mb_ledger *l, const struct mb_migration *m)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (m->version > 0 ? l->rows[i].version == m->version : strcmp(l->rows[i].name, m->name) == 0)
+        if (m->version > 0 ? l->rows[i].version == m->version
+                           : strcmp(l->rows[i].name, m->name) == 0)
             return &l->rows[i];
     return NULL;
 }
@@ -208,17 +204,18 @@ enum mb_rc mb_ledger_write(struct mb_ledger *l, const struct mb_migration *m,
     snprintf(wait, sizeof wait, "%" PRId64, lock_wait_ms);
     const char *values[] = {m->name, version, m->sha256, state_word[state], duration, wait};
     bool deletes = state == MB_LEDGER_NONE;
-    const char *sql = deletes
-        ? "DELETE FROM " LEDGER " WHERE owner = '" OWNER "' AND name = $1"
-        : "INSERT INTO " LEDGER " AS old (owner, name, version, sha256, state, duration_ms, lock_wait_ms)"
-          " VALUES ('" OWNER "', $1, $2, $3, $4, $5, $6)"
-          " ON CONFLICT (owner, name) DO UPDATE SET sha256 = excluded.sha256, state = excluded.state,"
-          " applied_at = clock_timestamp(), duration_ms = excluded.duration_ms,"
-          " lock_wait_ms = excluded.lock_wait_ms";
+    const char *sql =
+        deletes ? "DELETE FROM " LEDGER " WHERE owner = '" OWNER "' AND name = $1"
+                : "INSERT INTO " LEDGER
+                  " AS old (owner, name, version, sha256, state, duration_ms, lock_wait_ms)"
+                  " VALUES ('" OWNER "', $1, $2, $3, $4, $5, $6)"
+                  " ON CONFLICT (owner, name) DO UPDATE SET sha256 = excluded.sha256, state = "
+                  "excluded.state,"
+                  " applied_at = clock_timestamp(), duration_ms = excluded.duration_ms,"
+                  " lock_wait_ms = excluded.lock_wait_ms";
     PGresult *res = PQexecParams(l->conn, sql, deletes ? 1 : 6, NULL, values, NULL, NULL, 0);
     enum mb_rc rc = MB_OK;
-    if (PQresultStatus(res) != PGRES_COMMAND_OK)
-        rc = fail_at("ledger", "", res, err);
+    if (PQresultStatus(res) != PGRES_COMMAND_OK) rc = fail_at("ledger", "", res, err);
     PQclear(res);
     return rc;
 }

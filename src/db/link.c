@@ -52,16 +52,14 @@ static void end_lost(struct mb_op *op, const char *why)
 /* libpq's messages have several lines; the first says what happened. */
 static const char *first_line(const char *why, char *room, size_t size)
 {
-    if (why == NULL)
-        return NULL;
+    if (why == NULL) return NULL;
     snprintf(room, size, "%.*s", (int)strcspn(why, "\r\n"), why);
     return room;
 }
 
 void mb_link__close(struct mb_link *l, const char *why)
 {
-    if (l->state == MB_LINK_EMPTY)
-        return;
+    if (l->state == MB_LINK_EMPTY) return;
     char room[256];
     struct mb_db *db = l->db;
     enum mb_link_state was = l->state;
@@ -74,8 +72,7 @@ void mb_link__close(struct mb_link *l, const char *why)
     mb_link__unwatch(l);
     mb_link__drop_resolve(l);
     mb_link__drop_cancel(l);
-    if (l->tx != NULL)
-        mb_tx__lost(l->tx);
+    if (l->tx != NULL) mb_tx__lost(l->tx);
     PQfinish(l->conn);
     l->conn = NULL;
     l->tx = NULL;
@@ -114,15 +111,13 @@ static void roll_back(struct mb_link *l)
 
 void mb_link__settle(struct mb_link *l)
 {
-    if (l->state != MB_LINK_UP || l->nflight > 0)
-        return;
+    if (l->state != MB_LINK_UP || l->nflight > 0) return;
     mb_link__recall_cancel(l);
     if (l->cancel != NULL) /* it could still hit the next statement */
         return;
     l->cut_at = 0;
     l->alone = false;
-    if (l->tx != NULL)
-        return;
+    if (l->tx != NULL) return;
     PGTransactionStatusType status = PQtransactionStatus(l->conn);
     if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR) {
         roll_back(l);

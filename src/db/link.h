@@ -1,12 +1,18 @@
 #pragma once
 /*
- * One connection of the pool: opening it, session settings, statements in flight, loss. A link
- * is a place in the pool that is filled again and again; it is never freed before the pool.
+ * One connection of the pool: opening it, session settings, statements in flight, loss. A link is a
+ * place in the pool that is filled again and again; it is never freed before the pool.
  */
 #include "db/cache.h"
 #include "db/op.h"
 
-enum mb_link_state { MB_LINK_EMPTY, MB_LINK_RESOLVING, MB_LINK_CONNECTING, MB_LINK_SETUP, MB_LINK_UP };
+enum mb_link_state {
+    MB_LINK_EMPTY,
+    MB_LINK_RESOLVING,
+    MB_LINK_CONNECTING,
+    MB_LINK_SETUP,
+    MB_LINK_UP,
+};
 
 struct mb_watch;   /* poll handle on a duplicate of the socket */
 struct mb_resolve; /* name look-up in work */
@@ -23,17 +29,17 @@ struct mb_link {
     struct mb_node flight;    /* ops sent, in order of their answers */
     uint32_t nflight, norphans;
     uint32_t surplus; /* results beyond what was asked for: the protocol is out of step */
-    bool alone;      /* what flies must have no company: a write, a transaction, our own */
-    bool idle;       /* counted as idle by the pool */
-    uint64_t cut_at; /* closed unless something ends before; 0 = none */
+    bool alone;       /* what flies must have no company: a write, a transaction, our own */
+    bool idle;        /* counted as idle by the pool */
+    uint64_t cut_at;  /* closed unless something ends before; 0 = none */
     uint64_t used_ns, renew_ns;
     struct mb_cache cache;
 };
 
 /* ---- link.c: life ---- */
 void mb_link__open(struct mb_link *l);
-/* Closes it (no effect on an empty place). Ops in flight end typed: repeated on another link where that is safe. why is kept
- * as the pool's last error; NULL = closed on purpose. */
+/* Closes it (no effect on an empty place). Ops in flight end typed: repeated on another link where
+ * that is safe. why is kept as the pool's last error; NULL = closed on purpose. */
 void mb_link__close(struct mb_link *l, const char *why);
 /* The start of a session or a flight has ended: what now? Rolls back, renews, or offers the link
  * to the pool. */

@@ -36,8 +36,7 @@ static inline void mb_list_remove(struct mb_node *n)
 /* Moves everything of from to the end of list. */
 static inline void mb_list_splice(struct mb_node *list, struct mb_node *from)
 {
-    if (mb_list_is_empty(from))
-        return;
+    if (mb_list_is_empty(from)) return;
     from->next->prev = list->prev;
     list->prev->next = from->next;
     from->prev->next = list;

@@ -23,10 +23,8 @@ static enum mb_rc open_run(struct run *r, const struct mb_migrate_plan *p, struc
 {
     *r = (struct run){.plan = p};
     enum mb_rc rc = mb_catalog_init(&r->files, p, err);
-    if (rc == MB_OK)
-        rc = mb_ledger_open(&r->ledger, p->url, err);
-    if (rc != MB_OK)
-        close_run(r);
+    if (rc == MB_OK) rc = mb_ledger_open(&r->ledger, p->url, err);
+    if (rc != MB_OK) close_run(r);
     return rc;
 }
 
@@ -34,15 +32,11 @@ static enum mb_rc open_run(struct run *r, const struct mb_migrate_plan *p, struc
 static enum mb_rc open_alone(struct run *r, const struct mb_migrate_plan *p, struct mb_err *err)
 {
     enum mb_rc rc = open_run(r, p, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     rc = mb_ledger_lock(&r->ledger, p->lock_wait_ms, p->progress, err);
-    if (rc == MB_OK)
-        rc = mb_ledger_make(&r->ledger, err);
-    if (rc == MB_OK)
-        rc = mb_ledger_read(&r->ledger, err);
-    if (rc != MB_OK)
-        close_run(r);
+    if (rc == MB_OK) rc = mb_ledger_make(&r->ledger, err);
+    if (rc == MB_OK) rc = mb_ledger_read(&r->ledger, err);
+    if (rc != MB_OK) close_run(r);
     return rc;
 }
 
@@ -56,18 +50,23 @@ static bool is_current(const struct mb_ledger_row *row, const struct mb_migratio
     return is_applied(row) && strcmp(row->sha256, m->sha256) == 0;
 }
 
-static enum mb_rc check_row(const struct run *r, const struct mb_ledger_row *row, struct mb_err *err)
+static enum mb_rc check_row(const struct run *r, const struct mb_ledger_row *row,
+                            struct mb_err *err)
 {
     if (row->version > (int)r->files.nversions)
-        return mb_fail(err, MB_E_CONFIG, "the database is newer than this program: it has %s, "
-                       "the newest here is %04zu", row->name, r->files.nversions);
+        return mb_fail(err, MB_E_CONFIG,
+                       "the database is newer than this program: it has %s, "
+                       "the newest here is %04zu",
+                       row->name, r->files.nversions);
     const struct mb_migration *m = &r->files.list[row->version - 1];
     if (strcmp(m->name, row->name) != 0)
         return mb_fail(err, MB_E_CONFIG, "the database has %s where the file is %s", row->name,
                        m->name);
     if (strcmp(m->sha256, row->sha256) != 0)
-        return mb_fail(err, MB_E_CONFIG, "%s was changed after it was applied: sha256 %s in the "
-                       "database, %s in the file", row->name, row->sha256, m->sha256);
+        return mb_fail(err, MB_E_CONFIG,
+                       "%s was changed after it was applied: sha256 %s in the "
+                       "database, %s in the file",
+                       row->name, row->sha256, m->sha256);
     return MB_OK;
 }
 
@@ -79,8 +78,7 @@ static enum mb_rc check_history(const struct run *r, struct mb_err *err)
     for (size_t i = 0; i < r->ledger.n && r->ledger.rows[i].version > 0; i++, due++) {
         const struct mb_ledger_row *row = &r->ledger.rows[i];
         enum mb_rc rc = check_row(r, row, err);
-        if (rc != MB_OK)
-            return rc;
+        if (rc != MB_OK) return rc;
         if (row->version != due)
             return mb_fail(err, MB_E_CONFIG, "%s was never applied, but %s was",
                            r->files.list[due - 1].name, row->name);
@@ -91,8 +89,7 @@ static enum mb_rc check_history(const struct run *r, struct mb_err *err)
 static void tell(const struct run *r, const char *done, const struct mb_migration *m,
                  const struct mb_step_cost *cost)
 {
-    if (r->plan->progress == NULL)
-        return;
+    if (r->plan->progress == NULL) return;
     fprintf(r->plan->progress, "%s %s in %" PRId64 " ms", done, m->name, cost->duration_ms);
     if (cost->lock_wait_ms > 0)
         fprintf(r->plan->progress, ", after waiting %" PRId64 " ms for locks", cost->lock_wait_ms);
@@ -113,11 +110,9 @@ static enum mb_rc apply(struct run *r, size_t from, size_t to, struct mb_err *er
     for (size_t i = from; i < to && rc == MB_OK; i++) {
         const struct mb_migration *m = &r->files.list[i];
         struct mb_step_cost cost;
-        if (is_current(mb_ledger_find(&r->ledger, m), m))
-            continue;
+        if (is_current(mb_ledger_find(&r->ledger, m), m)) continue;
         rc = mb_step_up(&r->ledger, m, &limits, &cost, err);
-        if (rc == MB_OK)
-            tell(r, "applied", m, &cost);
+        if (rc == MB_OK) tell(r, "applied", m, &cost);
     }
     return rc;
 }
@@ -131,11 +126,9 @@ static enum mb_rc finish_reverting(struct run *r, struct mb_err *err)
         const struct mb_migration *m = &r->files.list[i];
         const struct mb_ledger_row *row = mb_ledger_find(&r->ledger, m);
         struct mb_step_cost cost;
-        if (row == NULL || row->state != MB_LEDGER_REVERTING)
-            continue;
+        if (row == NULL || row->state != MB_LEDGER_REVERTING) continue;
         rc = mb_step_down(&r->ledger, m, &limits, &cost, err);
-        if (rc == MB_OK)
-            rc = mb_ledger_read(&r->ledger, err);
+        if (rc == MB_OK) rc = mb_ledger_read(&r->ledger, err);
     }
     return rc;
 }
@@ -144,16 +137,13 @@ enum mb_rc mb_migrate_up(const struct mb_migrate_plan *p, int to, struct mb_err 
 {
     struct run r;
     enum mb_rc rc = open_alone(&r, p, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     size_t last = to < 0 ? r.files.nversions : (size_t)to;
     rc = check_history(&r, err);
     if (rc == MB_OK && last > r.files.nversions)
         rc = mb_fail(err, MB_E_INVALID, "there is no migration %04d", to);
-    if (rc == MB_OK)
-        rc = finish_reverting(&r, err);
-    if (rc == MB_OK)
-        rc = apply(&r, 0, last, err);
+    if (rc == MB_OK) rc = finish_reverting(&r, err);
+    if (rc == MB_OK) rc = apply(&r, 0, last, err);
     if (rc == MB_OK && last == r.files.nversions) /* they may need what the newest one made */
         rc = apply(&r, r.files.nversions, r.files.n, err);
     close_run(&r);
@@ -176,11 +166,9 @@ static enum mb_rc revert(struct run *r, int to, struct mb_err *err)
     for (size_t i = r->files.nversions; i-- > (size_t)to && rc == MB_OK;) {
         const struct mb_migration *m = &r->files.list[i];
         struct mb_step_cost cost;
-        if (mb_ledger_find(&r->ledger, m) == NULL)
-            continue;
+        if (mb_ledger_find(&r->ledger, m) == NULL) continue;
         rc = mb_step_down(&r->ledger, m, &limits, &cost, err);
-        if (rc == MB_OK)
-            tell(r, "reverted", m, &cost);
+        if (rc == MB_OK) tell(r, "reverted", m, &cost);
     }
     return rc;
 }
@@ -189,8 +177,7 @@ enum mb_rc mb_migrate_down(const struct mb_migrate_plan *p, int to, struct mb_er
 {
     struct run r;
     enum mb_rc rc = open_alone(&r, p, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     rc = check_history(&r, err);
     if (rc == MB_OK && to < 0) {
         int newest = 0;
@@ -198,8 +185,7 @@ enum mb_rc mb_migrate_down(const struct mb_migrate_plan *p, int to, struct mb_er
             newest = r.ledger.rows[i].version > newest ? r.ledger.rows[i].version : newest;
         to = newest > 0 ? newest - 1 : 0;
     }
-    if (rc == MB_OK)
-        rc = revert(&r, to, err);
+    if (rc == MB_OK) rc = revert(&r, to, err);
     close_run(&r);
     return rc;
 }
@@ -208,17 +194,14 @@ enum mb_rc mb_migrate_verify(const struct mb_migrate_plan *p, struct mb_err *err
 {
     struct run r;
     enum mb_rc rc = open_run(&r, p, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     rc = mb_ledger_read(&r.ledger, err);
-    if (rc == MB_OK)
-        rc = check_history(&r, err);
+    if (rc == MB_OK) rc = check_history(&r, err);
     size_t missing = 0;
     const char *first = "";
     for (size_t i = r.files.n; rc == MB_OK && i-- > 0;) {
         const struct mb_migration *m = &r.files.list[i];
-        if (is_current(mb_ledger_find(&r.ledger, m), m))
-            continue;
+        if (is_current(mb_ledger_find(&r.ledger, m), m)) continue;
         first = m->name;
         missing++;
     }
@@ -231,14 +214,10 @@ enum mb_rc mb_migrate_verify(const struct mb_migrate_plan *p, struct mb_err *err
 
 static const char *state_of(const struct mb_ledger_row *row, const struct mb_migration *m)
 {
-    if (row == NULL)
-        return "pending";
-    if (row->state != MB_LEDGER_APPLIED)
-        return "interrupted";
-    if (m == NULL)
-        return "unknown here";
-    if (strcmp(row->name, m->name) != 0)
-        return "renamed";
+    if (row == NULL) return "pending";
+    if (row->state != MB_LEDGER_APPLIED) return "interrupted";
+    if (m == NULL) return "unknown here";
+    if (strcmp(row->name, m->name) != 0) return "renamed";
     return strcmp(row->sha256, m->sha256) == 0 ? "applied" : "changed";
 }
 
@@ -254,11 +233,9 @@ static void print_line(FILE *out, const struct mb_ledger_row *row, const struct 
 /* Rows that have no file here. */
 static bool is_foreign(const struct run *r, const struct mb_ledger_row *row)
 {
-    if (row->version > 0)
-        return row->version > (int)r->files.nversions;
+    if (row->version > 0) return row->version > (int)r->files.nversions;
     for (size_t i = r->files.nversions; i < r->files.n; i++)
-        if (strcmp(r->files.list[i].name, row->name) == 0)
-            return false;
+        if (strcmp(r->files.list[i].name, row->name) == 0) return false;
     return true;
 }
 
@@ -267,8 +244,7 @@ enum mb_rc mb_migrate_status(const struct mb_migrate_plan *p, FILE *out, size_t 
 {
     struct run r;
     enum mb_rc rc = open_run(&r, p, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     *pending = 0;
     rc = mb_ledger_read(&r.ledger, err);
     if (rc == MB_OK)
@@ -281,8 +257,7 @@ enum mb_rc mb_migrate_status(const struct mb_migrate_plan *p, FILE *out, size_t 
         print_line(out, row, m);
     }
     for (size_t i = 0; rc == MB_OK && i < r.ledger.n; i++)
-        if (is_foreign(&r, &r.ledger.rows[i]))
-            print_line(out, &r.ledger.rows[i], NULL);
+        if (is_foreign(&r, &r.ledger.rows[i])) print_line(out, &r.ledger.rows[i], NULL);
     close_run(&r);
     return rc;
 }

@@ -9,7 +9,8 @@
 #include "base/buf.h"
 
 struct mb_migration_file {
-    const char *name; /* "0001_create_schema.up.sql", "0001_create_schema.down.sql", "R__functions.sql" */
+    const char
+        *name; /* "0001_create_schema.up.sql", "0001_create_schema.down.sql", "R__functions.sql" */
     struct mb_str text;
 };
 
@@ -17,16 +18,17 @@ struct mb_migrate_plan {
     const char *url;
     const struct mb_migration_file *files;
     size_t nfiles;
-    FILE *progress; /* one line per step; NULL = silent */
+    FILE *progress;                         /* one line per step; NULL = silent */
     uint32_t lock_timeout_ms, lock_wait_ms; /* per statement; for the advisory lock */
 };
 
-MB_MUST_CHECK enum mb_rc mb_migrate_status(const struct mb_migrate_plan *p, FILE *out, size_t *pending,
-                                           struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_migrate_status(const struct mb_migrate_plan *p, FILE *out,
+                                           size_t *pending, struct mb_err *err);
 /* to: version to reach; -1 = the newest. */
 MB_MUST_CHECK enum mb_rc mb_migrate_up(const struct mb_migrate_plan *p, int to, struct mb_err *err);
 /* Down to (and not including) version `to`; -1 = one step. */
-MB_MUST_CHECK enum mb_rc mb_migrate_down(const struct mb_migrate_plan *p, int to, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_migrate_down(const struct mb_migrate_plan *p, int to,
+                                         struct mb_err *err);
 /* What a start needs to know: MB_OK when all are applied unchanged; otherwise err names what is
  * missing, changed or newer. */
 MB_MUST_CHECK enum mb_rc mb_migrate_verify(const struct mb_migrate_plan *p, struct mb_err *err);

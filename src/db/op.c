@@ -71,8 +71,7 @@ enum mb_rc mb_op__bind(struct mb_op *op, int nparams, const struct mb_str *value
     char *text = room + (size_t)nparams * sizeof(char *);
     for (int i = 0; i < nparams; i++) {
         op->values[i] = values[i].ptr != NULL ? text : NULL;
-        if (values[i].len > 0)
-            memcpy(text, values[i].ptr, values[i].len);
+        if (values[i].len > 0) memcpy(text, values[i].ptr, values[i].len);
         text[values[i].len] = '\0';
         text += values[i].len + 1;
     }
@@ -95,8 +94,7 @@ void mb_op__finish(struct mb_op *op)
     op->link = NULL;
     op->state = MB_OP_READY;
     mb_list_append(&db->ready, &op->node);
-    if (!db->in_loop)
-        mb_pool__kick(db);
+    if (!db->in_loop) mb_pool__kick(db);
 }
 
 void mb_op__fail(struct mb_op *op, enum mb_rc rc, const char *why)
@@ -118,8 +116,7 @@ void mb_op_cancel(struct mb_op *op)
         mb_link__orphan(op->link, op);
     else if (op->state == MB_OP_QUEUED)
         mb_pool__leave_queue(op);
-    if (op->state == MB_OP_QUEUED || op->state == MB_OP_READY)
-        mb_op__drop(op);
+    if (op->state == MB_OP_QUEUED || op->state == MB_OP_READY) mb_op__drop(op);
 }
 
 static void call_back(struct mb_op *op)
@@ -128,16 +125,14 @@ static void call_back(struct mb_op *op)
     enum mb_rc rc = op->err.rc;
     mb_list_remove(&op->node);
     op->state = MB_OP_FRESH; /* a cancel from inside the callback finds nothing to do */
-    if (rc != MB_OK)
-        mb_db__count(&db->stats->errors, 1);
+    if (rc != MB_OK) mb_db__count(&db->stats->errors, 1);
     if (op->tx != NULL) {
         op->tx->op = NULL;
         op->tx->failed |= rc != MB_OK;
     }
     if (op->kind == MB_OP_PIN) {
         struct mb_tx *tx = rc == MB_OK ? op->tx : NULL;
-        if (rc == MB_OK)
-            op->tx = NULL;
+        if (rc == MB_OK) op->tx = NULL;
         op->tx_cb(op->ctx, rc, tx, &op->err);
     } else {
         PGresult *res = op->res;
@@ -152,6 +147,5 @@ void mb_op__deliver(struct mb_db *db)
     /* What callbacks make ready waits for the next turn of the loop, so that they cannot keep
      * it from its sockets. */
     mb_list_splice(&db->delivering, &db->ready);
-    while (!mb_list_is_empty(&db->delivering))
-        call_back((struct mb_op *)db->delivering.next);
+    while (!mb_list_is_empty(&db->delivering)) call_back((struct mb_op *)db->delivering.next);
 }

@@ -18,9 +18,9 @@ enum mb_op_state { MB_OP_FRESH, MB_OP_QUEUED, MB_OP_FLYING, MB_OP_READY };
 
 /* One message group of an op between two Syncs; results come back in this order. */
 enum mb_op_step {
-    MB_STEP_ASIDE,   /* DEALLOCATE, BEGIN, SET LOCAL: only a failure matters */
+    MB_STEP_ASIDE, /* DEALLOCATE, BEGIN, SET LOCAL: only a failure matters */
     MB_STEP_PREPARE,
-    MB_STEP_MAIN,    /* its result is the op's result */
+    MB_STEP_MAIN, /* its result is the op's result */
 };
 
 enum { MB_OP_STEPS = 6, MB_OP_INLINE = 512 };
@@ -38,13 +38,13 @@ struct mb_op {
     void (*house)(struct mb_link *link, struct mb_op *op); /* HOUSE: its end */
     enum mb_op_kind kind;
     enum mb_op_state state;
-    bool begins;       /* INNER: the first of its transaction, BEGIN flies with it */
-    bool commits;      /* INNER: the COMMIT */
-    bool orphan;       /* nobody waits for it any more */
-    bool synced;       /* its Sync was given to libpq: the server may act on it */
-    bool moved;        /* was already taken to another connection once */
-    bool reprepared;   /* was already repeated because of a stale plan */
-    bool used_cached;  /* ran a statement that an earlier op had prepared */
+    bool begins;      /* INNER: the first of its transaction, BEGIN flies with it */
+    bool commits;     /* INNER: the COMMIT */
+    bool orphan;      /* nobody waits for it any more */
+    bool synced;      /* its Sync was given to libpq: the server may act on it */
+    bool moved;       /* was already taken to another connection once */
+    bool reprepared;  /* was already repeated because of a stale plan */
+    bool used_cached; /* ran a statement that an earlier op had prepared */
     bool stale_plan;
     unsigned char nsteps, step;
     unsigned char steps[MB_OP_STEPS];

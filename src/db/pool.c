@@ -15,8 +15,7 @@ void mb_pool__mark(struct mb_link *l)
 {
     struct mb_db *db = l->db;
     bool idle = l->state == MB_LINK_UP && l->nflight == 0 && l->tx == NULL && l->cancel == NULL;
-    if (idle == l->idle)
-        return;
+    if (idle == l->idle) return;
     l->idle = idle;
     db->nidle += idle ? 1u : -1u;
     atomic_store_explicit(&db->stats->idle, db->nidle, memory_order_relaxed);
@@ -39,24 +38,20 @@ struct mb_link *mb_pool__pick(struct mb_db *db, enum mb_op_kind kind)
     uint32_t n = db->config.pool_max;
     if (db->nidle > 0) {
         for (uint32_t i = 0; i < n; i++)
-            if (db->links[i].idle)
-                return &db->links[i];
+            if (db->links[i].idle) return &db->links[i];
     }
-    if (kind != MB_OP_READ)
-        return NULL;
+    if (kind != MB_OP_READ) return NULL;
     uint64_t now = mb_mono_ns();
     for (uint32_t i = 0; i < n; i++) {
         struct mb_link *l = &db->links[i];
-        if (is_shareable(l, now) && (best == NULL || l->nflight < best->nflight))
-            best = l;
+        if (is_shareable(l, now) && (best == NULL || l->nflight < best->nflight)) best = l;
     }
     return best;
 }
 
 bool mb_pool__is_down(const struct mb_db *db, enum mb_op_kind kind)
 {
-    if (db->nup > 0)
-        return false;
+    if (db->nup > 0) return false;
     bool in_grace = db->grace_ns != 0 && mb_mono_ns() < db->grace_ns;
     bool is_over = db->grace_ns != 0 && !in_grace;
     return is_over || (db->failures > 0 && !(kind == MB_OP_READ && in_grace));
@@ -65,8 +60,7 @@ bool mb_pool__is_down(const struct mb_db *db, enum mb_op_kind kind)
 enum mb_rc mb_pool__admit(struct mb_db *db, enum mb_op_kind kind, uint64_t deadline_ns,
                           struct mb_err *err)
 {
-    if (db->closing)
-        return mb_fail(err, MB_E_DB_UNAVAILABLE, "the database pool is closing");
+    if (db->closing) return mb_fail(err, MB_E_DB_UNAVAILABLE, "the database pool is closing");
     if (mb_pool__is_down(db, kind))
         return mb_fail(err, MB_E_DB_UNAVAILABLE, "the database cannot be reached: %s",
                        db->last_error);
@@ -94,10 +88,8 @@ static void join_queue(struct mb_op *op, uint64_t now)
     op->link = NULL;
     op->since_ns = now;
     op->leave_ns = now + db->config.queue_timeout * MS_NS;
-    if (op->leave_ns > op->deadline_ns)
-        op->leave_ns = op->deadline_ns;
-    if (db->nqueued == 0)
-        db->taken_ns = now;
+    if (op->leave_ns > op->deadline_ns) op->leave_ns = op->deadline_ns;
+    if (db->nqueued == 0) db->taken_ns = now;
     set_queued(db, db->nqueued + 1);
     mb_pool__arm(db, op->leave_ns);
 }
@@ -116,8 +108,7 @@ static enum mb_rc wait_in_queue(struct mb_op *op, struct mb_err *err)
     struct mb_db *db = op->db;
     uint64_t now = mb_mono_ns();
     uint64_t limit = db->config.queue_timeout * MS_NS;
-    if (limit > op->deadline_ns - now)
-        limit = op->deadline_ns - now;
+    if (limit > op->deadline_ns - now) limit = op->deadline_ns - now;
     if (db->nqueued >= db->config.queue_max || db->nqueued * db->pace_ns > limit) {
         mb_db__count(&db->stats->queue_full, 1);
         return mb_fail(err, MB_E_DB_QUEUE_FULL, "%u statements wait for a database connection",
@@ -133,8 +124,7 @@ enum mb_rc mb_pool__place(struct mb_op *op, struct mb_err *err)
 {
     struct mb_db *db = op->db;
     struct mb_link *l = db->nqueued == 0 ? mb_pool__pick(db, op->kind) : NULL;
-    if (l == NULL)
-        return wait_in_queue(op, err);
+    if (l == NULL) return wait_in_queue(op, err);
     if (l->nflight > 1) /* the least loaded has several: more links would help */
         mb_pool__grow(db, true);
     board(op, l);
@@ -158,8 +148,7 @@ void mb_pool__pump(struct mb_db *db)
     while (db->nqueued > 0) {
         struct mb_op *op = (struct mb_op *)db->queue.next;
         struct mb_link *l = mb_pool__pick(db, op->kind);
-        if (l == NULL)
-            return;
+        if (l == NULL) return;
         uint64_t now = mb_mono_ns();
         mb_pool__leave_queue(op);
         /* An eighth of the newest gap: smooth, yet honest within a dozen statements. */
@@ -176,8 +165,7 @@ void mb_pool__shed(struct mb_db *db)
     for (; n != &db->queue; n = next) {
         struct mb_op *op = (struct mb_op *)n;
         next = n->next;
-        if (!db->cut && !mb_pool__is_down(db, op->kind))
-            continue;
+        if (!db->cut && !mb_pool__is_down(db, op->kind)) continue;
         mb_pool__leave_queue(op);
         mb_op__fail(op, MB_E_DB_UNAVAILABLE,
                     db->last_error[0] != '\0' ? db->last_error : "no database connection");

@@ -9,16 +9,16 @@
 #include "db/link.h"
 
 enum {
-    MB_DB_BACKOFF_MS = 50,          /* doubled with each failure, then full jitter */
-    MB_DB_BACKOFF_MAX_MS = 1000,    /* short, so that the first answer follows the server's return */
-    MB_DB_GRACE_MS = 500,           /* reads ride out a restart of this length */
-    MB_DB_STALL_MS = 10,            /* no read joins a link whose oldest op is older */
-    MB_DB_CANCEL_MS = 1000,         /* from cancel to closing the socket */
+    MB_DB_BACKOFF_MS = 50,       /* doubled with each failure, then full jitter */
+    MB_DB_BACKOFF_MAX_MS = 1000, /* short, so that the first answer follows the server's return */
+    MB_DB_GRACE_MS = 500,        /* reads ride out a restart of this length */
+    MB_DB_STALL_MS = 10,         /* no read joins a link whose oldest op is older */
+    MB_DB_CANCEL_MS = 1000,      /* from cancel to closing the socket */
     MB_DB_ROLLBACK_MS = 5000,
-    MB_DB_IDLE_MS = 60000,          /* a link over pool_min goes after this */
+    MB_DB_IDLE_MS = 60000, /* a link over pool_min goes after this */
     MB_DB_UPKEEP_MS = 1000,
-    MB_DB_CANCELS = 2,              /* threads of the loop's pool that may sit in PQcancel */
-    MB_DB_LOCK_TIMEOUT_MS = 5000,   /* or half the statement's, if that is less */
+    MB_DB_CANCELS = 2,            /* threads of the loop's pool that may sit in PQcancel */
+    MB_DB_LOCK_TIMEOUT_MS = 5000, /* or half the statement's, if that is less */
 };
 
 struct mb_db {
@@ -26,31 +26,31 @@ struct mb_db {
     struct mb_db_config config; /* its texts are in dsn */
     struct mb_db_stats *stats;
     struct mb_dsn dsn;
-    char settings_sql[1024];    /* first statement of a session */
-    char local_sql[640];        /* the same limits for one transaction behind a pooler; may be "" */
+    char settings_sql[1024]; /* first statement of a session */
+    char local_sql[640];     /* the same limits for one transaction behind a pooler; may be "" */
 
     struct mb_link *links; /* pool_max places */
     uint32_t nup, nopening, nidle;
 
     struct mb_node queue; /* waiting for a connection, oldest first */
     uint32_t nqueued;
-    uint64_t taken_ns;    /* when the last one left the queue */
-    uint64_t pace_ns;     /* mean time between two leaving */
+    uint64_t taken_ns; /* when the last one left the queue */
+    uint64_t pace_ns;  /* mean time between two leaving */
 
-    struct mb_node ready;     /* ended, callback to come */
+    struct mb_node ready; /* ended, callback to come */
     struct mb_node delivering;
     struct mb_node spare;     /* recycled ops */
     uint32_t nspare, npinned; /* npinned: transactions alive */
-    bool in_loop; /* inside a callback of the loop, which delivers at its end */
+    bool in_loop;             /* inside a callback of the loop, which delivers at its end */
 
     uv_timer_t deadline, retry, upkeep;
     uv_idle_t kick; /* delivers what became ready outside a loop callback */
     uint64_t armed_ns;
     uint32_t nhandles; /* handles and requests of the loop still open */
 
-    uint32_t failures;   /* connection attempts failed in a row */
+    uint32_t failures; /* connection attempts failed in a row */
     uint64_t next_try_ns;
-    uint64_t grace_ns;   /* end of the grace; 0 = none runs */
+    uint64_t grace_ns; /* end of the grace; 0 = none runs */
     char last_error[256];
 
     struct mb_node cancels; /* cancel requests waiting for a thread */
@@ -67,15 +67,15 @@ struct mb_db {
 static inline void mb_db__count(_Atomic uint64_t *counter, uint64_t n)
 {
     /* One writer (this worker): a plain load and store, no locked instruction. */
-    __atomic_store_n((uint64_t *)counter, __atomic_load_n((uint64_t *)counter, __ATOMIC_RELAXED) + n,
-                     __ATOMIC_RELAXED);
+    uint64_t old = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, old + n, memory_order_relaxed);
 }
 
 /* ---- pool.c ---- */
 /* A link for this op now, or NULL. */
 struct mb_link *mb_pool__pick(struct mb_db *db, enum mb_op_kind kind);
-void mb_pool__pump(struct mb_db *db);   /* queue -> links */
-void mb_pool__mark(struct mb_link *l);  /* recount whether it is idle */
+void mb_pool__pump(struct mb_db *db);  /* queue -> links */
+void mb_pool__mark(struct mb_link *l); /* recount whether it is idle */
 MB_MUST_CHECK enum mb_rc mb_pool__admit(struct mb_db *db, enum mb_op_kind kind,
                                         uint64_t deadline_ns, struct mb_err *err);
 /* Sends it or queues it; after mb_pool__admit said yes. */

@@ -11,8 +11,8 @@ enum kind { END, WORD, QUOTED, SEMICOLON, OTHER };
 
 struct scan {
     const char *p, *end;
-    enum kind kind;     /* the token just read */
-    const char *at;     /* where it begins */
+    enum kind kind; /* the token just read */
+    const char *at; /* where it begins */
     size_t len;
 };
 
@@ -25,8 +25,8 @@ static bool starts(const struct scan *s, const char *z)
 static bool is_word_byte(char c)
 {
     unsigned char u = (unsigned char)c;
-    return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') ||
-           u == '_' || u >= 0x80;
+    return (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '_' ||
+           u >= 0x80;
 }
 
 /* Comments in SQL nest. */
@@ -37,8 +37,7 @@ static void skip_block_comment(struct scan *s)
         int step = starts(s, "/*") ? 1 : starts(s, "*/") ? -1 : 0;
         s->p += step != 0 ? 2 : 1;
         depth += step;
-        if (depth == 0)
-            return;
+        if (depth == 0) return;
     }
 }
 
@@ -46,8 +45,7 @@ static void skip_space(struct scan *s)
 {
     while (s->p < s->end) {
         if (starts(s, "--")) {
-            while (s->p < s->end && *s->p != '\n')
-                s->p++;
+            while (s->p < s->end && *s->p != '\n') s->p++;
         } else if (starts(s, "/*")) {
             skip_block_comment(s);
         } else if (strchr(" \t\r\n\f\v", *s->p) != NULL && *s->p != '\0') {
@@ -62,22 +60,17 @@ static void skip_space(struct scan *s)
 static void skip_quoted(struct scan *s, char quote, bool has_escapes)
 {
     for (s->p++; s->p < s->end && *s->p != quote; s->p++)
-        if (has_escapes && *s->p == '\\' && s->p + 1 < s->end)
-            s->p++;
-    if (s->p < s->end)
-        s->p++;
+        if (has_escapes && *s->p == '\\' && s->p + 1 < s->end) s->p++;
+    if (s->p < s->end) s->p++;
 }
 
 /* $$ … $$ or $tag$ … $tag$; false when it is a parameter or an operator. */
 static bool skip_dollar(struct scan *s)
 {
     const char *tag = s->p, *q = s->p + 1;
-    if (q < s->end && *q >= '0' && *q <= '9')
-        return false;
-    while (q < s->end && is_word_byte(*q))
-        q++;
-    if (q == s->end || *q != '$')
-        return false;
+    if (q < s->end && *q >= '0' && *q <= '9') return false;
+    while (q < s->end && is_word_byte(*q)) q++;
+    if (q == s->end || *q != '$') return false;
     size_t n = (size_t)(q + 1 - tag);
     for (s->p = q + 1; s->p < s->end; s->p++)
         if ((size_t)(s->end - s->p) >= n && memcmp(s->p, tag, n) == 0) {
@@ -107,14 +100,12 @@ static enum kind read_token(struct scan *s)
         skip_quoted(s, '\'', true);
         return OTHER;
     }
-    if (c == '$' && skip_dollar(s))
-        return OTHER;
+    if (c == '$' && skip_dollar(s)) return OTHER;
     if (!is_word_byte(c)) {
         s->p++;
         return OTHER;
     }
-    while (s->p < s->end && (is_word_byte(*s->p) || *s->p == '$'))
-        s->p++;
+    while (s->p < s->end && (is_word_byte(*s->p) || *s->p == '$')) s->p++;
     return WORD;
 }
 
@@ -135,8 +126,7 @@ static bool is_word(const struct scan *s, const char *word)
 static bool is_any(const struct scan *s, const char *const words[])
 {
     for (; *words != NULL; words++)
-        if (is_word(s, *words))
-            return true;
+        if (is_word(s, *words)) return true;
     return false;
 }
 
@@ -161,8 +151,7 @@ static void skip_statement(struct scan *s)
 bool mb_script_is_bare(struct mb_str text)
 {
     struct mb_str mark = MB_STR("-- transaction: none");
-    if (text.len < mark.len || memcmp(text.ptr, mark.ptr, mark.len) != 0)
-        return false;
+    if (text.len < mark.len || memcmp(text.ptr, mark.ptr, mark.len) != 0) return false;
     return text.len == mark.len || text.ptr[mark.len] == '\n' || text.ptr[mark.len] == '\r';
 }
 
@@ -184,10 +173,8 @@ static bool read_name(struct scan *s, char *out, size_t size)
     for (bool wants_part = true;; wants_part = !wants_part) {
         bool is_part = s->kind == WORD || s->kind == QUOTED;
         bool is_dot = s->kind == OTHER && s->len == 1 && *s->at == '.';
-        if (wants_part ? !is_part : !is_dot)
-            break;
-        if (n + s->len >= size)
-            return false;
+        if (wants_part ? !is_part : !is_dot) break;
+        if (n + s->len >= size) return false;
         memcpy(out + n, s->at, s->len);
         n += s->len;
         next(s);
@@ -199,26 +186,18 @@ static bool read_name(struct scan *s, char *out, size_t size)
 static bool read_index(struct scan *s, struct mb_script_index *index)
 {
     *index = (struct mb_script_index){.drops = is_word(s, "DROP")};
-    if (!index->drops && !is_word(s, "CREATE"))
-        return false;
+    if (!index->drops && !is_word(s, "CREATE")) return false;
     next(s);
-    if (!index->drops && is_word(s, "UNIQUE"))
-        next(s);
-    if (!is_word(s, "INDEX"))
-        return false;
+    if (!index->drops && is_word(s, "UNIQUE")) next(s);
+    if (!is_word(s, "INDEX")) return false;
     next(s);
-    if (!is_word(s, "CONCURRENTLY"))
-        return false;
+    if (!is_word(s, "CONCURRENTLY")) return false;
     next(s);
-    if (is_word(s, "IF") || !read_name(s, index->name, sizeof index->name))
-        return false;
-    if (index->drops)
-        return true;
-    if (!is_word(s, "ON"))
-        return false;
+    if (is_word(s, "IF") || !read_name(s, index->name, sizeof index->name)) return false;
+    if (index->drops) return true;
+    if (!is_word(s, "ON")) return false;
     next(s);
-    if (is_word(s, "ONLY"))
-        next(s);
+    if (is_word(s, "ONLY")) next(s);
     return read_name(s, index->table, sizeof index->table);
 }
 
@@ -230,23 +209,23 @@ static enum mb_rc check_bare(const char *file, struct mb_str text, struct mb_scr
     next(&s);
     bool is_index = read_index(&s, index != NULL ? index : &unused);
     skip_statement(&s);
-    while (s.kind == SEMICOLON)
-        next(&s);
+    while (s.kind == SEMICOLON) next(&s);
     if (!is_index || s.kind != END)
-        return mb_fail(err, MB_E_CONFIG, "%s: a file without transaction holds exactly one "
-                       "CREATE or DROP INDEX CONCURRENTLY, without IF", file);
+        return mb_fail(err, MB_E_CONFIG,
+                       "%s: a file without transaction holds exactly one "
+                       "CREATE or DROP INDEX CONCURRENTLY, without IF",
+                       file);
     return MB_OK;
 }
 
 enum mb_rc mb_script_check(const char *file, struct mb_str text, struct mb_script_index *index,
                            struct mb_err *err)
 {
-    static const char *const control[] = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT",
-                                          "PREPARE", "SAVEPOINT", "RELEASE", NULL};
+    static const char *const control[] = {"BEGIN", "START",   "COMMIT",    "END",     "ROLLBACK",
+                                          "ABORT", "PREPARE", "SAVEPOINT", "RELEASE", NULL};
     if (memchr(text.ptr, '\0', text.len) != NULL)
         return mb_fail(err, MB_E_CONFIG, "%s holds a NUL byte", file);
-    if (mb_script_is_bare(text))
-        return check_bare(file, text, index, err);
+    if (mb_script_is_bare(text)) return check_bare(file, text, index, err);
     struct scan s = {.p = text.ptr, .end = text.ptr + text.len};
     while (next(&s) != END) {
         if (is_any(&s, control))
@@ -262,8 +241,7 @@ int mb_script_line(struct mb_str text, int character)
     int line = 1, seen = 0;
     for (size_t i = 0; i < text.len && seen < character; i++) {
         seen += ((unsigned char)text.ptr[i] & 0xc0) != 0x80; /* characters, not bytes */
-        if (seen < character && text.ptr[i] == '\n')
-            line++;
+        if (seen < character && text.ptr[i] == '\n') line++;
     }
     return line;
 }

@@ -20,8 +20,7 @@ static void pause_before(int try)
 {
     uint16_t r;
     uint64_t ms = (uint64_t)PAUSE_MS << (try < 5 ? try : 5);
-    if (ms > PAUSE_MAX_MS)
-        ms = PAUSE_MAX_MS;
+    if (ms > PAUSE_MAX_MS) ms = PAUSE_MAX_MS;
     mb_random(&r, sizeof r);
     ms = ms / 2 + r % (ms / 2);
     struct timespec t = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000L};
@@ -33,12 +32,13 @@ static enum mb_rc run_file(struct mb_ledger *l, const struct mb_migration *m, bo
 {
     struct mb_str text = is_down ? m->down : m->up;
     char file[96], *sql = malloc(text.len + 1);
-    if (sql == NULL)
-        return mb_fail(err, MB_E_NOMEM, "could not read %s", m->name);
+    if (sql == NULL) return mb_fail(err, MB_E_NOMEM, "could not read %s", m->name);
     memcpy(sql, text.ptr, text.len);
     sql[text.len] = '\0';
     snprintf(file, sizeof file, "%s%s.sql", m->name,
-             m->version == 0 ? "" : is_down ? ".down" : ".up");
+             m->version == 0 ? ""
+             : is_down       ? ".down"
+                             : ".up");
     enum mb_rc rc = mb_ledger_exec(l, file, sql, NULL, err);
     free(sql);
     return rc;
@@ -52,55 +52,51 @@ static enum mb_rc set_lock_timeout(struct mb_ledger *l, uint32_t ms, bool is_loc
     return mb_ledger_exec(l, "lock_timeout", sql, NULL, err);
 }
 
-static enum mb_rc try_in_transaction(struct mb_ledger *l, const struct mb_migration *m, bool is_down,
-                                     uint32_t lock_timeout_ms, struct mb_step_cost *cost,
-                                     struct mb_err *err)
+static enum mb_rc try_in_transaction(struct mb_ledger *l, const struct mb_migration *m,
+                                     bool is_down, uint32_t lock_timeout_ms,
+                                     struct mb_step_cost *cost, struct mb_err *err)
 {
     uint64_t from = mb_mono_ns();
     enum mb_rc rc = mb_ledger_exec(l, "begin", "BEGIN", NULL, err);
-    if (rc == MB_OK)
-        rc = set_lock_timeout(l, lock_timeout_ms, true, err);
-    if (rc == MB_OK)
-        rc = run_file(l, m, is_down, err);
+    if (rc == MB_OK) rc = set_lock_timeout(l, lock_timeout_ms, true, err);
+    if (rc == MB_OK) rc = run_file(l, m, is_down, err);
     if (rc == MB_OK) /* the file may have taken another role; the ledger is the runner's */
         rc = mb_ledger_exec(l, "role", "RESET ROLE", NULL, err);
     cost->duration_ms = since_ms(from);
     if (rc == MB_OK)
         rc = mb_ledger_write(l, m, is_down ? MB_LEDGER_NONE : MB_LEDGER_APPLIED, cost->duration_ms,
                              cost->lock_wait_ms, err);
-    if (rc == MB_OK)
-        rc = mb_ledger_exec(l, m->name, "COMMIT", NULL, err);
+    if (rc == MB_OK) rc = mb_ledger_exec(l, m->name, "COMMIT", NULL, err);
     if (rc != MB_OK && PQtransactionStatus(l->conn) != PQTRANS_IDLE)
         PQclear(PQexec(l->conn, "ROLLBACK"));
     return rc;
 }
 
-static enum mb_rc run_in_transaction(struct mb_ledger *l, const struct mb_migration *m, bool is_down,
-                                     const struct mb_step_limits *limits, struct mb_step_cost *cost,
-                                     struct mb_err *err)
+static enum mb_rc run_in_transaction(struct mb_ledger *l, const struct mb_migration *m,
+                                     bool is_down, const struct mb_step_limits *limits,
+                                     struct mb_step_cost *cost, struct mb_err *err)
 {
     *cost = (struct mb_step_cost){0};
     for (int try = 0;; try++) {
         uint64_t from = mb_mono_ns();
         enum mb_rc rc = try_in_transaction(l, m, is_down, limits->lock_timeout_ms, cost, err);
-        if (rc != MB_E_DB_CONFLICT || try + 1 == TRIES)
-            return rc;
+        if (rc != MB_E_DB_CONFLICT || try + 1 == TRIES) return rc;
         pause_before(try);
         cost->lock_wait_ms += since_ms(from);
     }
 }
 
 /* The index of a bare file as the server has it: "" when it has none. */
-static enum mb_rc look_at_index(struct mb_ledger *l, const struct mb_script_index *x, char full[280],
-                                bool *is_valid, struct mb_err *err)
+static enum mb_rc look_at_index(struct mb_ledger *l, const struct mb_script_index *x,
+                                char full[280], bool *is_valid, struct mb_err *err)
 {
     const char *values[] = {x->name, x->table};
-    const char *sql = x->drops
-        ? "SELECT i.indexrelid::regclass::text, i.indisvalid FROM pg_index i"
-          " WHERE i.indexrelid = to_regclass($1)"
-        : "SELECT i.indexrelid::regclass::text, i.indisvalid FROM pg_index i"
-          " JOIN pg_class c ON c.oid = i.indexrelid"
-          " WHERE i.indrelid = to_regclass($2) AND c.relname = (parse_ident($1))[1]";
+    const char *sql =
+        x->drops ? "SELECT i.indexrelid::regclass::text, i.indisvalid FROM pg_index i"
+                   " WHERE i.indexrelid = to_regclass($1)"
+                 : "SELECT i.indexrelid::regclass::text, i.indisvalid FROM pg_index i"
+                   " JOIN pg_class c ON c.oid = i.indexrelid"
+                   " WHERE i.indrelid = to_regclass($2) AND c.relname = (parse_ident($1))[1]";
     PGresult *res = PQexecParams(l->conn, sql, x->drops ? 1 : 2, NULL, values, NULL, NULL, 0);
     enum mb_rc rc = MB_OK;
     full[0] = '\0';
@@ -129,8 +125,7 @@ static enum mb_rc build_index(struct mb_ledger *l, const struct mb_migration *m,
     bool is_valid;
     const struct mb_script_index *x = is_down ? &m->down_index : &m->up_index;
     enum mb_rc rc = run_file(l, m, is_down, err);
-    if (rc == MB_OK || PQstatus(l->conn) != CONNECTION_OK)
-        return rc;
+    if (rc == MB_OK || PQstatus(l->conn) != CONNECTION_OK) return rc;
     /* An invalid index costs every write and helps no read: do not leave it. */
     if (look_at_index(l, x, full, &is_valid, NULL) == MB_OK && full[0] != '\0' && !is_valid &&
         drop_index(l, full, NULL) != MB_OK)
@@ -139,15 +134,14 @@ static enum mb_rc build_index(struct mb_ledger *l, const struct mb_migration *m,
 }
 
 /* Whether the file's work still has to be done. was: what the ledger says of an earlier run. */
-static enum mb_rc prepare_index(struct mb_ledger *l, const struct mb_script_index *x, bool was_begun,
-                                bool *is_due, struct mb_err *err)
+static enum mb_rc prepare_index(struct mb_ledger *l, const struct mb_script_index *x,
+                                bool was_begun, bool *is_due, struct mb_err *err)
 {
     char full[280];
     bool is_valid;
     enum mb_rc rc = look_at_index(l, x, full, &is_valid, err);
     *is_due = true;
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     if (x->drops) {
         *is_due = full[0] != '\0' || !was_begun;
     } else if (full[0] != '\0' && !is_valid) {
@@ -168,15 +162,12 @@ static enum mb_rc run_bare(struct mb_ledger *l, const struct mb_migration *m, bo
     bool was_begun = row != NULL && row->state == running, is_due = true;
     *cost = (struct mb_step_cost){0};
     enum mb_rc rc = mb_ledger_write(l, m, running, 0, 0, err);
-    if (rc == MB_OK)
-        rc = set_lock_timeout(l, limits->lock_wait_ms, false, err);
+    if (rc == MB_OK) rc = set_lock_timeout(l, limits->lock_wait_ms, false, err);
     if (rc == MB_OK)
         rc = prepare_index(l, is_down ? &m->down_index : &m->up_index, was_begun, &is_due, err);
-    if (rc == MB_OK && is_due)
-        rc = build_index(l, m, is_down, err);
+    if (rc == MB_OK && is_due) rc = build_index(l, m, is_down, err);
     cost->duration_ms = since_ms(from);
-    if (PQstatus(l->conn) != CONNECTION_OK)
-        return rc;
+    if (PQstatus(l->conn) != CONNECTION_OK) return rc;
     /* Failed means undone: the ledger goes back to what it said before. */
     bool is_applied = (rc == MB_OK) != is_down;
     enum mb_rc recorded = mb_ledger_write(l, m, is_applied ? MB_LEDGER_APPLIED : MB_LEDGER_NONE,

@@ -18,29 +18,25 @@ static struct {
 
 static void make_mutex(void)
 {
-    if (uv_mutex_init(&table.mutex) != 0)
-        abort();
+    if (uv_mutex_init(&table.mutex) != 0) abort();
 }
 
 /* FNV-1a */
 static uint32_t hash_of(struct mb_str text)
 {
     uint32_t h = 2166136261u;
-    for (size_t i = 0; i < text.len; i++)
-        h = (h ^ (unsigned char)text.ptr[i]) * 16777619u;
+    for (size_t i = 0; i < text.len; i++) h = (h ^ (unsigned char)text.ptr[i]) * 16777619u;
     return h;
 }
 
 static struct mb_stmt *make(struct mb_str name, struct mb_str sql, uint32_t hash)
 {
     struct mb_stmt *s = malloc(sizeof *s + sql.len + 1 + name.len + 1);
-    if (s == NULL)
-        return NULL;
+    if (s == NULL) return NULL;
     memcpy(s->sql, sql.ptr, sql.len);
     s->sql[sql.len] = '\0';
     s->name = s->sql + sql.len + 1;
-    if (name.len > 0)
-        memcpy(s->name, name.ptr, name.len);
+    if (name.len > 0) memcpy(s->name, name.ptr, name.len);
     s->name[name.len] = '\0';
     s->hash = hash;
     s->number = table.count++;
@@ -59,8 +55,7 @@ enum mb_rc mb_stmt_intern(struct mb_stmt **out, struct mb_str name, struct mb_st
     uv_once(&table.once, make_mutex);
     uv_mutex_lock(&table.mutex);
     struct mb_stmt *s = table.bucket[hash % BUCKETS];
-    while (s != NULL && (s->hash != hash || !mb_str_eq(mb_str_z(s->sql), sql)))
-        s = s->next;
+    while (s != NULL && (s->hash != hash || !mb_str_eq(mb_str_z(s->sql), sql))) s = s->next;
     if (s == NULL && table.count == MB_STMT_MAX)
         rc = mb_fail(err, MB_E_LIMIT, "more than %d different statements", MB_STMT_MAX);
     else if (s == NULL && (s = make(name, sql, hash)) == NULL)

@@ -14,8 +14,7 @@ void mb_pool__leave(struct mb_db *db)
 {
     mb_op__deliver(db);
     db->in_loop = false;
-    if (!mb_list_is_empty(&db->ready))
-        mb_pool__kick(db);
+    if (!mb_list_is_empty(&db->ready)) mb_pool__kick(db);
     mb_pool__check_closed(db);
 }
 
@@ -27,10 +26,7 @@ static void on_kick(uv_idle_t *kick)
     mb_pool__leave(db);
 }
 
-void mb_pool__kick(struct mb_db *db)
-{
-    uv_idle_start(&db->kick, on_kick);
-}
+void mb_pool__kick(struct mb_db *db) { uv_idle_start(&db->kick, on_kick); }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
@@ -59,8 +55,7 @@ static uint64_t scan_link(struct mb_link *l, uint64_t now)
     for (; n != &l->flight; n = next) {
         struct mb_op *op = (struct mb_op *)n;
         next = n->next;
-        if (op->orphan || op->kind == MB_OP_HOUSE)
-            continue;
+        if (op->orphan || op->kind == MB_OP_HOUSE) continue;
         if (now < op->deadline_ns)
             nearest = least(nearest, op->deadline_ns);
         else
@@ -77,8 +72,7 @@ static uint64_t scan_link(struct mb_link *l, uint64_t now)
 static void cut(struct mb_db *db)
 {
     db->cut = true;
-    for (uint32_t i = 0; i < db->config.pool_max; i++)
-        mb_link__close(&db->links[i], NULL);
+    for (uint32_t i = 0; i < db->config.pool_max; i++) mb_link__close(&db->links[i], NULL);
     mb_pool__shed(db);
 }
 
@@ -105,8 +99,7 @@ static void on_deadline(uv_timer_t *timer)
 
 void mb_pool__arm(struct mb_db *db, uint64_t at_ns)
 {
-    if (at_ns >= db->armed_ns || db->closed)
-        return;
+    if (at_ns >= db->armed_ns || db->closed) return;
     uint64_t now = mb_mono_ns();
     db->armed_ns = at_ns;
     uv_timer_start(&db->deadline, on_deadline, at_ns > now ? (at_ns - now) / MS_NS + 1 : 1, 0);
@@ -136,8 +129,7 @@ enum mb_rc mb_pool__start_timers(struct mb_db *db, struct mb_err *err)
 
 void mb_pool__handle_gone(struct mb_db *db)
 {
-    if (--db->nhandles == 0 && db->closed && db->done != NULL)
-        db->done(db->done_ctx);
+    if (--db->nhandles == 0 && db->closed && db->done != NULL) db->done(db->done_ctx);
 }
 
 static void on_handle_closed(uv_handle_t *handle) { mb_pool__handle_gone(handle->data); }
@@ -146,21 +138,17 @@ static bool is_quiet(const struct mb_db *db)
 {
     if (db->nqueued > 0 || !mb_list_is_empty(&db->ready) || !mb_list_is_empty(&db->delivering))
         return false;
-    if (db->cut)
-        return true;
+    if (db->cut) return true;
     for (uint32_t i = 0; i < db->config.pool_max; i++)
-        if (db->links[i].nflight > 0)
-            return false;
+        if (db->links[i].nflight > 0) return false;
     return db->npinned == 0;
 }
 
 void mb_pool__check_closed(struct mb_db *db)
 {
-    if (!db->closing || db->closed || db->in_loop || !is_quiet(db))
-        return;
+    if (!db->closing || db->closed || db->in_loop || !is_quiet(db)) return;
     db->closed = true;
-    for (uint32_t i = 0; i < db->config.pool_max; i++)
-        mb_link__close(&db->links[i], NULL);
+    for (uint32_t i = 0; i < db->config.pool_max; i++) mb_link__close(&db->links[i], NULL);
     uv_close((uv_handle_t *)&db->deadline, on_handle_closed);
     uv_close((uv_handle_t *)&db->retry, on_handle_closed);
     uv_close((uv_handle_t *)&db->upkeep, on_handle_closed);

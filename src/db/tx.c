@@ -28,8 +28,7 @@ enum mb_rc mb_tx_begin(struct mb_db *db, struct mb_op **out, unsigned flags, uin
 {
     enum mb_op_kind as = (flags & MB_TX_READ_ONLY) ? MB_OP_READ : MB_OP_WRITE;
     enum mb_rc rc = mb_pool__admit(db, as, deadline_ns, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     struct mb_tx *tx = calloc(1, sizeof *tx);
     struct mb_op *op = tx != NULL ? mb_op__new(db, MB_OP_PIN) : NULL;
     if (op == NULL) {
@@ -71,13 +70,12 @@ void mb_tx__lost(struct mb_tx *tx)
 static enum mb_rc check_usable(const struct mb_tx *tx, struct mb_err *err)
 {
     if (tx->link == NULL)
-        return mb_fail(err, MB_E_DB_UNAVAILABLE, "the transaction was rolled back: its connection broke");
-    if (tx->op != NULL)
-        return mb_fail(err, MB_E_INVALID, "the transaction still runs a statement");
+        return mb_fail(err, MB_E_DB_UNAVAILABLE,
+                       "the transaction was rolled back: its connection broke");
+    if (tx->op != NULL) return mb_fail(err, MB_E_INVALID, "the transaction still runs a statement");
     if (tx->failed)
         return mb_fail(err, MB_E_DB, "the transaction has failed and can only be rolled back");
-    if (tx->ended)
-        return mb_fail(err, MB_E_INVALID, "the transaction was committed");
+    if (tx->ended) return mb_fail(err, MB_E_INVALID, "the transaction was committed");
     return MB_OK;
 }
 
@@ -99,11 +97,9 @@ enum mb_rc mb_tx_query(struct mb_tx *tx, struct mb_op **out, const struct mb_stm
                        void *ctx, struct mb_err *err)
 {
     enum mb_rc rc = check_usable(tx, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     struct mb_op *op = make_inner(tx, cb, ctx, err);
-    if (op == NULL)
-        return MB_E_NOMEM;
+    if (op == NULL) return MB_E_NOMEM;
     op->stmt = stmt;
     op->deadline_ns = deadline_ns;
     rc = mb_op__bind(op, nparams, values, err);
@@ -123,11 +119,9 @@ enum mb_rc mb_tx_commit(struct mb_tx *tx, struct mb_op **out, mb_op_cb cb, void 
                         struct mb_err *err)
 {
     enum mb_rc rc = check_usable(tx, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     struct mb_op *op = make_inner(tx, cb, ctx, err);
-    if (op == NULL)
-        return MB_E_NOMEM;
+    if (op == NULL) return MB_E_NOMEM;
     op->sql = "COMMIT";
     op->commits = true;
     /* Its outcome is worth waiting for, whatever the request's deadline says. */
@@ -139,8 +133,7 @@ enum mb_rc mb_tx_commit(struct mb_tx *tx, struct mb_op **out, mb_op_cb cb, void 
         mb_link__send(tx->link, op);
     } else { /* nothing ran: nothing to commit */
         op->res = PQmakeEmptyPGresult(NULL, PGRES_COMMAND_OK);
-        if (op->res == NULL)
-            mb_fail(&op->err, MB_E_NOMEM, "could not commit");
+        if (op->res == NULL) mb_fail(&op->err, MB_E_NOMEM, "could not commit");
         mb_op__finish(op);
     }
     return MB_OK;
@@ -159,11 +152,9 @@ void mb_tx_end(struct mb_tx *tx)
 {
     struct mb_db *db = tx->db;
     struct mb_link *l = tx->link;
-    if (tx->op != NULL)
-        mb_op_cancel(tx->op);
+    if (tx->op != NULL) mb_op_cancel(tx->op);
     free(tx);
-    if (db == NULL)
-        return;
+    if (db == NULL) return;
     db->npinned--;
     if (l != NULL) {
         l->tx = NULL;

@@ -12,7 +12,7 @@
 enum { PATIENCE_S = 30 };
 
 struct reply {
-    int done; /* callbacks seen */
+    int done;    /* callbacks seen */
     bool inside; /* called back from inside the call that started it */
     enum mb_rc rc;
     PGresult *res;
@@ -28,11 +28,19 @@ static bool is_calling;
 
 static inline struct mb_db_config make_config(void)
 {
-    return (struct mb_db_config){.url = pg.url, .application_name = "test", .pool_min = 1,
-        .pool_max = 1, .queue_max = 100, .queue_timeout = 5000, .connect_timeout = 5000,
-        .statement_timeout = 10000, .idle_in_transaction_timeout = 10000,
-        .tcp_user_timeout = 3000, .max_lifetime = 1800000, .pipeline_depth = 8,
-        .statement_cache = 16};
+    return (struct mb_db_config){.url = pg.url,
+                                 .application_name = "test",
+                                 .pool_min = 1,
+                                 .pool_max = 1,
+                                 .queue_max = 100,
+                                 .queue_timeout = 5000,
+                                 .connect_timeout = 5000,
+                                 .statement_timeout = 10000,
+                                 .idle_in_transaction_timeout = 10000,
+                                 .tcp_user_timeout = 3000,
+                                 .max_lifetime = 1800000,
+                                 .pipeline_depth = 8,
+                                 .statement_cache = 16};
 }
 
 static inline uint64_t in_ms(uint64_t ms) { return mb_mono_ns() + ms * 1000000ull; }
@@ -58,8 +66,7 @@ static inline void await_n(const int *flag, int n)
     uv_timer_t patience;
     uv_timer_init(&loop, &patience);
     uv_timer_start(&patience, on_patience, PATIENCE_S * 1000, 0);
-    while (*flag < n)
-        uv_run(&loop, UV_RUN_ONCE);
+    while (*flag < n) uv_run(&loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&patience, NULL);
     uv_run(&loop, UV_RUN_NOWAIT);
 }
@@ -96,8 +103,7 @@ static inline struct mb_stmt *stmt(const char *sql)
 {
     struct mb_stmt *s;
     struct mb_err err;
-    if (mb_stmt_intern(&s, MB_STR("test"), mb_str_z(sql), &err) != MB_OK)
-        pg_die(err.text);
+    if (mb_stmt_intern(&s, MB_STR("test"), mb_str_z(sql), &err) != MB_OK) pg_die(err.text);
     return s;
 }
 
@@ -164,8 +170,7 @@ static inline const char *run(enum mb_db_kind kind, const char *sql, const char 
 
 static inline bool is(const char *a, const char *b)
 {
-    if (strcmp(a, b) == 0)
-        return true;
+    if (strcmp(a, b) == 0) return true;
     printf("# got %s, expected %s\n", a, b);
     return false;
 }
@@ -178,7 +183,8 @@ static inline struct mb_tx *begin(unsigned flags)
     return r.tx;
 }
 
-static inline void start_in(struct reply *r, struct mb_tx *tx, const char *sql, uint64_t deadline_ns)
+static inline void start_in(struct reply *r, struct mb_tx *tx, const char *sql,
+                            uint64_t deadline_ns)
 {
     *r = (struct reply){0};
     is_calling = true;
@@ -202,4 +208,19 @@ static inline enum mb_rc commit(struct mb_tx *tx)
     await(&r);
     PQclear(r.res);
     return r.rc;
+}
+
+/* Whether the server runs a statement that begins so. */
+static inline bool is_running(const char *what)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%s%%'",
+             what);
+    return strcmp(pg_sql(sql), "0") != 0;
+}
+
+static inline void await_running(const char *what)
+{
+    while (!is_running(what)) turn(10);
 }

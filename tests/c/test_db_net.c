@@ -1,0 +1,162 @@
+/*
+ * Connections over TCP: names are looked up on the loop, several hosts are tried, TLS, peers that
+ * vanish without a word.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "db_fixture.h"
+
+static int port;
+
+/* A port of our own below the ephemeral range. */
+static int find_port(void)
+{
+    for (int p = 21000 + (int)(getpid() % 9000); p < 32000; p++) {
+        struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)p)};
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        bool is_free = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+        close(fd);
+        if (is_free) return p;
+    }
+    pg_die("no free port");
+    return 0;
+}
+
+static void listen_on_tcp(void)
+{
+    char sql[128];
+    char *const certificate[] = {"/usr/bin/openssl",
+                                 "req",
+                                 "-x509",
+                                 "-newkey",
+                                 "rsa:2048",
+                                 "-nodes",
+                                 "-subj",
+                                 "/CN=localhost",
+                                 "-days",
+                                 "2",
+                                 "-keyout",
+                                 "data/server.key",
+                                 "-out",
+                                 "data/server.crt",
+                                 NULL};
+    pg_sql("ALTER SYSTEM SET listen_addresses = '127.0.0.1'");
+    if (pg_run(certificate) != 0) pg_die("openssl does not run");
+    pg_sql("ALTER SYSTEM SET ssl = on");
+    pg_stop(SIGINT);
+    port = find_port();
+    snprintf(sql, sizeof sql, "%s/postgresql.conf", pg.data);
+    FILE *f = fopen(sql, "a");
+    if (f == NULL) pg_die("could not configure PostgreSQL");
+    fprintf(f, "port = %d\n", port);
+    fclose(f);
+    snprintf(pg.url, sizeof pg.url, "host=%s port=%d user=postgres dbname=postgres", pg.root, port);
+    pg_start();
+}
+
+static void open_at(const char *host, const char *more)
+{
+    static char url[256];
+    struct mb_db_config c = make_config();
+    snprintf(url, sizeof url, "host=%s port=%d user=postgres dbname=postgres %s", host, port, more);
+    c.url = url;
+    c.connect_timeout = 1000;
+    open_db(&c);
+}
+
+static void looks_names_up(void)
+{
+    open_at("localhost", "sslmode=disable");
+    ok(is(run(MB_DB_READ, "SELECT $1::int", "3"), "3"), "a host name is looked up on the loop");
+    close_db();
+    open_at("no-such-host.invalid,localhost", "sslmode=disable");
+    ok(is(run(MB_DB_READ, "SELECT 1", NULL), "1"), "a name without address is passed over");
+    close_db();
+}
+
+static void tries_every_host(void)
+{
+    char hosts[160], url[512];
+    struct mb_db_config c = make_config();
+    snprintf(hosts, sizeof hosts, "127.0.0.1,/nowhere,localhost,%s", pg.root);
+    snprintf(url, sizeof url, "host=%s port=9,9,9,%d user=postgres dbname=postgres", hosts, port);
+    c.url = url;
+    open_db(&c);
+    ok(is(run(MB_DB_READ, "SELECT 1", NULL), "1"),
+       "hosts are tried in turn while the socket changes under its number");
+    close_db();
+    snprintf(url, sizeof url,
+             "host=%s,%s port=%d user=postgres dbname=postgres "
+             "target_session_attrs=read-write",
+             pg.root, pg.root, port);
+    open_db(&c);
+    ok(is(run(MB_DB_WRITE, "SELECT 1", NULL), "1"), "a writable host can be asked for");
+    close_db();
+}
+
+static void speaks_tls(void)
+{
+    struct reply many[8];
+    int right = 0;
+    open_at("localhost", "sslmode=require");
+    ok(is(run(MB_DB_READ, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", NULL), "t"),
+       "the session is encrypted");
+    for (int size = 1; size <= 40000; size = size * 3 + 1) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", size);
+        for (int i = 0; i < 8; i++)
+            start(&many[i], MB_DB_READ, "SELECT repeat('z', $1::int)", text);
+        for (int i = 0; i < 8; i++) {
+            await(&many[i]);
+            right += many[i].rc == MB_OK && PQgetlength(many[i].res, 0, 0) == size;
+            PQclear(many[i].res);
+        }
+    }
+    ok(right == 8 * 10, "answers of every size around a record's arrive (%d)", right);
+    struct reply r;
+    start(&r, MB_DB_READ, "SELECT repeat('y', 3000000)", NULL);
+    await(&r);
+    ok(r.rc == MB_OK && PQgetlength(r.res, 0, 0) == 3000000, "so does a large one");
+    PQclear(r.res);
+    start_by(&r, MB_DB_READ, "SELECT pg_sleep(60)", NULL, in_ms(50));
+    await(&r);
+    ok(r.rc == MB_E_DB_TIMEOUT && is(run(MB_DB_READ, "SELECT 1", NULL), "1"),
+       "a cancel works beside TLS");
+    close_db();
+}
+
+/* A listener that accepts nothing and never answers. */
+static void meets_silence(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)find_port())};
+    struct reply r;
+    struct mb_db_config c = make_config();
+    char url[128];
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 8) != 0)
+        pg_die("could not listen");
+    snprintf(url, sizeof url, "host=127.0.0.1 port=%d user=x", ntohs(at.sin_port));
+    c.url = url;
+    c.connect_timeout = 100;
+    open_db(&c);
+    start(&r, MB_DB_READ, "SELECT 1", NULL);
+    await(&r);
+    ok(r.rc == MB_E_DB_UNAVAILABLE, "a peer that says nothing is given up");
+    close_db();
+    close(fd);
+}
+
+int main(void)
+{
+    pg_make();
+    listen_on_tcp();
+    looks_names_up();
+    tries_every_host();
+    speaks_tls();
+    meets_silence();
+    return done();
+}
