@@ -12,7 +12,7 @@ local temp = require "support.temp"
 
 local PAGE <const>, DAY <const> = 100, 86400
 local SIGQUIT <const> = 3
-local LEAST_GROUP <const>, LARGEST_GROUP <const> = 4, 16
+local LEAST_GROUP <const>, LARGEST_GROUP <const> = 7, 16
 
 local clinic = {}
 clinic.__index = clinic

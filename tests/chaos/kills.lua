@@ -83,13 +83,14 @@ end
 local function start_load(clinic, size, history)
   return tools.start_hammer("storm", clinic.port, {
     clients = size.clients, seed = size.seed, label = size.label, timeout = 10000, settle = 30,
-    fields = clinics.FIELDS, history = history, slots = clinic.slot_file(clinic:take_overlapping(size.groups)), weights = "4,3,2,2",
-    search = clinic:search(20),
+    fields = clinics.FIELDS, history = history, weights = "4,3,2,2", search = clinic:search(20),
+    slots = clinic.slot_file(clinic:take_overlapping(size.groups)),
   })
 end
 
--- size: kills, seed, label (what the keys begin with), clients, groups (of slots), victims (in turn; default all kinds), progress
--- (called before each kill). One load runs from the first kill to the last.
+-- size: kills, seed, label (what the keys begin with), clients, groups (of slots), victims (in turn;
+-- default all kinds), progress (called before each kill). One load runs from the first kill to the
+-- last.
 local function run(clinic, size)
   local history, random = temp.dir() .. "/history", generator(size.seed)
   local order = size.victims or every_kind

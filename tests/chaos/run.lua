@@ -30,7 +30,7 @@ end
 
 local function counts(t)
   local words = {}
-  for word, n in pairs(t) do words[#words + 1] = word .. "=" .. n end
+  for word, n in pairs(t) do words[#words + 1] = ("%s=%d"):format(word, n) end
   table.sort(words)
   return table.concat(words, " ")
 end

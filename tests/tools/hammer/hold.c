@@ -37,12 +37,17 @@ struct dripper {
 
 /* ---- probes ---- */
 
-static void ask(struct client *c)
+static void ask(struct client *c, const char *target)
+{
+    text_clear(&c->out);
+    client_request(c, "GET", target, "", NULL);
+    client_send(c);
+}
+
+static void probe(struct client *c)
 {
     const struct hold *h = c->owner;
-    text_clear(&c->out);
-    client_request(c, "GET", h->o->probe, "", NULL);
-    client_send(c);
+    ask(c, h->o->probe);
 }
 
 static void on_probe_reply(struct client *c, const struct reply *r)
@@ -52,14 +57,14 @@ static void on_probe_reply(struct client *c, const struct reply *r)
         tally_reply(&h->quiet, r->status, r->body, r->body_len, r->took_us);
     else if (h->phase == LOADED)
         tally_reply(&h->loaded, r->status, r->body, r->body_len, r->took_us);
-    ask(c);
+    probe(c);
 }
 
 static void on_probe_lost(struct client *c, const char *why)
 {
     struct hold *h = c->owner;
     tally_lost(h->phase == QUIET ? &h->quiet : &h->loaded, why);
-    ask(c);
+    probe(c);
 }
 
 /* ---- slow senders and deaf clients ---- */
@@ -183,7 +188,7 @@ static void ask_idle(struct hold *h)
 {
     for (unsigned i = 0; i < h->o->idle; i++)
         if (h->idle[i].watch.fd >= 0)
-            ask(&h->idle[i]);
+            ask(&h->idle[i], "/livez");
     if (h->o->idle == h->open_failed + h->dropped)
         h->loop.stopped = true;
 }
@@ -261,7 +266,7 @@ void hold_run(const struct options *o)
     loop_open(&h.loop);
     make_all(&h);
     for (unsigned i = 0; i < o->clients; i++)
-        ask(&h.probes[i]);
+        probe(&h.probes[i]);
     loop_arm(&h.loop, &h.next, o->seconds * 1000000ull);
     loop_run(&h.loop);
     print_summary(&h);
