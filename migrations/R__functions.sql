@@ -116,7 +116,8 @@ SELECT s."id", d."status", CASE WHEN d."status" = 'BLOCKED' THEN e."id" END
                  AND b."endTime" + b."bufferAfter" * interval '1 min' > s."startTime")
               THEN 'INVALID'
           ELSE 'AVAILABLE'
-      END AS "status") d
+      END AS "status"
+      OFFSET 0) d -- keeps the planner from working the status out for each mention of it
  WHERE s."providerId" = provider AND s."endTime" > since AND s."startTime" < until
    AND s."startTime" > since - interval '24 hours' -- no slot is longer
 $$;

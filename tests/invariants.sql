@@ -1,0 +1,79 @@
+-- Whatever happened, these hold: one row (invariant, id, detail) for each violation, none when all is
+-- sound. One statement, so one snapshot: it may run while the server works.
+WITH live AS (
+    SELECT * FROM "Booking" WHERE "status" <> 'CANCELLED'
+), expected AS (
+    SELECT d.* FROM "Provider" p CROSS JOIN LATERAL mb_slot_status(p."id", '-infinity', 'infinity') d
+), events AS (
+    SELECT "resourceId" AS "id", count(*) AS n FROM "Outbox" WHERE "resource" = 'Booking' GROUP BY 1
+), audited AS (
+    SELECT "resourceId" AS "id", count(*) AS n FROM "AuditLog" WHERE "resource" = 'Booking' GROUP BY 1
+)
+SELECT 'I1 one live booking per slot' AS "invariant", "slotId" AS "id", count(*) || ' bookings' AS "detail"
+  FROM live GROUP BY "slotId" HAVING count(*) > 1
+UNION ALL
+SELECT 'I2 live bookings of a provider do not overlap', a."id", 'overlaps ' || b."id"
+  FROM live a
+  JOIN live b ON b."providerId" = a."providerId" AND b."id" > a."id"
+             AND b."startTime" < a."endTime" AND b."endTime" > a."startTime"
+UNION ALL
+SELECT 'I3 a kept answer speaks of a booking as it was made', k."resourceId", 'key ' || k."key"
+  FROM "IdempotencyKey" k
+  LEFT JOIN "Booking" b ON b."id" = k."resourceId"
+ WHERE k."route" = 'POST /v1/bookings'
+   AND (b."id" IS NULL OR k."body"::jsonb ->> 'id' <> b."id"
+        OR k."body"::jsonb ->> 'reference' <> b."reference" OR k."body"::jsonb ->> 'providerId' <> b."providerId"
+        OR (k."body"::jsonb ->> 'startTime')::timestamptz <> b."startTime")
+UNION ALL
+SELECT 'I4 a booking has one answer at most', k."resourceId", count(*) || ' answers'
+  FROM "IdempotencyKey" k WHERE k."route" = 'POST /v1/bookings' GROUP BY k."resourceId" HAVING count(*) > 1
+UNION ALL
+SELECT 'I5 a slot is BOOKED exactly when a live booking holds it', s."id", s."status"::text
+  FROM "CalculatedAvailabilitySlot" s
+  LEFT JOIN live b ON b."slotId" = s."id"
+ WHERE (s."status" = 'BOOKED') <> (b."id" IS NOT NULL)
+UNION ALL
+SELECT 'slot status is derived', s."id",
+       format('is %s (%s), should be %s (%s)', s."status", s."blockedByEventId", e."status", e."blockedByEventId")
+  FROM "CalculatedAvailabilitySlot" s
+  LEFT JOIN expected e ON e."id" = s."id"
+ WHERE s."status"::text IS DISTINCT FROM e."status" OR s."blockedByEventId" IS DISTINCT FROM e."blockedByEventId"
+UNION ALL
+SELECT 'a booking''s snapshot is its slot', b."id", 'slot ' || s."id"
+  FROM live b
+  JOIN "CalculatedAvailabilitySlot" s ON s."id" = b."slotId"
+ WHERE (b."providerId", b."serviceId", b."serviceConfigId", b."startTime", b."endTime", b."price")
+       IS DISTINCT FROM
+       (s."providerId", s."serviceId", s."serviceConfigId", s."startTime", s."endTime", s."price")
+    OR b."locationId" IS DISTINCT FROM s."locationId"
+    OR NOT CASE WHEN b."isOnline" THEN s."isOnlineAvailable" ELSE s."isInPerson" END
+UNION ALL
+SELECT 'a slot''s copies are its availability''s and config''s', s."id", 'availability ' || a."id"
+  FROM "CalculatedAvailabilitySlot" s
+  JOIN "Availability" a ON a."id" = s."availabilityId"
+ WHERE s."locationId" IS DISTINCT FROM a."locationId"
+    OR s."startTime" < a."startTime" - interval '1 min' OR s."endTime" > a."endTime"
+UNION ALL
+SELECT 'a booking holds its slot until it is cancelled', b."id", b."status"::text
+  FROM "Booking" b
+ WHERE (b."status" = 'CANCELLED') <> (b."slotId" IS NULL)
+UNION ALL
+SELECT 'every provider has an agenda', p."id", NULL
+  FROM "Provider" p LEFT JOIN "ProviderAgenda" g ON g."providerId" = p."id"
+ WHERE g."providerId" IS NULL
+UNION ALL
+SELECT 'an agenda counts every change', g."providerId", format('version %s, %s changes', g."version", c.changes)
+  FROM "ProviderAgenda" g
+  JOIN (SELECT "providerId", sum("version") AS changes FROM "Booking" GROUP BY "providerId") c
+    ON c."providerId" = g."providerId"
+ WHERE g."version" <= c.changes
+UNION ALL
+-- Each version of a booking came from one change, which left one audit row and one event.
+SELECT 'I7 one audit row per change', coalesce(b."id", l."id"), format('version %s, %s rows', b."version", l.n)
+  FROM "Booking" b FULL JOIN audited l ON l."id" = b."id"
+ WHERE b."version" IS DISTINCT FROM l.n
+UNION ALL
+SELECT 'I8 one event per change', coalesce(b."id", e."id"), format('version %s, %s events', b."version", e.n)
+  FROM "Booking" b FULL JOIN events e ON e."id" = b."id"
+ WHERE b."version" IS DISTINCT FROM e.n
+ORDER BY 1, 2;
