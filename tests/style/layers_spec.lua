@@ -22,7 +22,7 @@ local LIBRARIES <const> = {
   ["llhttp.h"] = { net = true },
   ["libpq-fe.h"] = { db = true, app = true },
   ["uv.h"] = { net = true, db = true, bind = true, app = true },
-  ["sodium.h"] = { bind = true, app = true },
+  ["sodium.h"] = { db = true, bind = true, app = true },
   ["zlib.h"] = { net = true },
 }
 
