@@ -16,7 +16,7 @@ FAILED=0
 COMMAND="./dev bench${*:+ $*}"
 
 # How long, how often: a full run, and the quick one.
-ROUNDS=5 SECONDS_EACH=5 FEW=2000 MANY=12000 IDLE_CONNECTIONS=5000 RACES=100
+ROUNDS=5 SECONDS_EACH=5 COUNTED_SECONDS=8 IDLE_CONNECTIONS=5000 RACES=100
 
 for file in "$BENCH"/lib/*.sh "$BENCH"/parts/*.sh; do
 	# shellcheck source=/dev/null
@@ -27,7 +27,7 @@ read_arguments() {
 	local names=() argument
 	for argument in "$@"; do
 		case $argument in
-		--quick) ROUNDS=1 SECONDS_EACH=1 FEW=200 MANY=1200 IDLE_CONNECTIONS=500 RACES=5 ;;
+		--quick) ROUNDS=1 SECONDS_EACH=1 COUNTED_SECONDS=3 IDLE_CONNECTIONS=500 RACES=5 ;;
 		--access-log) ACCESS_LOG=on ;;
 		*)
 			[[ " ${PARTS[*]} " == *" $argument "* ]] || die "no part is called $argument; there are: ${PARTS[*]}"

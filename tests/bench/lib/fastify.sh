@@ -16,7 +16,7 @@ fastify_install() {
 
 # fastify_run MODE POOL DATABASE [SQL_FILE]: FASTIFY_PID is left.
 fastify_run() {
-	spawn "$BUILD/fastify.log" "$PORT_FASTIFY" env NODE_ENV=production PGHOST="$PG_SOCKET" PGUSER="$APP_USER" \
+	spawn "$BUILD/fastify.log" "$PORT_FASTIFY" env NODE_ENV=production PGHOST="$PG_SOCKET" PGUSER="$PG_USER" \
 		PGDATABASE="$3" "${ON_SERVER_CPU[@]}" \
 		node "$BUILD/fastify/server.js" "$PORT_FASTIFY" "$1" "$ACCESS_LOG" "$2" "${4:-}"
 	FASTIFY_PID=$SPAWNED

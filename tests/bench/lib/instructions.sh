@@ -1,6 +1,6 @@
-# User-space instructions per request, counted by callgrind: the server runs twice, answers a few
-# and then many requests of one connection, and the difference of the two counts leaves start and
-# end out. The figure does not depend on the machine's load. Sourced by run.sh after load.sh.
+# User-space instructions per request, counted by callgrind: the server runs twice, is loaded for a
+# short and then for a longer while, and the difference of the two counts leaves start and end out.
+# The figure does not depend on how busy the machine is. Sourced by run.sh after load.sh.
 
 # callgrind_total FOLDER: instructions of all processes that wrote a profile there.
 callgrind_total() {
@@ -10,16 +10,16 @@ callgrind_total() {
 # instructions URL RUN PIDVAR: RUN is called with a log file and the callgrind command, starts the
 # server under it and leaves its process id in the variable PIDVAR. Sets INSTRUCTIONS.
 instructions() {
-	local url=$1 run=$2 pidvar=$3 folder=$BUILD/callgrind n counts=()
-	for n in $FEW $MANY; do
+	local url=$1 run=$2 pidvar=$3 folder=$BUILD/callgrind seconds counts=() requests=()
+	for seconds in 1 "$COUNTED_SECONDS"; do
 		rm -rf "$folder"
 		mkdir -p "$folder"
 		chmod 1777 "$folder" # workers write their profile as an unprivileged user
 		"$run" "$BUILD/callgrind.log" valgrind --tool=callgrind --quiet \
 			--callgrind-out-file="$folder/callgrind.out.%p" || return 1
-		curl -s -o /dev/null "$url#[1-$n]" || return 1 # one connection, one request after the other
+		load "$url" 32 "$seconds" get.lua
 		stop "${!pidvar}"
-		counts+=("$(callgrind_total "$folder")")
+		counts+=("$(callgrind_total "$folder")") requests+=("$REQUESTS")
 	done
-	INSTRUCTIONS=$(calc "(${counts[1]} - ${counts[0]}) / ($MANY - $FEW)")
+	INSTRUCTIONS=$(calc "(${counts[1]} - ${counts[0]}) / (${requests[1]} - ${requests[0]})")
 }

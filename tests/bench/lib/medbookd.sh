@@ -42,5 +42,5 @@ medbookd_run() {
 medbookd_migrate() {
 	local settings
 	mapfile -t settings < <(medbookd_environment "$1" 1)
-	env "${settings[@]}" "MEDBOOKD_DATABASE_URL=$(pg_url "$1" "$PG_USER")" "$MEDBOOKD" migrate up >"$BUILD/migrate.log" 2>&1
+	env "${settings[@]}" "$MEDBOOKD" migrate up >"$BUILD/migrate.log" 2>&1
 }

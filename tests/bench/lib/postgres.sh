@@ -3,8 +3,7 @@
 # Sourced by run.sh after base.sh.
 
 PG_BIN=$(printf "%s\n" /usr/lib/postgresql/*/bin | sort -V | tail -1)
-PG_USER=medbookd  # owns the cluster and migrates
-APP_USER=medbookd
+PG_USER=medbookd
 PG_PID=
 PG_FOLDER=
 
@@ -57,9 +56,9 @@ sql() {
 	"$PG_BIN/psql" -h "$PG_SOCKET" -U "$PG_USER" -d "$database" -X -q -A -t -v ON_ERROR_STOP=1 "$@"
 }
 
-# pg_url DATABASE [USER]: a connection string of libpq.
+# pg_url DATABASE: a connection string of libpq.
 pg_url() {
-	echo "host=$PG_SOCKET user=${2:-$APP_USER} dbname=$1"
+	echo "host=$PG_SOCKET user=$PG_USER dbname=$1"
 }
 
 # pg_copy_of TEMPLATE DATABASE: a fresh database, page for page like the template. Its dirty pages

@@ -30,7 +30,7 @@ booking_by_pgbench() {
 	local before
 	booking_fresh
 	before=$(cpu_us "$PG_PID")
-	RPS=$("$PG_BIN/pgbench" -h "$PG_SOCKET" -U "$APP_USER" -n -M prepared -f "$BUILD/booking.sql" \
+	RPS=$("$PG_BIN/pgbench" -h "$PG_SOCKET" -U "$PG_USER" -n -M prepared -f "$BUILD/booking.sql" \
 		-D "clients=$BOOKING_CONNECTIONS" -D i=0 -c "$BOOKING_CONNECTIONS" -j 2 -T "$SECONDS_EACH" \
 		"$BOOKING_DB" 2>"$BUILD/pgbench.log" | sed -n 's/^tps = \([0-9.]*\).*/\1/p')
 	PG_US=$(calc "($(cpu_us "$PG_PID") - $before) / $(booked)")

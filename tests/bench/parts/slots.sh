@@ -5,14 +5,14 @@ SLOTS_DB=bench_slots
 
 # slotload DATABASE: fills the slots of a database.
 slotload() {
-	"$BUILD/cmake/tests/bench/slotload" "$(pg_url "$1" "$PG_USER")" fill >"$BUILD/slotload.log" 2>&1
+	"$BUILD/cmake/tests/bench/slotload" "$(pg_url "$1")" fill >"$BUILD/slotload.log" 2>&1
 }
 
 part_slots() {
 	local seen rows ours copy ratio
-	database_filled >/dev/null && pg_copy_of "$FILLED_DB" "$SLOTS_DB" ||
-		{ missing slots "no filled database"; return; }
-	seen=$("$BUILD/cmake/tests/bench/slotload" "$(pg_url "$SLOTS_DB" "$PG_USER")" race "$ROUNDS" \
+	database_filled >/dev/null || { missing slots "no filled database"; return; }
+	pg_copy_of "$FILLED_DB" "$SLOTS_DB"
+	seen=$("$BUILD/cmake/tests/bench/slotload" "$(pg_url "$SLOTS_DB")" race "$ROUNDS" \
 		"$PG_FOLDER/data/slots.copy" 2>"$BUILD/slotload.log") ||
 		{ missing slots "$(tail -1 "$BUILD/slotload.log")"; return; }
 	read -r rows ours copy ratio < <(sed -n 's/^bench-slots //p' <<<"$seen")
