@@ -2,11 +2,12 @@
 
 local tools = require "chaos.tools"
 
--- size: idle, slow, deaf, seconds (of each measurement), probe (target of the active clients).
+-- size: idle, slow, deaf, seconds (of each measurement), probe and feed (targets of the active and of
+-- the deaf clients).
 local function run(clinic, size)
   local summary = tools.hammer("hold", clinic.port, {
     clients = 4, idle = size.idle, sources = 16, slow = size.slow, deaf = size.deaf, seconds = size.seconds,
-    probe = size.probe, timeout = 20000,
+    probe = size.probe, feed = size.feed or size.probe, timeout = 20000,
   })
   local faults = {}
   if summary.alive ~= size.idle then

@@ -81,7 +81,8 @@ local campaigns <const> = {
     return r, ("%d alive; before: %s; with them: %s"):format(r.alive, latency(r.quiet), latency(r.loaded))
   end },
   { "slow and deaf clients", function()
-    local r = held.run(clinic(), { idle = 0, slow = 500, deaf = 100, seconds = 15, probe = clinic():search(5) })
+    local r = held.run(clinic(), { idle = 0, slow = 500, deaf = 20, seconds = 25, probe = clinic():search(5),
+      feed = clinic():search(100) })
     return r, ("before: %s; beside them: %s; %d slow and %d deaf ones ended"):format(
       latency(r.quiet), latency(r.loaded), r.slow_ended, r.deaf_ended)
   end },

@@ -8,7 +8,12 @@ local seeded = require "chaos.seed"
 describe("a worker's other connections", function()
   local clinic
 
-  setup(function() clinic = clinics.start { database = cluster.fresh "demo" } end)
+  setup(function()
+    clinic = clinics.start {
+      database = cluster.fresh "demo",
+      env = { MEDBOOKD_HTTP_HEAD_TIMEOUT = "2s", MEDBOOKD_HTTP_WRITE_TIMEOUT = "1s" },
+    }
+  end)
 
   it("stay alive when 2000 of them are idle", function()
     local result = held.run(clinic, { idle = 2000, slow = 0, deaf = 0, seconds = 2, probe = "/livez" })
@@ -16,8 +21,18 @@ describe("a worker's other connections", function()
     assert.equal(2000, result.alive)
   end)
 
-  it("are served beside slow senders and clients that never read", function()
-    local result = held.run(clinic, { idle = 0, slow = 100, deaf = 50, seconds = 3, probe = clinic:search(20) })
+  it("are served beside slow senders, which are cut off", function()
+    local result = held.run(clinic, { idle = 0, slow = 100, deaf = 0, seconds = 4, probe = clinic:search(20) })
     seeded.assert_no(result.faults)
+    assert.is_true(result.slow_ended >= 100)
+  end)
+
+  it("are served beside clients that never read, whose unsent answers are thrown away", function()
+    local result = held.run(clinic, { idle = 0, slow = 0, deaf = 10, seconds = 4, probe = clinic:search(20),
+                                      feed = clinic:search(100) })
+    seeded.assert_no(result.faults)
+    -- A client that does not read learns of the end by a reset only; an orderly close would keep
+    -- megabytes of answers in the kernel until it gives up.
+    assert.equal(10, result.deaf_ended)
   end)
 end)

@@ -14,7 +14,7 @@
 #include "modes.h"
 #include "tally.h"
 
-enum { DRIP_US = 500000, DEAF_REQUESTS = 64, OPEN_AT_ONCE = 256 };
+enum { DRIP_US = 500000, DEAF_REQUESTS = 512, OPEN_AT_ONCE = 256 };
 enum phase { QUIET, OPENING, LOADED, ASKING };
 
 struct hold {
@@ -100,7 +100,7 @@ static void on_deaf_open(struct client *c)
     const struct hold *h = c->owner;
     text_clear(&c->out);
     for (int i = 0; i < DEAF_REQUESTS; i++)
-        client_request(c, "GET", h->o->probe, "", NULL);
+        client_request(c, "GET", h->o->feed, "", NULL);
     client_send(c);
     loop_disarm(&c->deadline);
 }

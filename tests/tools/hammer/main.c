@@ -30,11 +30,12 @@ static const char usage[] =
     "  --search TARGET  storm: what a search asks for (/v1/slots?limit=20)\n"
     "  --idle N --sources N  hold: idle connections (1000), source addresses 127.0.0.2... (8)\n"
     "  --slow N --deaf N     hold: slow senders (0), clients that never read (0)\n"
-    "  --probe TARGET   hold: what the active clients ask for (/livez)\n";
+    "  --probe TARGET   hold: what the active clients ask for (/livez)\n"
+    "  --feed TARGET    hold: what the deaf ones ask for, 512 times each (/livez)\n";
 
 enum key {
     ADDRESS = 256, CLIENTS, SEED, TIMEOUT, SLOTS, FIELDS, HISTORY, LABEL, KEY, OPERATIONS, SECONDS, SETTLE,
-    WEIGHTS, SEARCH, IDLE, SOURCES, SLOW, DEAF, PROBE
+    WEIGHTS, SEARCH, IDLE, SOURCES, SLOW, DEAF, PROBE, FEED
 };
 
 static const struct option long_options[] = {
@@ -44,7 +45,7 @@ static const struct option long_options[] = {
     {"seconds", 1, 0, SECONDS}, {"operations", 1, 0, OPERATIONS}, {"settle", 1, 0, SETTLE},
     {"weights", 1, 0, WEIGHTS}, {"search", 1, 0, SEARCH},         {"idle", 1, 0, IDLE},
     {"sources", 1, 0, SOURCES}, {"slow", 1, 0, SLOW},             {"deaf", 1, 0, DEAF},
-    {"probe", 1, 0, PROBE},     {0, 0, 0, 0},
+    {"probe", 1, 0, PROBE},     {"feed", 1, 0, FEED},             {0, 0, 0, 0},
 };
 
 static uint64_t number(const char *text)
@@ -107,6 +108,7 @@ static void take_option(struct options *o, int key, const char *value)
     case SLOW: o->slow = small_number(value); break;
     case DEAF: o->deaf = small_number(value); break;
     case PROBE: o->probe = value; break;
+    case FEED: o->feed = value; break;
     default: die("%s", usage);
     }
 }
@@ -132,7 +134,8 @@ int main(int argc, char **argv)
                         .search = "/v1/slots?limit=20",
                         .idle = 1000,
                         .sources = 8,
-                        .probe = "/livez"};
+                        .probe = "/livez",
+                        .feed = "/livez"};
     int key;
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);

@@ -19,6 +19,7 @@ struct options {
     const char *search;     /* storm: target of a search */
     unsigned idle, sources, slow, deaf; /* hold */
     const char *probe;      /* hold: target of the probes */
+    const char *feed;       /* hold: target of the deaf clients */
 };
 
 /* Clients wait at a barrier, then all book the slots of one line of the file at once. */
