@@ -96,10 +96,12 @@ static enum mb_rc read_entry(struct reader *r, int folder, const char *leaf, con
     if (n < 0 || (size_t)n >= sizeof name) return refuse(r, leaf, "its path is too long");
 
     struct stat st;
-    if (fstatat(folder, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0) return refuse(r, name, strerror(errno));
+    if (fstatat(folder, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return refuse(r, name, strerror(errno));
     if (!S_ISDIR(st.st_mode) && !has_suffix(leaf, r->suffix)) return MB_OK;
     if (S_ISLNK(st.st_mode)) return refuse(r, name, "symbolic links are not allowed");
-    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) return refuse(r, name, "it is not a regular file");
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+        return refuse(r, name, "it is not a regular file");
 
     /* Non-blocking: should the name have become a pipe meanwhile, opening must not wait. */
     int fd = openat(folder, leaf, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -123,7 +125,8 @@ static enum mb_rc read_folder(struct reader *r, int fd, const char *prefix, int 
     DIR *d = depth > MAX_DEPTH ? NULL : fdopendir(fd);
     if (d == NULL) {
         (void)close(fd);
-        return refuse(r, prefix, depth > MAX_DEPTH ? "folders are nested too deep" : strerror(errno));
+        return refuse(r, prefix,
+                      depth > MAX_DEPTH ? "folders are nested too deep" : strerror(errno));
     }
     enum mb_rc rc = MB_OK;
     for (struct dirent *e = readdir(d); e != NULL && rc == MB_OK; e = readdir(d))
@@ -159,14 +162,16 @@ static void hash_bundle(struct mb_bundle *b)
     (void)sodium_bin2hex(b->hash, sizeof b->hash, digest, sizeof digest);
 }
 
-enum mb_rc mb_bundle_read(struct mb_bundle *out, const char *dir, const char *suffix, size_t max_file,
-                          struct mb_err *err)
+enum mb_rc mb_bundle_read(struct mb_bundle *out, const char *dir, const char *suffix,
+                          size_t max_file, struct mb_err *err)
 {
     memset(out, 0, sizeof *out);
-    struct reader r = {.bundle = out, .top = dir, .suffix = suffix, .max_file = max_file, .err = err};
+    struct reader r = {
+        .bundle = out, .top = dir, .suffix = suffix, .max_file = max_file, .err = err};
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return mb_fail(err, MB_E_CONFIG, "%.150s: could not open the folder: %s", dir, strerror(errno));
+        return mb_fail(err, MB_E_CONFIG, "%.150s: could not open the folder: %s", dir,
+                       strerror(errno));
     enum mb_rc rc = read_folder(&r, fd, "", 0);
     if (rc != MB_OK) {
         mb_bundle_free(out);
@@ -186,8 +191,10 @@ const struct mb_bundle_file *mb_bundle_find(const struct mb_bundle *b, struct mb
         size_t len = strlen(at), common = len < name.len ? len : name.len;
         int order = common > 0 ? memcmp(at, name.ptr, common) : 0;
         if (order == 0 && len == name.len) return &b->files[middle];
-        if (order < 0 || (order == 0 && len < name.len)) low = middle + 1;
-        else high = middle;
+        if (order < 0 || (order == 0 && len < name.len))
+            low = middle + 1;
+        else
+            high = middle;
     }
     return NULL;
 }

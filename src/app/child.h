@@ -16,7 +16,8 @@ struct mb_child_plan {
 };
 
 /* *pid is 0 in the child, which must end by exit or exec. */
-MB_MUST_CHECK enum mb_rc mb_child_fork(pid_t *pid, const struct mb_child_plan *plan, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_child_fork(pid_t *pid, const struct mb_child_plan *plan,
+                                       struct mb_err *err);
 /* Standard output and error of a child go to the end of that file; false with errno set. */
 bool mb_child_redirect(const char *file);
 /* Runs a program (argv[0] = its path) in a bare environment; never returns. */

@@ -14,8 +14,8 @@
 #include "app/say.h"
 
 enum {
-    MAX_SOCKET_PATH = 100,     /* sun_path has 108 bytes */
-    MAX_LOG_BYTES = 16 << 20,  /* a larger log is put aside at start */
+    MAX_SOCKET_PATH = 100,    /* sun_path has 108 bytes */
+    MAX_LOG_BYTES = 16 << 20, /* a larger log is put aside at start */
     TAIL_BYTES = 4096,
 };
 
@@ -63,11 +63,14 @@ static enum mb_rc make_socket_dir(const struct mb_cluster *c, struct mb_err *err
     struct stat st;
     bool is_made = mkdir(c->socket_dir, 0700) == 0;
     if (is_made && c->user->is_switched && lchown(c->socket_dir, c->user->uid, c->user->gid) != 0)
-        return mb_fail(err, MB_E_CONFIG, "socket folder %.120s: %s", c->socket_dir, strerror(errno));
+        return mb_fail(err, MB_E_CONFIG, "socket folder %.120s: %s", c->socket_dir,
+                       strerror(errno));
     if ((!is_made && errno != EEXIST) || lstat(c->socket_dir, &st) != 0)
-        return mb_fail(err, MB_E_CONFIG, "socket folder %.120s: %s", c->socket_dir, strerror(errno));
+        return mb_fail(err, MB_E_CONFIG, "socket folder %.120s: %s", c->socket_dir,
+                       strerror(errno));
     if (S_ISDIR(st.st_mode) && st.st_uid == c->user->uid && (st.st_mode & 077) == 0) return MB_OK;
-    return mb_fail(err, MB_E_CONFIG, "socket folder %.100s: it must be a folder of %s alone; remove it",
+    return mb_fail(err, MB_E_CONFIG,
+                   "socket folder %.100s: it must be a folder of %s alone; remove it",
                    c->socket_dir, c->user->name);
 }
 
@@ -90,24 +93,28 @@ static enum mb_rc run_initdb(const struct mb_cluster *c, const char *draft, int 
         char program[MB_PATH_MAX + 8], folder[MB_PATH_MAX + 32];
         (void)snprintf(program, sizeof program, "%s/initdb", c->bin);
         (void)snprintf(folder, sizeof folder, "--pgdata=%s", draft);
-        char user[] = "--username=medbookd", encoding[] = "--encoding=UTF8", locale[] = "--locale=C";
-        char sums[] = "--data-checksums", local[] = "--auth-local=trust", host[] = "--auth-host=reject";
+        char user[] = "--username=medbookd", encoding[] = "--encoding=UTF8",
+             locale[] = "--locale=C";
+        char sums[] = "--data-checksums", local[] = "--auth-local=trust",
+             host[] = "--auth-host=reject";
         char quiet[] = "--no-instructions";
         if (!mb_child_redirect(c->log)) _exit(EXIT_FAILURE);
-        mb_child_exec((char *const[]){program, folder, user, encoding, locale, sums, local, host, quiet,
-                                      NULL});
+        mb_child_exec((char *const[]){program, folder, user, encoding, locale, sums, local, host,
+                                      quiet, NULL});
     }
     return mb_child_wait(pid, c->signals, status, err);
 }
 
-static enum mb_rc include_settings(const struct mb_cluster *c, const char *draft, struct mb_err *err)
+static enum mb_rc include_settings(const struct mb_cluster *c, const char *draft,
+                                   struct mb_err *err)
 {
     char path[MB_PATH_MAX + 32];
     (void)snprintf(path, sizeof path, "%s/postgresql.conf", draft);
     FILE *f = fopen(path, "ae");
     if (f == NULL) return refuse(c, err, strerror(errno));
     bool is_written = fputs("\n# Written by medbookd at every start; ALTER SYSTEM is stronger.\n"
-                            "include 'medbookd.conf'\n", f) >= 0;
+                            "include 'medbookd.conf'\n",
+                            f) >= 0;
     if (fclose(f) != 0 || !is_written) return refuse(c, err, "could not write postgresql.conf");
     return MB_OK;
 }
@@ -153,8 +160,9 @@ static enum mb_rc read_major(const struct mb_cluster *c, int *major, struct mb_e
         (void)fclose(f);
     }
     if (*major > 0) return MB_OK;
-    return refuse(c, err, "the cluster is damaged (no readable PG_VERSION); restore a backup of this "
-                          "folder, or move it away to start empty");
+    return refuse(c, err,
+                  "the cluster is damaged (no readable PG_VERSION); restore a backup of this "
+                  "folder, or move it away to start empty");
 }
 
 /* ---- settings ---- */
@@ -173,7 +181,10 @@ static long memory_mb(void)
     return limit > 0 && limit >> 20 < mb ? (long)(limit >> 20) : mb;
 }
 
-static long between(long v, long least, long most) { return v < least ? least : v > most ? most : v; }
+static long between(long v, long least, long most)
+{
+    return v < least ? least : v > most ? most : v;
+}
 
 static bool print_settings(const struct mb_cluster *c, FILE *f)
 {
@@ -284,7 +295,8 @@ static const char *find_reason(char *text)
     static const char *const marks[] = {"FATAL:  ", "PANIC:  ", "error: "};
     const char *last = NULL;
     char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
             const char *at = strstr(line, marks[i]);
             if (at != NULL) return at + strlen(marks[i]);

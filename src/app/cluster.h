@@ -13,9 +13,9 @@ struct mb_cluster {
     const struct mb_config *config;
     const struct mb_user *user;
     struct mb_signals *signals;
-    unsigned connections;          /* max_connections */
-    char bin[MB_PATH_MAX];         /* folder of postgres and initdb; "" until found */
-    char data[MB_PATH_MAX];        /* <data_dir>/postgres */
+    unsigned connections;   /* max_connections */
+    char bin[MB_PATH_MAX];  /* folder of postgres and initdb; "" until found */
+    char data[MB_PATH_MAX]; /* <data_dir>/postgres */
     char socket_dir[MB_PATH_MAX];
     char log[MB_PATH_MAX];
 };

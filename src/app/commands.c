@@ -31,7 +31,8 @@ static int fail(const struct mb_err *err)
 static enum mb_rc check_parser(struct mb_err *err)
 {
     if (mb_http_parser_is_strict()) return MB_OK;
-    return mb_fail(err, MB_E_CONFIG, "HTTP parser: this build of llhttp accepts malformed requests; "
+    return mb_fail(err, MB_E_CONFIG,
+                   "HTTP parser: this build of llhttp accepts malformed requests; "
                    "build it with LLHTTP_STRICT_MODE=1");
 }
 
@@ -72,7 +73,8 @@ static void hide_password(char *url)
         for (char *c = colon + 1; c < at; c++) *c = '*';
     char *word = strstr(url, "password=");
     if (word == NULL) return;
-    for (char *c = word + sizeof "password=" - 1; *c != '\0' && *c != ' ' && *c != '&'; c++) *c = '*';
+    for (char *c = word + sizeof "password=" - 1; *c != '\0' && *c != ' ' && *c != '&'; c++)
+        *c = '*';
 }
 
 static enum mb_rc print_effective(const struct mb_config *config, struct mb_buf *out)
@@ -94,7 +96,8 @@ static int print_config(const struct mb_options *o, const struct mb_config *conf
     struct mb_buf out;
     mb_buf_init(&out, MAX_CONFIG_TEXT);
     enum mb_rc rc = o->is_effective ? print_effective(config, &out) : mb_config_sample(&out);
-    bool is_written = rc == MB_OK && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+    bool is_written =
+        rc == MB_OK && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
     mb_buf_reset(&out);
     if (is_written) return EXIT_SUCCESS;
     mb_say("config: could not write it to standard output");
@@ -104,7 +107,8 @@ static int print_config(const struct mb_options *o, const struct mb_config *conf
 /* ---- commands on the database ---- */
 
 /* With the embedded database: starts it unless another medbookd runs it already. */
-static enum mb_rc open_site(struct mb_site *site, const struct mb_config *config, struct mb_err *err)
+static enum mb_rc open_site(struct mb_site *site, const struct mb_config *config,
+                            struct mb_err *err)
 {
     enum mb_rc rc = mb_site_open(site, config, err);
     return rc == MB_OK ? mb_site_connect(site, TOOL_CONNECTIONS, err) : rc;
@@ -162,9 +166,12 @@ static int load_demo(const struct mb_options *o, const struct mb_config *config)
 
 int mb_commands_run(int argc, char **argv)
 {
-    static int (*const commands[])(const struct mb_options *, const struct mb_config *) = {
-        [MB_COMMAND_RUN] = run,         [MB_COMMAND_CHECK] = check, [MB_COMMAND_CONFIG] = print_config,
-        [MB_COMMAND_MIGRATE] = migrate, [MB_COMMAND_DEMO] = load_demo};
+    static int (*const commands[])(const struct mb_options *,
+                                   const struct mb_config *) = {[MB_COMMAND_RUN] = run,
+                                                                [MB_COMMAND_CHECK] = check,
+                                                                [MB_COMMAND_CONFIG] = print_config,
+                                                                [MB_COMMAND_MIGRATE] = migrate,
+                                                                [MB_COMMAND_DEMO] = load_demo};
     struct mb_options options;
     struct mb_config config;
     struct mb_err err = {0};

@@ -169,10 +169,11 @@ static enum mb_rc unknown_key(const struct load *l, const char *name)
         }
     }
     if (near != NULL)
-        return mb_fail(l->err, MB_E_CONFIG, "%s: unknown key \"%.60s\"; did you mean %s?", l->origin,
-                       name, near->name);
-    return mb_fail(l->err, MB_E_CONFIG, "%s: unknown key \"%.60s\"; \"medbookd config\" lists all keys",
-                   l->origin, name);
+        return mb_fail(l->err, MB_E_CONFIG, "%s: unknown key \"%.60s\"; did you mean %s?",
+                       l->origin, name, near->name);
+    return mb_fail(l->err, MB_E_CONFIG,
+                   "%s: unknown key \"%.60s\"; \"medbookd config\" lists all keys", l->origin,
+                   name);
 }
 
 /* ---- sources ---- */
@@ -284,7 +285,8 @@ static enum mb_rc load_variable(struct load *l, const char *entry)
     for (size_t i = 0; i < MB_CONFIG__COUNT; i++)
         if (is_variable_of(name, len, mb_config__keys[i].name))
             return set_value(l, &mb_config__keys[i], entry[whole] == '=' ? entry + whole + 1 : "");
-    return mb_fail(l->err, MB_E_CONFIG, "%s: no such key; \"medbookd config\" lists all keys", origin);
+    return mb_fail(l->err, MB_E_CONFIG, "%s: no such key; \"medbookd config\" lists all keys",
+                   origin);
 }
 
 static enum mb_rc load_set(struct load *l, const char *set)
@@ -292,7 +294,8 @@ static enum mb_rc load_set(struct load *l, const char *set)
     char copy[MAX_LINE];
     l->origin = "--set";
     char *name = NULL, *value = NULL;
-    if (strlen(set) >= sizeof copy) return mb_fail(l->err, MB_E_CONFIG, "--set: the text is too long");
+    if (strlen(set) >= sizeof copy)
+        return mb_fail(l->err, MB_E_CONFIG, "--set: the text is too long");
     memcpy(copy, set, strlen(set) + 1);
     if (!split_pair(copy, &name, &value))
         return mb_fail(l->err, MB_E_CONFIG, "--set: \"%.60s\" is not key=value", set);

@@ -13,87 +13,99 @@
 enum mb_config_type { MB_CFG_TEXT, MB_CFG_INT, MB_CFG_BOOL, MB_CFG_MS, MB_CFG_BYTES, MB_CFG_WORD };
 
 /* X(member, "key", type, "default", least, most, "words|allowed", "help") */
-#define MB_CONFIG_MAP(X)                                                                             \
-    X(listen, "listen", TEXT, "127.0.0.1:8080", 0, 0, "", "address and port of the API")             \
-    X(admin_listen, "admin_listen", TEXT, "127.0.0.1:8081", 0, 0, "",                                \
-      "address and port of /metrics and health; keep it private; off = none")                        \
-    X(data_dir, "data_dir", TEXT, "var", 0, 0, "", "where the embedded database and the secret key live") \
-    X(home, "home", TEXT, "", 0, 0, "", "folder with lua/ and migrations/; empty = beside the program") \
-    X(workers, "workers", INT, "0", 0, 64, "", "worker processes; 0 = one per processor")            \
-    X(user, "user", TEXT, "", 0, 0, "",                                                              \
-      "user of all processes but the supervisor when started as root; empty = medbookd, else postgres") \
-    X(log_level, "log.level", WORD, "info", 0, 0, "debug|info|warn|error", "least level that is logged") \
-    X(log_access, "log.access", BOOL, "true", 0, 0, "", "one line per request")                      \
-    X(shutdown_timeout, "shutdown_timeout", MS, "10s", 0, 3600000, "",                               \
-      "how long SIGTERM waits for requests in flight")                                               \
-    X(worker_hang_timeout, "worker.hang_timeout", MS, "10s", 0, 3600000, "",                         \
-      "a worker without a heartbeat for this long is killed; 0 = never")                             \
-    X(worker_memory, "worker.script_memory", BYTES, "256MB", 8388608, 17179869184, "",               \
-      "memory of the scripts of one worker")                                                         \
-    X(database_url, "database.url", TEXT, "", 0, 0, "",                                              \
-      "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")              \
-    X(database_pool_min, "database.pool_min", INT, "1", 0, 1000, "", "connections a worker keeps open") \
-    X(database_pool_max, "database.pool_max", INT, "8", 1, 1000, "", "connections of one worker at most") \
-    X(database_queue_max, "database.queue_max", INT, "1000", 1, 1000000, "",                         \
-      "statements of one worker that may wait for a connection; more are refused with 503")          \
-    X(database_queue_timeout, "database.queue_timeout", MS, "5s", 1, 3600000, "",                    \
-      "longest wait for a connection before 504")                                                    \
-    X(database_connect_timeout, "database.connect_timeout", MS, "5s", 1, 3600000, "",                \
-      "longest wait for one connection to open")                                                     \
-    X(database_statement_timeout, "database.statement_timeout", MS, "10s", 1, 86400000, "",          \
-      "longest run of one statement before it is cancelled and answered 504")                        \
-    X(database_idle_in_transaction_timeout, "database.idle_in_transaction_timeout", MS, "10s", 1,    \
-      86400000, "", "the server ends a session that idles inside a transaction for this long")       \
-    X(database_tcp_user_timeout, "database.tcp_user_timeout", MS, "3s", 0, 3600000, "",              \
-      "a connection whose peer acknowledges nothing for this long is dead")                          \
-    X(database_max_lifetime, "database.max_lifetime", MS, "30min", 1000, 86400000, "",               \
-      "a connection is renewed after this, with jitter")                                             \
-    X(database_pipeline_depth, "database.pipeline_depth", INT, "8", 1, 64, "",                       \
-      "reads in flight on one connection")                                                           \
-    X(database_statement_cache, "database.statement_cache", INT, "256", 16, 10000, "",               \
-      "prepared statements kept per connection")                                                     \
-    X(database_pooler, "database.pooler", WORD, "none", 0, 0, "none|transaction",                    \
-      "transaction = a PgBouncer in transaction mode stands between")                                \
-    X(migrate_lock_timeout, "migrate.lock_timeout", MS, "2s", 1, 3600000, "",                        \
-      "longest wait of one statement of a migration for a lock, before it is tried again")           \
-    X(migrate_lock_wait, "migrate.lock_wait", MS, "60s", 1, 86400000, "",                            \
-      "how long a migration waits for another one, or for its locks, in all")                        \
-    X(http_max_connections, "http.max_connections", INT, "16384", 1, 1000000, "", "per worker")      \
-    X(http_max_connections_per_address, "http.max_connections_per_address", INT, "0", 0, 1000000, "", \
-      "per worker and client address; 0 = no ceiling of its own")                                    \
-    X(http_max_header_bytes, "http.max_header_bytes", BYTES, "32KB", 1024, 1048576, "", "whole head") \
-    X(http_max_header_line, "http.max_header_line", BYTES, "8KB", 256, 1048576, "", "one header field") \
-    X(http_max_headers, "http.max_headers", INT, "64", 4, 1000, "", "number of header fields")       \
-    X(http_max_target, "http.max_target", BYTES, "8KB", 64, 1048576, "", "request target")           \
-    X(http_max_body, "http.max_body", BYTES, "1MB", 0, 1073741824, "", "request body, over any route's own") \
-    X(http_max_pipeline_bytes, "http.max_pipeline_bytes", BYTES, "64KB", 1024, 16777216, "",         \
-      "bytes read ahead while a request runs")                                                       \
-    X(http_max_output_bytes, "http.max_output_bytes", BYTES, "256KB", 16384, 268435456, "",          \
-      "bytes queued for one slow reader of a stream")                                                \
-    X(http_head_timeout, "http.head_timeout", MS, "10s", 1, 3600000, "", "first byte to end of the head") \
-    X(http_body_timeout, "http.body_timeout", MS, "20s", 1, 3600000, "", "longest pause inside a body") \
-    X(http_body_min_rate, "http.body_min_rate", BYTES, "1KB", 0, 1073741824, "",                     \
-      "bytes per second a body must keep on average after http.body_timeout; 0 = any")               \
-    X(http_write_timeout, "http.write_timeout", MS, "20s", 1, 3600000, "", "longest stall in writing") \
-    X(http_idle_timeout, "http.idle_timeout", MS, "60s", 1, 3600000, "", "between two requests")     \
-    X(http_request_timeout, "http.request_timeout", MS, "30s", 1, 3600000, "", "head to reply")      \
-    X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                   \
-      "smaller answers are not compressed; 0 = never compress")                                      \
-    X(http_trusted_proxies, "http.trusted_proxies", TEXT, "", 0, 0, "",                              \
-      "addresses or networks whose Forwarded and X-Forwarded-For are believed")                      \
-    X(http_cors_origins, "http.cors_origins", TEXT, "", 0, 0, "",                                    \
-      "origins that browsers may call from, or *; empty = none")                                     \
-    X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                    \
-      "a patient may cancel until this long before the start")                                       \
+#define MB_CONFIG_MAP(X)                                                                           \
+    X(listen, "listen", TEXT, "127.0.0.1:8080", 0, 0, "", "address and port of the API")           \
+    X(admin_listen, "admin_listen", TEXT, "127.0.0.1:8081", 0, 0, "",                              \
+      "address and port of /metrics and health; keep it private; off = none")                      \
+    X(data_dir, "data_dir", TEXT, "var", 0, 0, "",                                                 \
+      "where the embedded database and the secret key live")                                       \
+    X(home, "home", TEXT, "", 0, 0, "",                                                            \
+      "folder with lua/ and migrations/; empty = beside the program")                              \
+    X(workers, "workers", INT, "0", 0, 64, "", "worker processes; 0 = one per processor")          \
+    X(user, "user", TEXT, "", 0, 0, "",                                                            \
+      "user of all processes but the supervisor when started as root; empty = medbookd, else "     \
+      "postgres")                                                                                  \
+    X(log_level, "log.level", WORD, "info", 0, 0, "debug|info|warn|error",                         \
+      "least level that is logged")                                                                \
+    X(log_access, "log.access", BOOL, "true", 0, 0, "", "one line per request")                    \
+    X(shutdown_timeout, "shutdown_timeout", MS, "10s", 0, 3600000, "",                             \
+      "how long SIGTERM waits for requests in flight")                                             \
+    X(worker_hang_timeout, "worker.hang_timeout", MS, "10s", 0, 3600000, "",                       \
+      "a worker without a heartbeat for this long is killed; 0 = never")                           \
+    X(worker_memory, "worker.script_memory", BYTES, "256MB", 8388608, 17179869184, "",             \
+      "memory of the scripts of one worker")                                                       \
+    X(database_url, "database.url", TEXT, "", 0, 0, "",                                            \
+      "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")            \
+    X(database_pool_min, "database.pool_min", INT, "1", 0, 1000, "",                               \
+      "connections a worker keeps open")                                                           \
+    X(database_pool_max, "database.pool_max", INT, "8", 1, 1000, "",                               \
+      "connections of one worker at most")                                                         \
+    X(database_queue_max, "database.queue_max", INT, "1000", 1, 1000000, "",                       \
+      "statements of one worker that may wait for a connection; more are refused with 503")        \
+    X(database_queue_timeout, "database.queue_timeout", MS, "5s", 1, 3600000, "",                  \
+      "longest wait for a connection before 504")                                                  \
+    X(database_connect_timeout, "database.connect_timeout", MS, "5s", 1, 3600000, "",              \
+      "longest wait for one connection to open")                                                   \
+    X(database_statement_timeout, "database.statement_timeout", MS, "10s", 1, 86400000, "",        \
+      "longest run of one statement before it is cancelled and answered 504")                      \
+    X(database_idle_in_transaction_timeout, "database.idle_in_transaction_timeout", MS, "10s", 1,  \
+      86400000, "", "the server ends a session that idles inside a transaction for this long")     \
+    X(database_tcp_user_timeout, "database.tcp_user_timeout", MS, "3s", 0, 3600000, "",            \
+      "a connection whose peer acknowledges nothing for this long is dead")                        \
+    X(database_max_lifetime, "database.max_lifetime", MS, "30min", 1000, 86400000, "",             \
+      "a connection is renewed after this, with jitter")                                           \
+    X(database_pipeline_depth, "database.pipeline_depth", INT, "8", 1, 64, "",                     \
+      "reads in flight on one connection")                                                         \
+    X(database_statement_cache, "database.statement_cache", INT, "256", 16, 10000, "",             \
+      "prepared statements kept per connection")                                                   \
+    X(database_pooler, "database.pooler", WORD, "none", 0, 0, "none|transaction",                  \
+      "transaction = a PgBouncer in transaction mode stands between")                              \
+    X(migrate_lock_timeout, "migrate.lock_timeout", MS, "2s", 1, 3600000, "",                      \
+      "longest wait of one statement of a migration for a lock, before it is tried again")         \
+    X(migrate_lock_wait, "migrate.lock_wait", MS, "60s", 1, 86400000, "",                          \
+      "how long a migration waits for another one, or for its locks, in all")                      \
+    X(http_max_connections, "http.max_connections", INT, "16384", 1, 1000000, "", "per worker")    \
+    X(http_max_connections_per_address, "http.max_connections_per_address", INT, "0", 0, 1000000,  \
+      "", "per worker and client address; 0 = no ceiling of its own")                              \
+    X(http_max_header_bytes, "http.max_header_bytes", BYTES, "32KB", 1024, 1048576, "",            \
+      "whole head")                                                                                \
+    X(http_max_header_line, "http.max_header_line", BYTES, "8KB", 256, 1048576, "",                \
+      "one header field")                                                                          \
+    X(http_max_headers, "http.max_headers", INT, "64", 4, 1000, "", "number of header fields")     \
+    X(http_max_target, "http.max_target", BYTES, "8KB", 64, 1048576, "", "request target")         \
+    X(http_max_body, "http.max_body", BYTES, "1MB", 0, 1073741824, "",                             \
+      "request body, over any route's own")                                                        \
+    X(http_max_pipeline_bytes, "http.max_pipeline_bytes", BYTES, "64KB", 1024, 16777216, "",       \
+      "bytes read ahead while a request runs")                                                     \
+    X(http_max_output_bytes, "http.max_output_bytes", BYTES, "256KB", 16384, 268435456, "",        \
+      "bytes queued for one slow reader of a stream")                                              \
+    X(http_head_timeout, "http.head_timeout", MS, "10s", 1, 3600000, "",                           \
+      "first byte to end of the head")                                                             \
+    X(http_body_timeout, "http.body_timeout", MS, "20s", 1, 3600000, "",                           \
+      "longest pause inside a body")                                                               \
+    X(http_body_min_rate, "http.body_min_rate", BYTES, "1KB", 0, 1073741824, "",                   \
+      "bytes per second a body must keep on average after http.body_timeout; 0 = any")             \
+    X(http_write_timeout, "http.write_timeout", MS, "20s", 1, 3600000, "",                         \
+      "longest stall in writing")                                                                  \
+    X(http_idle_timeout, "http.idle_timeout", MS, "60s", 1, 3600000, "", "between two requests")   \
+    X(http_request_timeout, "http.request_timeout", MS, "30s", 1, 3600000, "", "head to reply")    \
+    X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
+      "smaller answers are not compressed; 0 = never compress")                                    \
+    X(http_trusted_proxies, "http.trusted_proxies", TEXT, "", 0, 0, "",                            \
+      "addresses or networks whose Forwarded and X-Forwarded-For are believed")                    \
+    X(http_cors_origins, "http.cors_origins", TEXT, "", 0, 0, "",                                  \
+      "origins that browsers may call from, or *; empty = none")                                   \
+    X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \
+      "a patient may cancel until this long before the start")                                     \
     X(dev, "dev", BOOL, "false", 0, 0, "", "development: Server-Timing, error details in answers")
 
 struct mb_config {
-#define MB_X_TEXT(member) const char *member;
-#define MB_X_WORD(member) const char *member;
-#define MB_X_INT(member) int64_t member;
-#define MB_X_BOOL(member) bool member;
-#define MB_X_MS(member) int64_t member;
-#define MB_X_BYTES(member) int64_t member;
+#define MB_X_TEXT(member)                                       const char *member;
+#define MB_X_WORD(member)                                       const char *member;
+#define MB_X_INT(member)                                        int64_t member;
+#define MB_X_BOOL(member)                                       bool member;
+#define MB_X_MS(member)                                         int64_t member;
+#define MB_X_BYTES(member)                                      int64_t member;
 #define MB_X(member, key, type, dflt, least, most, words, help) MB_X_##type(member)
     MB_CONFIG_MAP(MB_X)
 #undef MB_X

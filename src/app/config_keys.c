@@ -12,7 +12,10 @@ static const struct mb_config__unit ms_units[] = {
     {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
 static const struct mb_config__unit byte_units[] = {
     {"B", 1}, {"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}};
-enum { N_MS = sizeof ms_units / sizeof ms_units[0], N_BYTES = sizeof byte_units / sizeof byte_units[0] };
+enum {
+    N_MS = sizeof ms_units / sizeof ms_units[0],
+    N_BYTES = sizeof byte_units / sizeof byte_units[0]
+};
 
 const struct mb_config__unit *mb_config__units(const struct mb_config__key *k, size_t *count)
 {
@@ -45,7 +48,10 @@ enum mb_rc mb_config__print_scaled(int64_t v, const struct mb_config__key *k, st
 
 size_t mb_config_count(void) { return MB_CONFIG__COUNT; }
 
-const char *mb_config_key(size_t i) { return i < MB_CONFIG__COUNT ? mb_config__keys[i].name : NULL; }
+const char *mb_config_key(size_t i)
+{
+    return i < MB_CONFIG__COUNT ? mb_config__keys[i].name : NULL;
+}
 
 enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *out)
 {
@@ -58,7 +64,8 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
     case MB_CFG_BOOL: return mb_buf_addz(out, *(const bool *)field ? "true" : "false");
     case MB_CFG_INT: return mb_buf_i64(out, *(const int64_t *)(const void *)field);
     case MB_CFG_MS:
-    case MB_CFG_BYTES: return mb_config__print_scaled(*(const int64_t *)(const void *)field, k, out);
+    case MB_CFG_BYTES:
+        return mb_config__print_scaled(*(const int64_t *)(const void *)field, k, out);
     }
     return MB_E_INVALID;
 }
@@ -66,7 +73,8 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
 static enum mb_rc sample_key(const struct mb_config__key *k, struct mb_buf *out)
 {
     enum mb_rc rc = mb_buf_addf(out, "\n# %s\n", k->help);
-    if (rc == MB_OK && k->type != MB_CFG_TEXT) rc = mb_buf_addf(out, "# %s", mb_config__expected(k));
+    if (rc == MB_OK && k->type != MB_CFG_TEXT)
+        rc = mb_buf_addf(out, "# %s", mb_config__expected(k));
     if (rc == MB_OK && k->type == MB_CFG_INT)
         rc = mb_buf_addf(out, ", %lld to %lld", (long long)k->least, (long long)k->most);
     if (rc == MB_OK && (k->type == MB_CFG_MS || k->type == MB_CFG_BYTES)) {
@@ -88,6 +96,7 @@ enum mb_rc mb_config_sample(struct mb_buf *out)
              "# Stronger than this file: the environment (MEDBOOKD_HTTP_MAX_BODY=2MB sets\n"
              "# http.max_body), and stronger still --set http.max_body=2MB on the command line.\n"
              "# A # starts a comment only at the beginning of a line.\n");
-    for (size_t i = 0; rc == MB_OK && i < MB_CONFIG__COUNT; i++) rc = sample_key(&mb_config__keys[i], out);
+    for (size_t i = 0; rc == MB_OK && i < MB_CONFIG__COUNT; i++)
+        rc = sample_key(&mb_config__keys[i], out);
     return rc;
 }

@@ -15,9 +15,9 @@
 
 enum {
     TICK_MS = 100,
-    START_TICKS = 300,    /* a worker may take this long to its first beat */
-    ABORT_TICKS = 10,     /* between SIGABRT and SIGKILL */
-    CALM_TICKS = 20,      /* one that lived this long is started again at once */
+    START_TICKS = 300, /* a worker may take this long to its first beat */
+    ABORT_TICKS = 10,  /* between SIGABRT and SIGKILL */
+    CALM_TICKS = 20,   /* one that lived this long is started again at once */
     MAX_PAUSE_TICKS = 50,
 };
 
@@ -100,7 +100,8 @@ void mb_crew_reap(struct mb_crew *c)
 {
     int status = 0;
     for (unsigned i = 0; i < c->plan.shm->nworkers; i++)
-        if (c->places[i].pid > 0 && mb_child_has_ended(c->places[i].pid, &status)) note_end(c, i, status);
+        if (c->places[i].pid > 0 && mb_child_has_ended(c->places[i].pid, &status))
+            note_end(c, i, status);
 }
 
 /* ---- hung ones ---- */
@@ -127,8 +128,8 @@ static void end_hung(struct mb_crew *c, unsigned index)
     char running[sizeof c->plan.shm->worker[index].running], detail[256];
     memcpy(running, c->plan.shm->worker[index].running, sizeof running);
     running[sizeof running - 1] = '\0';
-    (void)snprintf(detail, sizeof detail, "no heartbeat for %u ms; running %s", place->silent * TICK_MS,
-                   running[0] != '\0' ? running : "nothing it told of");
+    (void)snprintf(detail, sizeof detail, "no heartbeat for %u ms; running %s",
+                   place->silent * TICK_MS, running[0] != '\0' ? running : "nothing it told of");
     log_worker(MB_LOG_ERROR, "worker hangs; ending it", index, detail);
     atomic_fetch_add(&c->plan.shm->worker_hangs, 1);
     (void)kill(place->pid, SIGABRT);
@@ -149,17 +150,22 @@ static void watch(struct mb_crew *c, unsigned index)
     place->silent = beat == place->beat ? place->silent + 1 : 0;
     place->beat = beat;
     if (limit == 0 || place->silent < limit || (beat == 0 && place->silent < START_TICKS)) return;
-    if (is_held(place->pid)) place->silent = 0;
-    else end_hung(c, index);
+    if (is_held(place->pid))
+        place->silent = 0;
+    else
+        end_hung(c, index);
 }
 
 void mb_crew_tick(struct mb_crew *c)
 {
     for (unsigned i = 0; i < c->plan.shm->nworkers; i++) {
         struct mb_crew_place *place = &c->places[i];
-        if (place->pid > 0) watch(c, i);
-        else if (place->pause > 0) place->pause--;
-        else fill(c, i);
+        if (place->pid > 0)
+            watch(c, i);
+        else if (place->pause > 0)
+            place->pause--;
+        else
+            fill(c, i);
     }
 }
 

@@ -4,13 +4,13 @@
 #include "app/worker.h"
 
 struct mb_crew_place {
-    pid_t pid;            /* 0 = empty */
-    uint64_t beat;        /* last one seen */
-    unsigned silent;      /* ticks since the beat last moved */
-    unsigned age;         /* ticks since the start */
-    unsigned failures;    /* ends in a row, soon after the start */
-    unsigned pause;       /* ticks until the place is filled again */
-    unsigned kill_in;     /* ticks until a hung worker that was sent SIGABRT is killed; 0 = none */
+    pid_t pid;         /* 0 = empty */
+    uint64_t beat;     /* last one seen */
+    unsigned silent;   /* ticks since the beat last moved */
+    unsigned age;      /* ticks since the start */
+    unsigned failures; /* ends in a row, soon after the start */
+    unsigned pause;    /* ticks until the place is filled again */
+    unsigned kill_in;  /* ticks until a hung worker that was sent SIGABRT is killed; 0 = none */
 };
 
 struct mb_crew {
@@ -18,8 +18,8 @@ struct mb_crew {
     const struct mb_user *user;
     struct mb_signals *signals;
     struct mb_crew_place places[MB_MAX_WORKERS];
-    bool was_ready;             /* all workers were ready once */
-    bool is_broken;             /* one said, before that, that its scripts cannot work */
+    bool was_ready; /* all workers were ready once */
+    bool is_broken; /* one said, before that, that its scripts cannot work */
 };
 
 /* Reaps the ended ones; to be called after every wait. */

@@ -25,7 +25,8 @@ static enum mb_rc make_absolute(char out[MB_PATH_MAX], const char *dir, struct m
     if (dir[0] != '/' && getcwd(cwd, sizeof cwd) == NULL)
         return refuse(err, dir, strerror(errno), "set data_dir to an absolute path");
     int n = snprintf(out, MB_PATH_MAX, "%s%s%s", cwd, dir[0] == '/' ? "" : "/", dir);
-    if (n >= MB_PATH_MAX - 64) return refuse(err, dir, "the path is too long", "set a shorter data_dir");
+    if (n >= MB_PATH_MAX - 64)
+        return refuse(err, dir, "the path is too long", "set a shorter data_dir");
     while (n > 1 && out[n - 1] == '/') out[--n] = '\0';
     return MB_OK;
 }
@@ -77,10 +78,12 @@ static enum mb_rc make_folders(char *path, struct mb_err *err)
         if (made == 0) (void)chmod(path, 0755);
         *slash = '/';
         if (made != 0 && why != EEXIST)
-            return refuse(err, path, strerror(why), "create it or set data_dir to a folder you may write");
+            return refuse(err, path, strerror(why),
+                          "create it or set data_dir to a folder you may write");
     }
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return refuse(err, path, strerror(errno), "create it or set data_dir to a folder you may write");
+        return refuse(err, path, strerror(errno),
+                      "create it or set data_dir to a folder you may write");
     return MB_OK;
 }
 
@@ -105,9 +108,10 @@ static enum mb_rc own(int fd, const char *path, const struct mb_user *user, stru
     if (st.st_uid != user->uid) {
         const struct passwd *pw = getpwuid(st.st_uid);
         if (!user->is_switched || !is_empty(fd))
-            return mb_fail(err, MB_E_CONFIG, "data folder %.100s: it belongs to %.30s; give it away "
-                           "with chown -R %s, or set another data_dir", path,
-                           pw != NULL ? pw->pw_name : "a stranger", user->name);
+            return mb_fail(err, MB_E_CONFIG,
+                           "data folder %.100s: it belongs to %.30s; give it away "
+                           "with chown -R %s, or set another data_dir",
+                           path, pw != NULL ? pw->pw_name : "a stranger", user->name);
         if (fchown(fd, user->uid, user->gid) != 0)
             return refuse(err, path, strerror(errno), "set another data_dir");
     }
@@ -116,8 +120,8 @@ static enum mb_rc own(int fd, const char *path, const struct mb_user *user, stru
     return MB_OK;
 }
 
-enum mb_rc mb_datadir_open(struct mb_datadir *out, struct mb_user *user, const struct mb_config *config,
-                           struct mb_err *err)
+enum mb_rc mb_datadir_open(struct mb_datadir *out, struct mb_user *user,
+                           const struct mb_config *config, struct mb_err *err)
 {
     out->lock_fd = -1;
     enum mb_rc rc = make_absolute(out->path, config->data_dir, err);

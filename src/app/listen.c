@@ -25,7 +25,8 @@ static enum mb_rc refuse(struct mb_err *err, const char *address, const char *wh
 }
 
 /* "127.0.0.1:80", "[::1]:80", "localhost:80", "*:80" */
-static enum mb_rc parse_place(struct place *out, const char *text, const char *key, struct mb_err *err)
+static enum mb_rc parse_place(struct place *out, const char *text, const char *key,
+                              struct mb_err *err)
 {
     static const char form[] = "not an address; write 127.0.0.1:8080, [::1]:8080 or *:8080";
     char host[64];
@@ -43,7 +44,8 @@ static enum mb_rc parse_place(struct place *out, const char *text, const char *k
     } else if (strcmp(host, "*") == 0) {
         (void)snprintf(host, sizeof host, "0.0.0.0");
     }
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     char *end = NULL;
@@ -114,13 +116,15 @@ static enum mb_rc open_first(int *fd, struct place *where, const char *text, con
     *fd = bind_first(where);
     if (*fd >= 0) return MB_OK;
     if (errno == EADDRINUSE)
-        return mb_fail(err, MB_E_CONFIG, "%s %.80s: another program listens there; stop it or set "
-                       "%s to a free port", key, text, key);
+        return mb_fail(err, MB_E_CONFIG,
+                       "%s %.80s: another program listens there; stop it or set "
+                       "%s to a free port",
+                       key, text, key);
     return mb_fail(err, MB_E_CONFIG, "%s %.80s: could not listen: %s", key, text, strerror(errno));
 }
 
-static enum mb_rc open_public(struct mb_listeners *l, const struct mb_config *config, unsigned workers,
-                              struct mb_err *err)
+static enum mb_rc open_public(struct mb_listeners *l, const struct mb_config *config,
+                              unsigned workers, struct mb_err *err)
 {
     struct place where;
     enum mb_rc rc = open_first(&l->fds[0], &where, config->listen, "listen", err);
@@ -129,12 +133,14 @@ static enum mb_rc open_public(struct mb_listeners *l, const struct mb_config *co
     for (l->count = 1; l->count < workers; l->count++) {
         l->fds[l->count] = bind_place(&where, false);
         if (l->fds[l->count] < 0)
-            return mb_fail(err, MB_E_IO, "listen %s: could not listen: %s", l->address, strerror(errno));
+            return mb_fail(err, MB_E_IO, "listen %s: could not listen: %s", l->address,
+                           strerror(errno));
     }
     return MB_OK;
 }
 
-static enum mb_rc open_admin(struct mb_listeners *l, const struct mb_config *config, struct mb_err *err)
+static enum mb_rc open_admin(struct mb_listeners *l, const struct mb_config *config,
+                             struct mb_err *err)
 {
     if (strcmp(config->admin_listen, "off") == 0) return MB_OK;
     struct place where;
@@ -171,9 +177,12 @@ static enum mb_rc take_handed(struct mb_listeners *l, unsigned n, struct mb_err 
         socklen_t len = sizeof is_listening;
         if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &len) != 0 || !is_listening ||
             fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
-            return mb_fail(err, MB_E_CONFIG, "LISTEN_FDS: descriptor %d is not a listening socket", fd);
-        if (is_named_admin(i)) l->admin_fd = fd;
-        else l->fds[l->count++] = fd;
+            return mb_fail(err, MB_E_CONFIG, "LISTEN_FDS: descriptor %d is not a listening socket",
+                           fd);
+        if (is_named_admin(i))
+            l->admin_fd = fd;
+        else
+            l->fds[l->count++] = fd;
     }
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
@@ -187,7 +196,8 @@ static enum mb_rc share_handed(struct mb_listeners *l, unsigned workers, struct 
     for (unsigned handed = l->count; handed > 0 && l->count < workers; l->count++) {
         l->fds[l->count] = fcntl(l->fds[l->count % handed], F_DUPFD_CLOEXEC, FIRST_HANDED_FD);
         if (l->fds[l->count] < 0)
-            return mb_fail(err, MB_E_IO, "LISTEN_FDS: could not share a socket: %s", strerror(errno));
+            return mb_fail(err, MB_E_IO, "LISTEN_FDS: could not share a socket: %s",
+                           strerror(errno));
     }
     struct place where;
     if (l->count > 0) describe(l->fds[0], &where, l->address, sizeof l->address);
@@ -195,8 +205,8 @@ static enum mb_rc share_handed(struct mb_listeners *l, unsigned workers, struct 
     return MB_OK;
 }
 
-enum mb_rc mb_listen_open(struct mb_listeners *out, const struct mb_config *config, unsigned workers,
-                          struct mb_err *err)
+enum mb_rc mb_listen_open(struct mb_listeners *out, const struct mb_config *config,
+                          unsigned workers, struct mb_err *err)
 {
     *out = (struct mb_listeners){.admin_fd = -1};
     unsigned handed = count_handed();

@@ -7,20 +7,24 @@
 #include "base/err.h"
 
 enum mb_command {
-    MB_COMMAND_RUN, MB_COMMAND_CHECK, MB_COMMAND_CONFIG, MB_COMMAND_MIGRATE, MB_COMMAND_DEMO
+    MB_COMMAND_RUN,
+    MB_COMMAND_CHECK,
+    MB_COMMAND_CONFIG,
+    MB_COMMAND_MIGRATE,
+    MB_COMMAND_DEMO
 };
 
 enum { MB_MAX_SETS = 64 };
 
 struct mb_options {
     enum mb_command command;
-    const char *file;           /* --config */
-    char *sets[MB_MAX_SETS];    /* --set */
+    const char *file;        /* --config */
+    char *sets[MB_MAX_SETS]; /* --set */
     size_t nsets;
-    bool is_effective;          /* config --effective */
-    enum mb_schema_step step;   /* migrate */
-    int to;                     /* migrate down: the version before which to stop; -1 = one step */
-    bool is_answered;           /* --help or --version: it is printed, nothing is left to do */
+    bool is_effective;        /* config --effective */
+    enum mb_schema_step step; /* migrate */
+    int to;                   /* migrate down: the version before which to stop; -1 = one step */
+    bool is_answered;         /* --help or --version: it is printed, nothing is left to do */
 };
 
 /* Borrows from argv. */

@@ -11,10 +11,10 @@
 
 enum {
     STEP_MS = 20,
-    REPORT_MS = 5000,     /* a line that it still takes time */
-    ATTACH_MS = 30000,    /* for one that another process starts */
-    STOP_MS = 60000,      /* fast shutdown, before it is made immediate */
-    BUSY_TRIES = 50,      /* sessions of a killed postmaster take a moment to leave */
+    REPORT_MS = 5000,  /* a line that it still takes time */
+    ATTACH_MS = 30000, /* for one that another process starts */
+    STOP_MS = 60000,   /* fast shutdown, before it is made immediate */
+    BUSY_TRIES = 50,   /* sessions of a killed postmaster take a moment to leave */
     BUSY_PAUSE_MS = 200,
     MAX_PAUSE_TICKS = 50, /* between restarts of one that dies again and again */
 };
@@ -253,8 +253,10 @@ bool mb_postgres_tick(struct mb_postgres *p)
 {
     int status = 0;
     if (p->pid != 0) {
-        if (!has_ended(p, &status)) note_ready(p);
-        else note_death(p, status);
+        if (!has_ended(p, &status))
+            note_ready(p);
+        else
+            note_death(p, status);
         return false;
     }
     if (p->pause_ticks > 0) {

@@ -15,8 +15,8 @@ struct mb_postgres_plan {
     unsigned connections; /* how many the workers and tools may open together */
 };
 
-MB_MUST_CHECK enum mb_rc mb_postgres_new(struct mb_postgres **out, const struct mb_postgres_plan *plan,
-                                         struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_postgres_new(struct mb_postgres **out,
+                                         const struct mb_postgres_plan *plan, struct mb_err *err);
 void mb_postgres_free(struct mb_postgres *p);
 
 /* Starts it, or adopts the one that runs already, and waits until it accepts connections. */

@@ -64,7 +64,8 @@ static void try_folder(struct search *s, const char *dir, size_t len)
         access(initdb, X_OK) != 0)
         return;
     int version = ask_version(s->cluster, program);
-    if (version <= s->best || (s->wanted != 0 ? version != s->wanted : version < OLDEST_MAJOR)) return;
+    if (version <= s->best || (s->wanted != 0 ? version != s->wanted : version < OLDEST_MAJOR))
+        return;
     s->best = version;
     (void)snprintf(s->cluster->bin, sizeof s->cluster->bin, "%.*s", (int)len, dir);
 }
@@ -96,8 +97,12 @@ enum mb_rc mb_programs_find(struct mb_cluster *c, int major, struct mb_err *err)
     try_pattern(&s, "/usr/pgsql-*/bin");
     if (s.best != 0) return MB_OK;
     if (major != 0)
-        return mb_fail(err, MB_E_CONFIG, "embedded PostgreSQL: %.100s was made by version %d, which is "
-                       "not installed; install the package postgresql-%d", c->data, major, major);
-    return mb_fail(err, MB_E_CONFIG, "embedded PostgreSQL: no version %d or newer found; install the "
-                   "package postgresql or set database.url", OLDEST_MAJOR);
+        return mb_fail(err, MB_E_CONFIG,
+                       "embedded PostgreSQL: %.100s was made by version %d, which is "
+                       "not installed; install the package postgresql-%d",
+                       c->data, major, major);
+    return mb_fail(err, MB_E_CONFIG,
+                   "embedded PostgreSQL: no version %d or newer found; install the "
+                   "package postgresql or set database.url",
+                   OLDEST_MAJOR);
 }

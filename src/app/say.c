@@ -20,8 +20,7 @@ void mb_say(const char *fmt, ...)
     size_t len = start + ((size_t)n < room ? (size_t)n : room - 1);
     line[len++] = '\n';
     /* A terminal that is gone leaves nobody to tell. */
-    while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR) {
-    }
+    while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR) {}
 }
 
 void mb_say_error(const struct mb_err *err)

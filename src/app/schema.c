@@ -14,7 +14,8 @@ enum { RETRY_MS = 250 };
 static enum mb_rc refuse(struct mb_err *err, PGconn *link)
 {
     const char *why = PQerrorMessage(link);
-    return mb_fail(err, MB_E_DB_UNAVAILABLE, "embedded PostgreSQL: %.*s", (int)strcspn(why, "\n"), why);
+    return mb_fail(err, MB_E_DB_UNAVAILABLE, "embedded PostgreSQL: %.*s", (int)strcspn(why, "\n"),
+                   why);
 }
 
 /* initdb makes no database but its own; ours is made by the first that connects. */
@@ -48,12 +49,13 @@ static enum mb_rc verify(const struct mb_migrate_plan *migrate, struct mb_err *e
         *err = said;
         return rc;
     }
-    return mb_fail(err, rc, "database: %.150s; see medbookd migrate status, then run medbookd migrate up",
+    return mb_fail(err, rc,
+                   "database: %.150s; see medbookd migrate status, then run medbookd migrate up",
                    said.text);
 }
 
-static enum mb_rc take_step(const struct mb_schema_plan *plan, const struct mb_migrate_plan *migrate,
-                            struct mb_err *err)
+static enum mb_rc take_step(const struct mb_schema_plan *plan,
+                            const struct mb_migrate_plan *migrate, struct mb_err *err)
 {
     size_t pending = 0;
     switch (plan->step) {

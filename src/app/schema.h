@@ -11,10 +11,10 @@ enum mb_schema_step { MB_SCHEMA_UP, MB_SCHEMA_DOWN, MB_SCHEMA_STATUS, MB_SCHEMA_
 struct mb_schema_plan {
     const struct mb_config *config;
     const struct mb_bundle *migrations;
-    const char *url;       /* of the owner */
-    bool is_embedded;      /* the database itself is made when it is missing */
+    const char *url;  /* of the owner */
+    bool is_embedded; /* the database itself is made when it is missing */
     enum mb_schema_step step;
-    int to;                /* as in db/migrate.h */
+    int to; /* as in db/migrate.h */
 };
 
 /* Runs the step and waits. MB_OK: it was done; else err says what the step said. */

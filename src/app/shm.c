@@ -10,8 +10,8 @@
 enum mb_rc mb_shm_new(struct mb_shm **out, uint32_t nworkers, struct mb_err *err)
 {
     if (nworkers == 0 || nworkers > MB_MAX_WORKERS)
-        return mb_fail(err, MB_E_CONFIG, "workers: %u is out of range; it must be 1 to %d", nworkers,
-                       MB_MAX_WORKERS);
+        return mb_fail(err, MB_E_CONFIG, "workers: %u is out of range; it must be 1 to %d",
+                       nworkers, MB_MAX_WORKERS);
     void *p = mmap(NULL, sizeof **out, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         return mb_fail(err, MB_E_NOMEM, "shared memory: could not map it: %s", strerror(errno));

@@ -14,11 +14,11 @@ enum { MB_MAX_WORKERS = 64 };
 
 struct mb_shm_worker {
     _Atomic int32_t pid;
-    _Atomic uint64_t beat;       /* grows every 100 ms while the loop turns */
-    _Atomic uint64_t beat_ns;    /* monotonic time of the last beat; 0 = not accepting */
-    _Atomic uint32_t ready;      /* accepts connections and has its scripts */
-    _Atomic uint32_t starts;     /* how often this place was filled */
-    char running[128];           /* script:line or route of the request in work; torn reads allowed */
+    _Atomic uint64_t beat;    /* grows every 100 ms while the loop turns */
+    _Atomic uint64_t beat_ns; /* monotonic time of the last beat; 0 = not accepting */
+    _Atomic uint32_t ready;   /* accepts connections and has its scripts */
+    _Atomic uint32_t starts;  /* how often this place was filled */
+    char running[128];        /* script:line or route of the request in work; torn reads allowed */
     struct mb_http_stats http;
     struct mb_db_stats db;
     struct mb_handler_stats scripts;
@@ -26,7 +26,7 @@ struct mb_shm_worker {
 
 struct mb_shm {
     uint32_t nworkers;
-    _Atomic uint32_t stopping;       /* SIGTERM came: readyz turns red */
+    _Atomic uint32_t stopping; /* SIGTERM came: readyz turns red */
     _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
     int64_t started_wall_ms;
     struct mb_shm_worker worker[MB_MAX_WORKERS];

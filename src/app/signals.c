@@ -21,7 +21,8 @@ enum mb_rc mb_signals_open(struct mb_signals *s, struct mb_err *err)
         signal(SIGCHLD, SIG_DFL) == SIG_ERR)
         return mb_fail(err, MB_E_IO, "signals: could not block them: %s", strerror(errno));
     s->fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (s->fd < 0) return mb_fail(err, MB_E_IO, "signals: could not open them: %s", strerror(errno));
+    if (s->fd < 0)
+        return mb_fail(err, MB_E_IO, "signals: could not open them: %s", strerror(errno));
     return MB_OK;
 }
 

@@ -10,9 +10,9 @@
 
 struct mb_signals {
     int fd;
-    unsigned stops;    /* SIGTERM and SIGINT so far; a second one means at once */
-    unsigned hangups;  /* SIGHUP not yet looked at by the supervisor */
-    sigset_t before;   /* the mask that children get back */
+    unsigned stops;   /* SIGTERM and SIGINT so far; a second one means at once */
+    unsigned hangups; /* SIGHUP not yet looked at by the supervisor */
+    sigset_t before;  /* the mask that children get back */
 };
 
 MB_MUST_CHECK enum mb_rc mb_signals_open(struct mb_signals *s, struct mb_err *err);

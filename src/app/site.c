@@ -38,7 +38,8 @@ enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_er
                                           .connections = connections};
     enum mb_rc rc = mb_postgres_new(&s->postgres, &plan, err);
     if (rc != MB_OK) return rc;
-    rc = s->holder == 0 ? mb_postgres_start(s->postgres, err) : mb_postgres_attach(s->postgres, err);
+    rc =
+        s->holder == 0 ? mb_postgres_start(s->postgres, err) : mb_postgres_attach(s->postgres, err);
     s->owner_url = mb_postgres_owner_url(s->postgres);
     s->app_url = mb_postgres_app_url(s->postgres);
     return rc;

@@ -27,7 +27,8 @@ MB_MUST_CHECK enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config 
 MB_MUST_CHECK enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
                                       struct mb_bundle *out, struct mb_err *err);
 /* Sets the URLs; starts, adopts or finds the embedded database. */
-MB_MUST_CHECK enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections,
+                                         struct mb_err *err);
 MB_MUST_CHECK enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_bundle *migrations,
                                          enum mb_schema_step step, int to, struct mb_err *err);
 /* Stops the embedded database if this process started it, or owns it (`run`: adopted ones too). */

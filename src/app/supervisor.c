@@ -37,7 +37,7 @@ struct supervisor {
     struct mb_crew crew;
     unsigned char secret[MB_SECRET_BYTES];
     uint64_t started_ns, next_tick_ns;
-    unsigned unconnected;  /* ticks that workers were ready but without database */
+    unsigned unconnected; /* ticks that workers were ready but without database */
     bool is_at_terminal, is_announced;
 };
 
@@ -77,8 +77,10 @@ static enum mb_rc load_secret(struct supervisor *s, struct mb_err *err)
 
 static enum mb_rc refuse_shared(const struct supervisor *s, struct mb_err *err)
 {
-    return mb_fail(err, MB_E_CONFIG, "data folder %.110s: medbookd with process id %ld uses it; stop "
-                   "that one or set another data_dir", s->site.dir.path, (long)s->site.holder);
+    return mb_fail(err, MB_E_CONFIG,
+                   "data folder %.110s: medbookd with process id %ld uses it; stop "
+                   "that one or set another data_dir",
+                   s->site.dir.path, (long)s->site.holder);
 }
 
 /* Everything that may be refused without a process having been started. */
@@ -96,11 +98,13 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
 static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)
 {
     const struct mb_config *config = s->site.config;
-    unsigned connections = s->listeners.count * (unsigned)config->database_pool_max + SPARE_CONNECTIONS;
+    unsigned connections =
+        s->listeners.count * (unsigned)config->database_pool_max + SPARE_CONNECTIONS;
     enum mb_rc rc = mb_site_connect(&s->site, connections, err);
     if (rc != MB_OK) return rc;
     bool is_embedded = s->site.postgres != NULL;
-    return mb_site_migrate(&s->site, &s->migrations, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY, -1, err);
+    return mb_site_migrate(&s->site, &s->migrations, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY,
+                           -1, err);
 }
 
 static void hire(struct supervisor *s)
@@ -134,8 +138,9 @@ static void announce(struct supervisor *s)
     bool has_admin = s->listeners.admin_fd >= 0;
     mb_say("ready in %.1f s: %u worker%s, %s; http://%s%s%s", seconds, s->listeners.count,
            s->listeners.count == 1 ? "" : "s",
-           s->site.postgres != NULL ? "embedded PostgreSQL" : "database by URL", s->listeners.address,
-           has_admin ? ", admin http://" : "", has_admin ? s->listeners.admin_address : "");
+           s->site.postgres != NULL ? "embedded PostgreSQL" : "database by URL",
+           s->listeners.address, has_admin ? ", admin http://" : "",
+           has_admin ? s->listeners.admin_address : "");
     mb_notify("READY=1");
 }
 
@@ -158,8 +163,10 @@ static void note_hangup(struct supervisor *s)
     if (s->site.signals.hangups == 0) return;
     s->site.signals.hangups = 0;
     /* The terminal we were started from was closed: that is Ctrl-C by other means. */
-    if (s->is_at_terminal && tcgetpgrp(STDERR_FILENO) < 0) s->site.signals.stops++;
-    else mb_log(MB_LOG_WARN, "SIGHUP ignored; restart to load changed scripts", NULL);
+    if (s->is_at_terminal && tcgetpgrp(STDERR_FILENO) < 0)
+        s->site.signals.stops++;
+    else
+        mb_log(MB_LOG_WARN, "SIGHUP ignored; restart to load changed scripts", NULL);
 }
 
 static int watch(struct supervisor *s)
@@ -232,8 +239,10 @@ int mb_supervisor_run(const struct mb_config *config)
         hire(&s);
         code = watch(&s);
         mb_notify("STOPPING=1");
-        if (code == EXIT_SUCCESS) mb_say("stopping: finishing requests in flight");
-        else mb_say("scripts: they cannot be loaded, as said above; medbookd check tells it again");
+        if (code == EXIT_SUCCESS)
+            mb_say("stopping: finishing requests in flight");
+        else
+            mb_say("scripts: they cannot be loaded, as said above; medbookd check tells it again");
         stop_workers(&s);
     } else if (rc != MB_E_CANCELLED) {
         mb_say_error(&err);

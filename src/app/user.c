@@ -41,12 +41,16 @@ enum mb_rc mb_user_choose(struct mb_user *out, const char *configured, const cha
     out->is_switched = true;
     if (configured[0] != '\0') {
         if (take(out, getpwnam(configured))) return MB_OK;
-        return mb_fail(err, MB_E_CONFIG, "user: no unprivileged user %.60s; "
-                       "create it with useradd --system %.60s", configured, configured);
+        return mb_fail(err, MB_E_CONFIG,
+                       "user: no unprivileged user %.60s; "
+                       "create it with useradd --system %.60s",
+                       configured, configured);
     }
-    if (take_owner(out, data_dir) || take(out, getpwnam("medbookd")) || take(out, getpwnam("postgres")))
+    if (take_owner(out, data_dir) || take(out, getpwnam("medbookd")) ||
+        take(out, getpwnam("postgres")))
         return MB_OK;
-    return mb_fail(err, MB_E_CONFIG, "user: PostgreSQL and workers do not run as root; "
+    return mb_fail(err, MB_E_CONFIG,
+                   "user: PostgreSQL and workers do not run as root; "
                    "create a user with useradd --system medbookd");
 }
 
@@ -67,8 +71,10 @@ enum mb_rc mb_user_become(const struct mb_user *u, struct mb_err *err)
 enum mb_rc mb_user_borrow(const struct mb_user *u, struct mb_err *err)
 {
     if (!u->is_switched) return MB_OK;
-    if (initgroups(u->name, u->gid) == 0 && setegid(u->gid) == 0 && seteuid(u->uid) == 0) return MB_OK;
-    enum mb_rc rc = mb_fail(err, MB_E_IO, "user: could not act as %s: %s", u->name, strerror(errno));
+    if (initgroups(u->name, u->gid) == 0 && setegid(u->gid) == 0 && seteuid(u->uid) == 0)
+        return MB_OK;
+    enum mb_rc rc =
+        mb_fail(err, MB_E_IO, "user: could not act as %s: %s", u->name, strerror(errno));
     mb_user_return(u);
     return rc;
 }

@@ -58,7 +58,8 @@ static void test_reading(void)
     put("z.lua", "z\xc3\xa9", 3);
     put("notes.txt", "\xff", 1);
     put(".#z.lua", "\xff", 1);
-    ok(read_it() && bundle.count == 3, "takes files of that suffix, in all folders, but none with a dot");
+    ok(read_it() && bundle.count == 3,
+       "takes files of that suffix, in all folders, but none with a dot");
     ok(bundle.count == 3 && strcmp(bundle.files[0].name, "routes/a.lua") == 0 &&
            strcmp(bundle.files[2].name, "z.lua") == 0,
        "sorts by name");
@@ -68,7 +69,8 @@ static void test_reading(void)
     ok(mb_bundle_find(&bundle, MB_STR("routes/b.luax")) == NULL, "does not find a longer name");
     memcpy(hash, bundle.hash, sizeof hash);
     mb_bundle_free(&bundle);
-    ok(read_it() && strcmp(hash, bundle.hash) == 0 && strlen(hash) == 64, "gives the same hash again");
+    ok(read_it() && strcmp(hash, bundle.hash) == 0 && strlen(hash) == 64,
+       "gives the same hash again");
     mb_bundle_free(&bundle);
     put("routes/b.lua", "bc", 2);
     ok(read_it() && strcmp(hash, bundle.hash) != 0, "gives another hash for another text");
@@ -91,7 +93,8 @@ static void test_refusals(void)
     ok(refuses("pipe.lua", "regular"), "refuses a pipe without waiting for it");
     ok(read_it(), "reads the folder again when these are gone");
     mb_bundle_free(&bundle);
-    ok(mb_bundle_read(&bundle, "/nonexistent", NULL, 1, &err) != MB_OK && strstr(err.text, "/nonexistent"),
+    ok(mb_bundle_read(&bundle, "/nonexistent", NULL, 1, &err) != MB_OK &&
+           strstr(err.text, "/nonexistent"),
        "names a folder that is missing");
 }
 

@@ -43,10 +43,12 @@ static void test_defaults(void)
 
 static void test_values(void)
 {
-    ok(load(NULL, "worker.hang_timeout=2min") && config.worker_hang_timeout == 120000, "takes minutes");
+    ok(load(NULL, "worker.hang_timeout=2min") && config.worker_hang_timeout == 120000,
+       "takes minutes");
     ok(load(NULL, "worker.hang_timeout=0") && config.worker_hang_timeout == 0, "takes a bare zero");
     ok(!load(NULL, "worker.hang_timeout=5") && says("duration"), "refuses a duration without unit");
-    ok(load(NULL, "http.max_body=2 MB") && config.http_max_body == 2097152, "takes a space before a unit");
+    ok(load(NULL, "http.max_body=2 MB") && config.http_max_body == 2097152,
+       "takes a space before a unit");
     ok(load(NULL, "http.max_body=77") && config.http_max_body == 77, "takes plain bytes");
     ok(!load(NULL, "http.max_body=9999999999GB") && says("size"), "refuses what overflows");
     ok(!load(NULL, "workers=65") && says("0 to 64"), "names the range of a number");
@@ -57,7 +59,8 @@ static void test_values(void)
     ok(!load(NULL, "log.level=") && says("log.level"), "refuses an empty word");
     ok(!load(NULL, "listen") && says("not key=value"), "refuses a setting without value");
     ok(!load(NULL, "data_dir=") && says("data_dir"), "refuses an empty data folder");
-    ok(!load(NULL, "database.pool_min=9") && says("pool_max"), "compares keys that belong together");
+    ok(!load(NULL, "database.pool_min=9") && says("pool_max"),
+       "compares keys that belong together");
 }
 
 static void test_file(void)
@@ -70,11 +73,15 @@ static void test_file(void)
        "leaves # and = inside a value, and needs no last line end");
     ok(!load_text("\nhttp.max_boddy = 1\n") && says(":2: unknown key") && says("http.max_body?"),
        "names line and nearest key of an unknown one");
-    ok(!load_text("entirely.different = 1\n") && says("medbookd config"), "says where all keys stand");
-    ok(!load_text("\n\nworkers = many\n") && says(":3: workers"), "names line and key of a wrong type");
-    ok(!load_text("workers = 1\nworkers = 2\n") && says("line 1"), "refuses a key that is set twice");
+    ok(!load_text("entirely.different = 1\n") && says("medbookd config"),
+       "says where all keys stand");
+    ok(!load_text("\n\nworkers = many\n") && says(":3: workers"),
+       "names line and key of a wrong type");
+    ok(!load_text("workers = 1\nworkers = 2\n") && says("line 1"),
+       "refuses a key that is set twice");
     ok(!load_text("just words\n") && says("key = value"), "refuses a line that is no setting");
-    ok(!load("/nonexistent.conf", NULL) && says("/nonexistent.conf"), "refuses a named file that is missing");
+    ok(!load("/nonexistent.conf", NULL) && says("/nonexistent.conf"),
+       "refuses a named file that is missing");
 }
 
 static void test_order(void)
@@ -85,7 +92,8 @@ static void test_order(void)
     ok(load(NULL, "worker.hang_timeout=4s") && config.worker_hang_timeout == 4000,
        "lets --set win over the environment");
     (void)setenv("MEDBOOKD_WORKER_HANG_TIMEOUT", "soon", 1);
-    ok(!load(NULL, NULL) && says("MEDBOOKD_WORKER_HANG_TIMEOUT"), "names the variable of a wrong type");
+    ok(!load(NULL, NULL) && says("MEDBOOKD_WORKER_HANG_TIMEOUT"),
+       "names the variable of a wrong type");
     (void)unsetenv("MEDBOOKD_WORKER_HANG_TIMEOUT");
     (void)setenv("MEDBOOKD_WORKERZ", "1", 1);
     ok(!load(NULL, NULL) && says("MEDBOOKD_WORKERZ"), "refuses a variable that is no key");
@@ -104,7 +112,8 @@ static void test_sample(void)
         if (*at == '#' && at[1] != ' ' && (at == sample.data || at[-1] == '\n')) *at = ' ';
     is_same = is_same && load(NULL, NULL);
     for (size_t i = 0; is_same && i < mb_config_count(); i++)
-        is_same = mb_config_text(&config, i, &before) == MB_OK && mb_buf_addz(&before, "\n") == MB_OK;
+        is_same =
+            mb_config_text(&config, i, &before) == MB_OK && mb_buf_addz(&before, "\n") == MB_OK;
     is_same = is_same && load_text(sample.data);
     for (size_t i = 0; is_same && i < mb_config_count(); i++)
         is_same = mb_config_text(&config, i, &after) == MB_OK && mb_buf_addz(&after, "\n") == MB_OK;
