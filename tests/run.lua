@@ -83,7 +83,8 @@ end
 
 local function start(path, template)
   local job = { path = path, output = temp.dir "suite" .. "/output", since = native.now() }
-  local argv = { "lua5.4", "/usr/bin/busted", "-o", "TAP", path }
+  -- Without --ignore-lua busted runs itself again below a shell, out of the reach of our signals.
+  local argv = { "lua5.4", "/usr/bin/busted", "--ignore-lua", "-o", "TAP", path }
   job.process = process.start(argv, { env = { TEST_CLUSTER = template or false }, log = job.output, scope = "suite",
                                       death_signal = "TERM" })
   return job
