@@ -8,7 +8,8 @@ return {
   -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit, $7
   -- and $8 name and id of the last one of the page before, or null.
   list = query.read("providers.list", [[
-SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating", p."totalReviews", p."timeZone",
+SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
+       p."totalReviews", p."timeZone",
        ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
                JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
               WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
