@@ -55,19 +55,43 @@ static void clean(void)
     reset_plan();
 }
 
+/* A child that runs pg_dump -s into a pipe; *out is the end to read. */
+static pid_t start_dump(int *out)
+{
+    int ends[2];
+    char program[160];
+    snprintf(program, sizeof program, "%s/pg_dump", pg.bin);
+    if (pipe(ends) != 0) pg_die("no pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl(program, "pg_dump", "-s", "-h", pg.root, "-U", "postgres", "postgres", (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    *out = ends[0];
+    return child;
+}
+
 /* The schema as pg_dump tells it, without its backslash lines, which hold a random key; freed by
  * the caller. */
 static char *dump(void)
 {
-    char command[400];
-    char *text = calloc(1, 1 << 20);
-    snprintf(command, sizeof command, "%s/pg_dump -s -h %s -U postgres postgres | grep -v '^[\\]'",
-             pg.bin, pg.root);
-    FILE *f = popen(command, "r");
-    if (text == NULL || f == NULL) pg_die("pg_dump does not run");
-    size_t n = fread(text, 1, (1 << 20) - 1, f);
-    text[n] = '\0';
-    pclose(f);
+    enum { ROOM = 1 << 20 };
+    int out, status;
+    pid_t child = start_dump(&out);
+    char *text = calloc(1, ROOM), *line = NULL;
+    size_t n = 0, room = 0;
+    FILE *f = fdopen(out, "r");
+    if (child < 0 || text == NULL || f == NULL) pg_die("pg_dump does not run");
+    for (ssize_t len; (len = getline(&line, &room, f)) >= 0;)
+        if (line[0] != '\\' && n + (size_t)len < ROOM) {
+            memcpy(text + n, line, (size_t)len);
+            n += (size_t)len;
+        }
+    free(line);
+    fclose(f);
+    if (waitpid(child, &status, 0) != child || status != 0) pg_die("pg_dump failed");
     return text;
 }
 

@@ -141,7 +141,8 @@ describe("the booking API", function()
     it("refuses a time that is reversed, too long or none, and a search of everything", function()
       local p = "providerId=x"
       for _, query in ipairs {
-        p .. "&from=2026-12-02T00:00:00Z&to=2026-12-01T00:00:00Z", p .. "&from=2026-12-01T00:00:00Z&to=2027-12-01T00:00:00Z",
+        p .. "&from=2026-12-02T00:00:00Z&to=2026-12-01T00:00:00Z",
+        p .. "&from=2026-12-01T00:00:00Z&to=2027-12-01T00:00:00Z",
         p .. "&from=tomorrow", p .. "&from=2026-02-30T00:00:00Z", p .. "&limit=101", p .. "&limit=-1", "online=true",
       } do
         is_refused(get("/v1/slots?" .. query), 422, "validation_failed")
@@ -210,7 +211,8 @@ describe("the booking API", function()
         assert.equal(first.body, r.body)
         assert.equal(first.headers.etag, r.headers.etag)
       end
-      assert.equal("1", value(([[SELECT count(*) AS v FROM "Booking" WHERE "providerId" = '%s']]):format(slot.provider)))
+      local count = [[SELECT count(*) AS v FROM "Booking" WHERE "providerId" = '%s']]
+      assert.equal("1", value(count:format(slot.provider)))
       is_refused(post("/v1/bookings", guest(slot), { ["Idempotency-Key"] = "a b" }), 400, "invalid_idempotency_key")
     end)
 
@@ -308,8 +310,8 @@ describe("the booking API", function()
 
     it("cannot be cancelled by the patient within two hours of its start", function()
       local one = post("/v1/bookings", guest(free_slot())).json
-      database.run(([[UPDATE "Booking" SET "startTime" = now() + interval '1 hour', "endTime" = now() + interval '2 hours'
-        WHERE "id" = '%s']]):format(one.id))
+      database.run(([[UPDATE "Booking"
+        SET "startTime" = now() + interval '1 hour', "endTime" = now() + interval '2 hours' WHERE "id" = '%s']]):format(one.id))
       local r = app:request("POST", "/v1/bookings/" .. one.id .. "/cancel",
         { headers = { Authorization = "Bearer " .. one.manageToken } })
       is_refused(r, 409, "too_late")
@@ -331,7 +333,8 @@ describe("the booking API", function()
       assert.equal(201, booked.status, booked.body)
       assert.equal(r.json.userId, booked.json.clientId)
       assert.equal(200, get("/v1/bookings/" .. booked.json.id, r.json.token).status)
-      is_refused(post("/v1/bookings", { slotId = free_slot().id, clientId = "somebody" }, bearer), 403, "client_not_allowed")
+      local for_another = { slotId = free_slot().id, clientId = "somebody" }
+      is_refused(post("/v1/bookings", for_another, bearer), 403, "client_not_allowed")
       assert.equal(204, app:request("POST", "/v1/auth/logout", { headers = bearer }).status)
       is_refused(get("/v1/me", r.json.token), 401, "invalid_token")
     end)

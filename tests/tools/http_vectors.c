@@ -137,7 +137,11 @@ static void read_line(struct vector *list, size_t *count, char *line)
                 add(&v->bytes, *p++);
         }
     } else if (v && line[0] == '<') {
-        snprintf(v->expected, sizeof v->expected, "%s", line + 2);
+        if (strlen(line + 2) >= sizeof v->expected) {
+            fprintf(stderr, "http_vectors: an expectation is too long: %s\n", line);
+            exit(2);
+        }
+        memcpy(v->expected, line + 2, strlen(line + 2) + 1);
     } else if (v && line[0] == '~') {
         v->text = strdup(line + 2);
     }
