@@ -43,7 +43,7 @@ enum offer_column {
     START, END, MINUTES, RULE, AVAILABILITY, SERVICE, CONFIG, PROVIDER, ONLINE, IN_PERSON, CENTS
 };
 
-_Noreturn static void fail(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) _Noreturn static void fail(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
