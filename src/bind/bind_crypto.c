@@ -31,8 +31,7 @@ static int l_hmac(lua_State *L)
     purpose.ptr = luaL_checklstring(L, 1, &purpose.len);
     text.ptr = luaL_checklstring(L, 2, &text.len);
     const unsigned char *secret = mb_vm_plan(mb_vm_of(L))->secret;
-    if (!secret)
-        return luaL_error(L, "there is no secret key while scripts are checked");
+    if (!secret) return luaL_error(L, "there is no secret key while scripts are checked");
     crypto_auth_hmacsha256(key, (const unsigned char *)purpose.ptr, purpose.len, secret);
     crypto_auth_hmacsha256(mac, (const unsigned char *)text.ptr, text.len, key);
     sodium_memzero(key, sizeof key);
@@ -128,7 +127,12 @@ static void do_hash(uv_work_t *work)
     else
         j->ok = crypto_pwhash_str_alg(j->hash, j->password, j->password_len, 2, 19456ULL * 1024,
                                       crypto_pwhash_ALG_ARGON2ID13) == 0;
+}
+
+static void free_hashing(struct hashing *j)
+{
     sodium_memzero(j->password, sizeof j->password);
+    free(j);
 }
 
 static void hash_done(uv_work_t *work, int status);
@@ -151,23 +155,32 @@ static void hash_done(uv_work_t *work, int status)
         memcpy(j->waiter->hash, j->hash, sizeof j->hash);
         mb_task_wake(&j->waiter->wait);
     }
-    free(j);
+    free_hashing(j);
     if (queue.first && queue.running < HASHING_AT_ONCE) {
         struct hashing *next = queue.first;
         queue.first = next->next;
-        if (!queue.first)
-            queue.last = &queue.first;
+        if (!queue.first) queue.last = &queue.first;
         queue.waiting--;
         start_hashing(loop, next);
     }
 }
 
+/* A job that waits for its turn goes; one in work ends for nobody. */
 static void hash_cancel(struct mb_wait *w)
 {
     struct hash_wait *h = (struct hash_wait *)w;
-    if (h->job)
-        h->job->waiter = NULL;
+    struct hashing *j = h->job;
     h->job = NULL;
+    if (!j) return;
+    j->waiter = NULL;
+    for (struct hashing **p = &queue.first; *p; p = &(*p)->next) {
+        if (*p != j) continue;
+        *p = j->next;
+        if (queue.last == &j->next) queue.last = p;
+        queue.waiting--;
+        free_hashing(j);
+        return;
+    }
 }
 
 static int hash_result(lua_State *L, int status, lua_KContext at)
@@ -195,8 +208,7 @@ static int hash_start(lua_State *L, bool verify, struct mb_str password, struct 
     h->wait.cancel = hash_cancel;
     h->verify = verify;
     struct hashing *j = calloc(1, sizeof *j);
-    if (!j)
-        return luaL_error(L, "not enough memory");
+    if (!j) return luaL_error(L, "not enough memory");
     memcpy(j->password, password.ptr, password.len);
     j->password_len = password.len;
     memcpy(j->hash, hash.ptr, hash.len);
@@ -206,8 +218,7 @@ static int hash_start(lua_State *L, bool verify, struct mb_str password, struct 
     if (queue.running < HASHING_AT_ONCE) {
         start_hashing(mb_vm_plan(mb_vm_of(L))->loop, j);
     } else {
-        if (!queue.first)
-            queue.last = &queue.first;
+        if (!queue.first) queue.last = &queue.first;
         *queue.last = j;
         queue.last = &j->next;
         queue.waiting++;
@@ -270,7 +281,8 @@ static int l_reference(lua_State *L)
 
 int mb_open_id(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"cuid", l_cuid}, {"reference", l_reference}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"cuid", l_cuid}, {"reference", l_reference}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

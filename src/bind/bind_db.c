@@ -1,137 +1,28 @@
 #include <lauxlib.h>
 
-#include "bind/json.h"
 #include "bind/modules.h"
 #include "bind/problem.h"
 #include "bind/rows.h"
+#include "bind/statement.h"
 #include "bind/task.h"
 
 /*
- * mb.query (named statements) and mb.db (running them). A call waits; its result is rows
- * (rows.h) or a raised problem whose `code` is a word of base/err.h.
+ * mb.db: running statements. A call waits; its result is rows (rows.h) or a raised problem whose
+ * `code` is a word of base/err.h.
  *
  *   local slots = require "queries.slots"
  *   local rows = db.query(slots.search, provider_id, from, to)
  *   local a, b = db.all({ slots.search, … }, { slots.facts, … })   -- one flight
  *   local id = db.tx(function(tx) … tx:query(stmt, …) … return id end)
+ *
+ * Inside db.tx only tx:query runs statements: whoever holds a connection and waits for another may
+ * wait for somebody who waits for theirs.
  */
 
-enum { MAX_PARAMS = 40, MAX_TOGETHER = 8, MAX_ARRAY_BYTES = 65536 };
+enum { MAX_TOGETHER = 8 };
 
-static const char STMT_TYPE[] = "mb.statement";
 static const char WAIT_TYPE[] = "mb.db.wait";
 static const char TX_TYPE[] = "mb.tx";
-static const char ARRAY_TYPE[] = "mb.db.array";
-
-/* ---- mb.query ---- */
-
-struct stmt {
-    const struct mb_stmt *stmt;
-    enum mb_db_kind kind;
-};
-
-static int new_stmt(lua_State *L, enum mb_db_kind kind)
-{
-    struct mb_str name, sql;
-    struct mb_stmt *interned;
-    struct mb_err err;
-    name.ptr = luaL_checklstring(L, 1, &name.len);
-    sql.ptr = luaL_checklstring(L, 2, &sql.len);
-    if (mb_stmt_intern(&interned, name, sql, &err) != MB_OK)
-        return luaL_error(L, "statement %s: %s", name.ptr, err.text);
-    struct stmt *s = lua_newuserdatauv(L, sizeof *s, 0);
-    s->stmt = interned;
-    s->kind = kind;
-    luaL_setmetatable(L, STMT_TYPE);
-    return 1;
-}
-
-static int l_read(lua_State *L) { return new_stmt(L, MB_DB_READ); }
-static int l_write(lua_State *L) { return new_stmt(L, MB_DB_WRITE); }
-
-int mb_open_query(lua_State *L)
-{
-    static const luaL_Reg functions[] = {{"read", l_read}, {"write", l_write}, {NULL, NULL}};
-    luaL_newmetatable(L, STMT_TYPE);
-    luaL_newlib(L, functions);
-    return 1;
-}
-
-/* ---- parameters ---- */
-
-static int array_gc(lua_State *L)
-{
-    mb_buf_reset(lua_touserdata(L, 1));
-    return 0;
-}
-
-/* { "a", "b" } -> {"a","b"} as PostgreSQL writes arrays; replaces the table at index. */
-static void array_text(lua_State *L, int index)
-{
-    struct mb_buf *b = lua_newuserdatauv(L, sizeof *b, 0);
-    mb_buf_init(b, MAX_ARRAY_BYTES);
-    luaL_setmetatable(L, ARRAY_TYPE);
-    enum mb_rc rc = mb_buf_add(b, "{", 1);
-    for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, index); rc == MB_OK && i <= n; i++) {
-        size_t len;
-        lua_rawgeti(L, index, i);
-        const char *s = lua_tolstring(L, -1, &len);
-        if (!s)
-            luaL_error(L, "item %d of an array parameter is a %s", (int)i, luaL_typename(L, -1));
-        rc = mb_buf_add(b, i > 1 ? ",\"" : "\"", i > 1 ? 2 : 1);
-        for (size_t k = 0; rc == MB_OK && k < len; k++) {
-            if (s[k] == '"' || s[k] == '\\')
-                rc = mb_buf_add(b, "\\", 1);
-            if (rc == MB_OK)
-                rc = mb_buf_add(b, s + k, 1);
-        }
-        if (rc == MB_OK)
-            rc = mb_buf_add(b, "\"", 1);
-        lua_pop(L, 1);
-    }
-    if (rc == MB_OK)
-        rc = mb_buf_add(b, "}", 1);
-    if (rc != MB_OK)
-        luaL_error(L, "an array parameter is over %d bytes", MAX_ARRAY_BYTES);
-    lua_pushlstring(L, b->data, b->len);
-    mb_buf_reset(b);
-    lua_replace(L, index);
-    lua_pop(L, 1);
-}
-
-/* The arguments first..top as text values, borrowed from the stack. */
-static int take_params(lua_State *L, int first, int top, struct mb_str *values)
-{
-    int n = top - first + 1;
-    if (n > MAX_PARAMS)
-        luaL_error(L, "a statement takes at most %d parameters", MAX_PARAMS);
-    for (int i = 0; i < n; i++) {
-        int index = first + i;
-        values[i].ptr = NULL;
-        values[i].len = 0;
-        switch (lua_type(L, index)) {
-        case LUA_TNIL:
-            break;
-        case LUA_TBOOLEAN:
-            values[i] = lua_toboolean(L, index) ? MB_STR("t") : MB_STR("f");
-            break;
-        case LUA_TTABLE:
-            array_text(L, index);
-            values[i].ptr = lua_tolstring(L, index, &values[i].len);
-            break;
-        case LUA_TNUMBER:
-        case LUA_TSTRING:
-            values[i].ptr = lua_tolstring(L, index, &values[i].len);
-            if (memchr(values[i].ptr, 0, values[i].len))
-                luaL_error(L, "parameter $%d holds a NUL byte", i + 1);
-            break;
-        default:
-            if (!mb_is_json_null(L, index))
-                luaL_error(L, "parameter $%d is a %s", i + 1, luaL_typename(L, index));
-        }
-    }
-    return n;
-}
 
 /* ---- waiting ---- */
 
@@ -145,30 +36,25 @@ struct item {
 struct db_wait {
     struct mb_wait wait;
     unsigned n, pending;
-    struct mb_tx *tx; /* filled by a begin */
+    struct mb_tx **tx; /* where a begin puts its transaction */
     struct item item[];
 };
 
+/* Also after the wake: what has come is given back. */
 static void wait_cancel(struct mb_wait *w)
 {
     struct db_wait *d = (struct db_wait *)w;
-    for (unsigned i = 0; i < d->n; i++)
-        if (d->item[i].op) {
-            mb_op_cancel(d->item[i].op);
-            d->item[i].op = NULL;
-        }
+    for (unsigned i = 0; i < d->n; i++) {
+        if (d->item[i].op) mb_op_cancel(d->item[i].op);
+        PQclear(d->item[i].res);
+        d->item[i].op = NULL;
+        d->item[i].res = NULL;
+    }
 }
 
 static int wait_gc(lua_State *L)
 {
-    struct db_wait *d = lua_touserdata(L, 1);
-    wait_cancel(&d->wait);
-    for (unsigned i = 0; i < d->n; i++)
-        PQclear(d->item[i].res);
-    if (d->tx)
-        mb_tx_end(d->tx);
-    d->n = 0;
-    d->tx = NULL;
+    wait_cancel(lua_touserdata(L, 1));
     return 0;
 }
 
@@ -178,8 +64,7 @@ static struct db_wait *new_wait(lua_State *L, unsigned n)
     memset(d, 0, sizeof *d + n * sizeof d->item[0]);
     d->n = n;
     d->wait.cancel = wait_cancel;
-    for (unsigned i = 0; i < n; i++)
-        d->item[i].wait = d;
+    for (unsigned i = 0; i < n; i++) d->item[i].wait = d;
     luaL_setmetatable(L, WAIT_TYPE);
     return d;
 }
@@ -188,10 +73,8 @@ static void finish(struct item *item, enum mb_rc rc, PGresult *res, const struct
 {
     item->op = NULL;
     item->res = res;
-    if (rc != MB_OK)
-        item->err = *err;
-    if (--item->wait->pending == 0)
-        mb_task_wake(&item->wait->wait);
+    if (rc != MB_OK) item->err = *err;
+    if (--item->wait->pending == 0) mb_task_wake(&item->wait->wait);
 }
 
 static void on_result(void *ctx, enum mb_rc rc, PGresult *res, const struct mb_err *err)
@@ -209,9 +92,17 @@ static int raise_db(lua_State *L, const struct mb_err *err)
 static struct mb_db *database(lua_State *L)
 {
     struct mb_db *db = mb_vm_plan(mb_vm_of(L))->db;
-    if (!db)
-        luaL_error(L, "there is no database while scripts are checked");
+    if (!db) luaL_error(L, "there is no database while scripts are checked");
     return db;
+}
+
+/* Raises unless the task may wait for a connection. */
+static struct mb_task *check_free(lua_State *L, const char *what)
+{
+    struct mb_task *task = mb_task_check(L, what);
+    if (mb_task_is_pinned(task))
+        luaL_error(L, "%s inside db.tx: use tx:query, a second connection might never come", what);
+    return task;
 }
 
 /* After the wait: rows of every item in order, or the first error raised. */
@@ -221,23 +112,26 @@ static int push_results(lua_State *L, int status, lua_KContext at)
     struct db_wait *d = lua_touserdata(L, (int)at);
     struct mb_task *task = d->wait.task;
     for (unsigned i = 0; i < d->n; i++)
-        if (!d->item[i].res)
-            return raise_db(L, &d->item[i].err);
+        if (!d->item[i].res) {
+            struct mb_err err = d->item[i].err;
+            wait_cancel(&d->wait);
+            return raise_db(L, &err);
+        }
     luaL_checkstack(L, (int)d->n, NULL);
-    for (unsigned i = 0; i < d->n; i++)
-        mb_rows_push(L, task, &d->item[i].res);
+    for (unsigned i = 0; i < d->n; i++) mb_rows_push(L, task, &d->item[i].res);
     return (int)d->n;
 }
 
 /* ---- query and all ---- */
 
-static void start(lua_State *L, struct item *item, const struct stmt *s, int first, int top, uint64_t deadline)
+static void start(lua_State *L, struct item *item, const struct mb_statement *s, int first,
+                  int last, uint64_t deadline)
 {
-    struct mb_str values[MAX_PARAMS];
-    int n = take_params(L, first, top, values);
+    struct mb_str values[MB_STATEMENT_PARAMS];
+    int n = mb_statement_params(L, first, last, values);
     struct mb_err err;
-    if (mb_db_query(database(L), &item->op, s->kind, s->stmt, n, values, deadline, on_result, item, &err) !=
-        MB_OK) {
+    if (mb_db_query(database(L), &item->op, s->kind, s->stmt, n, values, deadline, on_result, item,
+                    &err) != MB_OK) {
         wait_cancel(&item->wait->wait);
         raise_db(L, &err);
     }
@@ -246,31 +140,37 @@ static void start(lua_State *L, struct item *item, const struct stmt *s, int fir
 
 static int l_query(lua_State *L)
 {
-    struct mb_task *task = mb_task_check(L, "db.query");
-    const struct stmt *s = luaL_checkudata(L, 1, STMT_TYPE);
+    struct mb_task *task = check_free(L, "db.query");
+    const struct mb_statement *s = mb_statement_at(L, 1);
     int top = lua_gettop(L);
     struct db_wait *d = new_wait(L, 1);
     start(L, &d->item[0], s, 2, top, mb_task_deadline(task));
     return mb_task_wait(L, &d->wait, top + 1, push_results);
 }
 
+/* Pushes { statement, parameters…, n = } at index; n says how many when the last may be nil. */
+static int unpack(lua_State *L, int index)
+{
+    luaL_checktype(L, index, LUA_TTABLE);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, index) - 1;
+    lua_pushliteral(L, "n");
+    if (lua_rawget(L, index) != LUA_TNIL) n = luaL_checkinteger(L, -1);
+    lua_pop(L, 1);
+    luaL_argcheck(L, n >= 0 && n <= MB_STATEMENT_PARAMS, index, "a statement and its parameters");
+    luaL_checkstack(L, (int)n + LUA_MINSTACK, NULL);
+    for (lua_Integer i = 0; i <= n; i++) lua_rawgeti(L, index, i + 1);
+    return (int)n;
+}
+
 static int l_all(lua_State *L)
 {
-    struct mb_task *task = mb_task_check(L, "db.all");
+    struct mb_task *task = check_free(L, "db.all");
     int top = lua_gettop(L);
     luaL_argcheck(L, top >= 1 && top <= MAX_TOGETHER, 1, "one to eight statements");
     struct db_wait *d = new_wait(L, (unsigned)top);
     for (int i = 1; i <= top; i++) {
-        luaL_checktype(L, i, LUA_TTABLE);
-        lua_getfield(L, i, "n");
-        int n = lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : (int)lua_rawlen(L, i) - 1;
-        lua_pop(L, 1);
-        luaL_argcheck(L, n >= 0 && n <= MAX_PARAMS, i, "too many parameters");
-        luaL_checkstack(L, n + 4, NULL);
-        lua_rawgeti(L, i, 1);
-        const struct stmt *s = luaL_checkudata(L, -1, STMT_TYPE);
-        for (int k = 1; k <= n; k++)
-            lua_rawgeti(L, i, k + 1);
+        int n = unpack(L, i);
+        const struct mb_statement *s = mb_statement_at(L, top + 2);
         start(L, &d->item[i - 1], s, top + 3, top + 2 + n, mb_task_deadline(task));
         lua_settop(L, top + 1);
     }
@@ -279,31 +179,39 @@ static int l_all(lua_State *L)
 
 /* ---- transactions ---- */
 
+/* Claimed by its task before the connection is asked for, so that there is no moment in which a
+ * task that ends could leave it behind. */
 struct tx {
     struct mb_claim claim;
-    struct mb_tx *tx; /* NULL once it is over */
+    struct mb_task *task; /* NULL once it is over */
+    struct mb_tx *tx;     /* NULL before it begins and once it is over */
 };
 
 static void tx_release(struct mb_claim *c)
 {
     struct tx *t = (struct tx *)c;
-    if (t->tx)
-        mb_tx_end(t->tx);
+    if (t->tx) mb_tx_end(t->tx);
+    if (t->task) mb_task_pin(t->task, false);
     t->tx = NULL;
+    t->task = NULL;
+}
+
+static void tx_end(struct tx *t)
+{
+    mb_claim_drop(&t->claim);
+    tx_release(&t->claim);
 }
 
 static int tx_gc(lua_State *L)
 {
-    struct tx *t = lua_touserdata(L, 1);
-    mb_claim_drop(&t->claim);
-    tx_release(&t->claim);
+    tx_end(lua_touserdata(L, 1));
     return 0;
 }
 
 static void on_begun(void *ctx, enum mb_rc rc, struct mb_tx *tx, const struct mb_err *err)
 {
     struct item *item = ctx;
-    item->wait->tx = tx;
+    *item->wait->tx = tx;
     finish(item, rc, NULL, err);
 }
 
@@ -311,16 +219,16 @@ static int tx_query(lua_State *L)
 {
     struct mb_task *task = mb_task_check(L, "tx:query");
     struct tx *t = luaL_checkudata(L, 1, TX_TYPE);
-    const struct stmt *s = luaL_checkudata(L, 2, STMT_TYPE);
-    if (!t->tx)
-        return luaL_error(L, "this transaction is over");
+    const struct mb_statement *s = mb_statement_at(L, 2);
+    if (!t->tx) return luaL_error(L, "this transaction is over");
+    if (t->task != task) return luaL_error(L, "this transaction belongs to another request");
     int top = lua_gettop(L);
     struct db_wait *d = new_wait(L, 1);
-    struct mb_str values[MAX_PARAMS];
-    int n = take_params(L, 3, top, values);
+    struct mb_str values[MB_STATEMENT_PARAMS];
+    int n = mb_statement_params(L, 3, top, values);
     struct mb_err err;
-    if (mb_tx_query(t->tx, &d->item[0].op, s->stmt, n, values, mb_task_deadline(task), on_result, &d->item[0],
-                    &err) != MB_OK)
+    if (mb_tx_query(t->tx, &d->item[0].op, s->stmt, n, values, mb_task_deadline(task), on_result,
+                    &d->item[0], &err) != MB_OK)
         return raise_db(L, &err);
     d->pending = 1;
     return mb_task_wait(L, &d->wait, top + 1, push_results);
@@ -333,12 +241,9 @@ static int tx_committed(lua_State *L, int status, lua_KContext nresults)
 {
     (void)status;
     struct db_wait *d = lua_touserdata(L, TX_COMMIT);
-    struct tx *t = lua_touserdata(L, TX_HANDLE);
     bool committed = d->item[0].res;
-    PQclear(d->item[0].res);
-    d->item[0].res = NULL;
-    mb_claim_drop(&t->claim);
-    tx_release(&t->claim);
+    wait_cancel(&d->wait); /* the result of COMMIT holds nothing */
+    tx_end(lua_touserdata(L, TX_HANDLE));
     return committed ? (int)nresults : raise_db(L, &d->item[0].err);
 }
 
@@ -347,16 +252,17 @@ static int tx_body_done(lua_State *L, int status, lua_KContext ctx)
     (void)ctx;
     struct tx *t = lua_touserdata(L, TX_HANDLE);
     if (status != LUA_OK && status != LUA_YIELD) {
-        mb_claim_drop(&t->claim);
-        tx_release(&t->claim);
+        tx_end(t);
         return lua_error(L);
     }
     int nresults = lua_gettop(L) - TX_HANDLE;
     struct db_wait *d = new_wait(L, 1);
     lua_insert(L, TX_COMMIT);
     struct mb_err err;
-    if (mb_tx_commit(t->tx, &d->item[0].op, on_result, &d->item[0], &err) != MB_OK)
+    if (mb_tx_commit(t->tx, &d->item[0].op, on_result, &d->item[0], &err) != MB_OK) {
+        tx_end(t);
         return raise_db(L, &err);
+    }
     d->pending = 1;
     return mb_task_wait(L, &d->wait, nresults, tx_committed);
 }
@@ -366,49 +272,55 @@ static int tx_begun(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     (void)ctx;
     struct db_wait *d = lua_touserdata(L, TX_BEGIN);
-    if (!d->tx)
+    struct tx *t = lua_touserdata(L, TX_HANDLE);
+    if (!t->tx) {
+        tx_end(t);
         return raise_db(L, &d->item[0].err);
-    struct tx *t = lua_newuserdatauv(L, sizeof *t, 0);
-    memset(t, 0, sizeof *t);
-    luaL_setmetatable(L, TX_TYPE);
-    t->tx = d->tx;
-    d->tx = NULL;
-    mb_task_claim(d->wait.task, &t->claim, tx_release);
+    }
     lua_pushvalue(L, TX_BODY);
     lua_pushvalue(L, TX_HANDLE);
     return tx_body_done(L, lua_pcallk(L, 1, LUA_MULTRET, 0, 0, tx_body_done), 0);
 }
 
-/* db.tx(function(tx) … end) or db.tx("read_only" | "serializable" | "repeatable_read", function) */
-static int l_tx(lua_State *L)
+static unsigned take_flag(lua_State *L)
 {
     static const char *const words[] = {"read_only", "serializable", "repeatable_read", NULL};
     static const unsigned flags[] = {MB_TX_READ_ONLY, MB_TX_SERIALIZABLE, MB_TX_REPEATABLE_READ};
-    struct mb_task *task = mb_task_check(L, "db.tx");
-    unsigned flag = 0;
-    if (lua_type(L, 1) == LUA_TSTRING) {
-        flag = flags[luaL_checkoption(L, 1, NULL, words)];
-        lua_remove(L, 1);
-    }
-    luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_settop(L, 1);
+    if (lua_type(L, 1) != LUA_TSTRING) return 0;
+    unsigned flag = flags[luaL_checkoption(L, 1, NULL, words)];
+    lua_remove(L, 1);
+    return flag;
+}
+
+/* db.tx(function(tx) … end) or db.tx("read_only" | "serializable" | "repeatable_read", function) */
+static int l_tx(lua_State *L)
+{
+    struct mb_task *task = check_free(L, "db.tx");
+    unsigned flag = take_flag(L);
+    luaL_checktype(L, TX_BODY, LUA_TFUNCTION);
+    lua_settop(L, TX_BODY);
     struct db_wait *d = new_wait(L, 1);
+    struct tx *t = lua_newuserdatauv(L, sizeof *t, 0);
+    memset(t, 0, sizeof *t);
+    luaL_setmetatable(L, TX_TYPE);
+    d->tx = &t->tx;
     struct mb_err err;
-    if (mb_tx_begin(database(L), &d->item[0].op, flag, mb_task_deadline(task), on_begun, &d->item[0], &err) !=
-        MB_OK)
+    if (mb_tx_begin(database(L), &d->item[0].op, flag, mb_task_deadline(task), on_begun,
+                    &d->item[0], &err) != MB_OK)
         return raise_db(L, &err);
     d->pending = 1;
+    t->task = task;
+    mb_task_pin(task, true);
+    mb_task_claim(task, &t->claim, tx_release);
     return mb_task_wait(L, &d->wait, 0, tx_begun);
 }
 
 int mb_open_db(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"query", l_query}, {"all", l_all}, {"tx", l_tx}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"query", l_query}, {"all", l_all}, {"tx", l_tx}, {NULL, NULL}};
     luaL_newmetatable(L, WAIT_TYPE);
     lua_pushcfunction(L, wait_gc);
-    lua_setfield(L, -2, "__gc");
-    luaL_newmetatable(L, ARRAY_TYPE);
-    lua_pushcfunction(L, array_gc);
     lua_setfield(L, -2, "__gc");
     luaL_newmetatable(L, TX_TYPE);
     lua_pushcfunction(L, tx_gc);

@@ -30,12 +30,12 @@ struct encoder {
     int depth;
 };
 
+/* A failure may leave values on the stack: mb_json_encode clears it. */
 static enum mb_rc encode_value(struct encoder *e, int index);
 
 static enum mb_rc encode_number(struct encoder *e, int index)
 {
-    if (lua_isinteger(e->L, index))
-        return mb_buf_i64(e->out, lua_tointeger(e->L, index));
+    if (lua_isinteger(e->L, index)) return mb_buf_i64(e->out, lua_tointeger(e->L, index));
     enum mb_rc rc = mb_json_double(e->out, lua_tonumber(e->L, index));
     return rc == MB_E_JSON ? mb_fail(e->err, rc, "NaN and infinity have no JSON form") : rc;
 }
@@ -52,12 +52,10 @@ static enum mb_rc encode_array(struct encoder *e, int index, size_t n)
 {
     enum mb_rc rc = mb_buf_add(e->out, "[", 1);
     for (size_t i = 1; rc == MB_OK && i <= n; i++) {
-        if (i > 1)
-            rc = mb_buf_add(e->out, ",", 1);
+        if (i > 1) rc = mb_buf_add(e->out, ",", 1);
         lua_rawgeti(e->L, index, (lua_Integer)i);
-        if (rc == MB_OK)
-            rc = encode_value(e, lua_gettop(e->L));
-        lua_pop(e->L, 1);
+        if (rc == MB_OK) rc = encode_value(e, lua_gettop(e->L));
+        if (rc == MB_OK) lua_pop(e->L, 1);
     }
     return rc == MB_OK ? mb_buf_add(e->out, "]", 1) : rc;
 }
@@ -68,33 +66,22 @@ static enum mb_rc encode_object(struct encoder *e, int index)
     bool first = true;
     lua_pushnil(e->L);
     while (rc == MB_OK && lua_next(e->L, index)) {
-        if (lua_type(e->L, -2) != LUA_TSTRING) {
-            lua_pop(e->L, 2);
+        if (lua_type(e->L, -2) != LUA_TSTRING)
             return mb_fail(e->err, MB_E_JSON, "an object has a key that is a %s, not a string",
-                           luaL_typename(e->L, -1));
-        }
-        if (!first)
-            rc = mb_buf_add(e->out, ",", 1);
+                           luaL_typename(e->L, -2));
+        if (!first) rc = mb_buf_add(e->out, ",", 1);
         first = false;
-        if (rc == MB_OK)
-            rc = encode_string(e, lua_gettop(e->L) - 1);
-        if (rc == MB_OK)
-            rc = mb_buf_add(e->out, ":", 1);
-        if (rc == MB_OK)
-            rc = encode_value(e, lua_gettop(e->L));
-        lua_pop(e->L, 1);
+        if (rc == MB_OK) rc = encode_string(e, lua_gettop(e->L) - 1);
+        if (rc == MB_OK) rc = mb_buf_add(e->out, ":", 1);
+        if (rc == MB_OK) rc = encode_value(e, lua_gettop(e->L));
+        if (rc == MB_OK) lua_pop(e->L, 1);
     }
-    if (rc != MB_OK) {
-        lua_pop(e->L, 1);
-        return rc;
-    }
-    return mb_buf_add(e->out, "}", 1);
+    return rc == MB_OK ? mb_buf_add(e->out, "}", 1) : rc;
 }
 
 static bool is_marked_array(lua_State *L, int index)
 {
-    if (!lua_getmetatable(L, index))
-        return false;
+    if (!lua_getmetatable(L, index)) return false;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &ARRAY_TAG);
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
@@ -104,9 +91,11 @@ static bool is_marked_array(lua_State *L, int index)
 static enum mb_rc encode_table(struct encoder *e, int index)
 {
     if (++e->depth > ENCODE_DEPTH || !lua_checkstack(e->L, 8))
-        return mb_fail(e->err, MB_E_JSON, "tables are nested deeper than %d, or in a circle", ENCODE_DEPTH);
+        return mb_fail(e->err, MB_E_JSON, "tables are nested deeper than %d, or in a circle",
+                       ENCODE_DEPTH);
     size_t n = (size_t)lua_rawlen(e->L, index);
-    enum mb_rc rc = n > 0 || is_marked_array(e->L, index) ? encode_array(e, index, n) : encode_object(e, index);
+    enum mb_rc rc =
+        n > 0 || is_marked_array(e->L, index) ? encode_array(e, index, n) : encode_object(e, index);
     e->depth--;
     return rc;
 }
@@ -115,8 +104,7 @@ static enum mb_rc encode_userdata(struct encoder *e, int index)
 {
     bool is_rows;
     enum mb_rc rc = mb_rows_encode(e->L, index, e->out, &is_rows, e->err);
-    if (is_rows)
-        return rc;
+    if (is_rows) return rc;
     if (!luaL_testudata(e->L, index, RAW_TYPE))
         return mb_fail(e->err, MB_E_JSON, "a userdata cannot be encoded");
     lua_getiuservalue(e->L, index, 1);
@@ -130,24 +118,18 @@ static enum mb_rc encode_userdata(struct encoder *e, int index)
 static enum mb_rc encode_value(struct encoder *e, int index)
 {
     switch (lua_type(e->L, index)) {
-    case LUA_TNIL:
-        return mb_buf_add(e->out, "null", 4);
+    case LUA_TNIL: return mb_buf_add(e->out, "null", 4);
     case LUA_TBOOLEAN:
-        return lua_toboolean(e->L, index) ? mb_buf_add(e->out, "true", 4) : mb_buf_add(e->out, "false", 5);
-    case LUA_TNUMBER:
-        return encode_number(e, index);
-    case LUA_TSTRING:
-        return encode_string(e, index);
-    case LUA_TTABLE:
-        return encode_table(e, index);
-    case LUA_TUSERDATA:
-        return encode_userdata(e, index);
+        return lua_toboolean(e->L, index) ? mb_buf_add(e->out, "true", 4)
+                                          : mb_buf_add(e->out, "false", 5);
+    case LUA_TNUMBER: return encode_number(e, index);
+    case LUA_TSTRING: return encode_string(e, index);
+    case LUA_TTABLE: return encode_table(e, index);
+    case LUA_TUSERDATA: return encode_userdata(e, index);
     case LUA_TLIGHTUSERDATA:
-        if (mb_is_json_null(e->L, index))
-            return mb_buf_add(e->out, "null", 4);
+        if (mb_is_json_null(e->L, index)) return mb_buf_add(e->out, "null", 4);
         break;
-    default:
-        break;
+    default: break;
     }
     return mb_fail(e->err, MB_E_JSON, "a %s cannot be encoded", luaL_typename(e->L, index));
 }
@@ -159,7 +141,9 @@ enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out, struct mb
     err->rc = MB_OK;
     enum mb_rc rc = lua_checkstack(L, 8) ? encode_value(&e, lua_absindex(L, index)) : MB_E_NOMEM;
     lua_settop(L, top);
-    return rc == MB_OK || err->rc == rc ? rc : mb_fail(err, rc, "the answer is larger than its buffer may be");
+    return rc == MB_OK || err->rc == rc
+               ? rc
+               : mb_fail(err, rc, "the answer is larger than its buffer may be");
 }
 
 /* ---- decoding ----
@@ -176,8 +160,7 @@ struct decoder {
 
 static enum mb_rc put(struct decoder *d)
 {
-    if (d->depth == 0)
-        return MB_OK;
+    if (d->depth == 0) return MB_OK;
     if (d->level[d->depth - 1].array)
         lua_rawseti(d->L, -2, ++d->level[d->depth - 1].n);
     else
@@ -207,12 +190,10 @@ static enum mb_rc on_number(void *ctx, struct mb_str text, bool is_int, int64_t 
         return put(d);
     }
     char z[64];
-    if (text.len >= sizeof z)
-        return MB_E_JSON;
+    if (text.len >= sizeof z) return MB_E_JSON;
     memcpy(z, text.ptr, text.len);
     z[text.len] = 0;
-    if (lua_stringtonumber(d->L, z) == 0)
-        return MB_E_JSON;
+    if (lua_stringtonumber(d->L, z) == 0) return MB_E_JSON;
     lua_Number v = lua_tonumber(d->L, -1);
     if (v - v != 0) /* overflowed to infinity */
         return MB_E_JSON;
@@ -234,8 +215,7 @@ static enum mb_rc on_key(void *ctx, struct mb_str s)
 
 static enum mb_rc begin(struct decoder *d, bool array)
 {
-    if (d->depth >= 64 || !lua_checkstack(d->L, 6))
-        return MB_E_LIMIT;
+    if (d->depth >= 64 || !lua_checkstack(d->L, 6)) return MB_E_LIMIT;
     lua_newtable(d->L);
     if (array) { /* so that an empty array stays one when it is encoded again */
         lua_rawgetp(d->L, LUA_REGISTRYINDEX, &ARRAY_TAG);
@@ -265,8 +245,9 @@ struct decode_call {
 
 static int decode_protected(lua_State *L)
 {
-    static const struct mb_json_sink sink = {on_null, on_boolean, on_number, on_string, on_key,
-                                             on_begin_object, on_end, on_begin_array, on_end};
+    static const struct mb_json_sink sink = {on_null,   on_boolean,     on_number,
+                                             on_string, on_key,         on_begin_object,
+                                             on_end,    on_begin_array, on_end};
     struct decode_call *c = lua_touserdata(L, 1);
     struct decoder d = {.L = L, .depth = 0};
     c->rc = mb_json_read(c->text, &mb_json_default_limits, &sink, &d, &c->scratch, c->fault);
@@ -282,8 +263,7 @@ enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault
     lua_pushlightuserdata(L, &c);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
     mb_buf_reset(&c.scratch);
-    if (status != LUA_OK)
-        lua_error(L);
+    if (status != LUA_OK) lua_error(L);
     return c.rc;
 }
 
@@ -303,6 +283,7 @@ static int encode_gc(lua_State *L)
 
 static int l_encode(lua_State *L)
 {
+    luaL_checkany(L, 1);
     struct encode_call *c = lua_newuserdatauv(L, sizeof *c, 0);
     mb_buf_init(&c->buf, ENCODE_MAX);
     luaL_setmetatable(L, "mb.json.buffer");
@@ -319,8 +300,7 @@ static int l_decode(lua_State *L)
     struct mb_str text;
     struct mb_json_fault fault = {0};
     text.ptr = luaL_checklstring(L, 1, &text.len);
-    if (mb_json_decode(L, text, &fault) == MB_OK)
-        return 1;
+    if (mb_json_decode(L, text, &fault) == MB_OK) return 1;
     lua_pushnil(L);
     lua_pushfstring(L, "%s at byte %d", fault.text, (int)fault.offset + 1);
     return 2;
@@ -358,9 +338,9 @@ static int l_raw(lua_State *L)
 
 int mb_open_json(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"encode", l_encode}, {"decode", l_decode}, {"array", l_array}, {"raw", l_raw},
-        {"is_array", l_is_array}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"encode", l_encode},     {"decode", l_decode},
+                                         {"array", l_array},       {"raw", l_raw},
+                                         {"is_array", l_is_array}, {NULL, NULL}};
     luaL_newmetatable(L, RAW_TYPE);
     luaL_newmetatable(L, "mb.json.buffer");
     lua_pushcfunction(L, encode_gc);
@@ -375,23 +355,34 @@ int mb_open_json(lua_State *L)
     return 1;
 }
 
-size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max,
-                          const char **content_type)
+static enum mb_rc wrong_headers(lua_State *L, struct mb_err *err, const char *why)
 {
-    size_t n = 0;
+    lua_pop(L, 2);
+    return mb_fail(err, MB_E_SCRIPT, "headers are a table of texts by name, at most a few: %s",
+                   why);
+}
+
+enum mb_rc mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max,
+                              size_t *n, const char **content_type, struct mb_err *err)
+{
+    *n = 0;
     lua_pushnil(L);
-    while (n < max && lua_next(L, index)) {
-        if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING) {
-            out[n].name.ptr = lua_tolstring(L, -2, &out[n].name.len);
-            out[n].value.ptr = lua_tolstring(L, -1, &out[n].value.len);
-            if (content_type && mb_str_ieq(out[n].name, MB_STR("content-type")))
-                *content_type = out[n].value.ptr;
-            else
-                n++;
+    while (lua_next(L, index)) {
+        struct mb_http_header h;
+        if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+            return wrong_headers(L, err, "one is not a text");
+        h.name.ptr = lua_tolstring(L, -2, &h.name.len);
+        h.value.ptr = lua_tolstring(L, -1, &h.value.len);
+        if (content_type && mb_str_ieq(h.name, MB_STR("content-type"))) {
+            if (memchr(h.value.ptr, 0, h.value.len))
+                return wrong_headers(L, err, "the Content-Type holds a NUL byte");
+            *content_type = h.value.ptr;
+        } else if (*n == max) {
+            return wrong_headers(L, err, "there are too many");
+        } else {
+            out[(*n)++] = h;
         }
         lua_pop(L, 1);
-        if (n == max)
-            lua_pop(L, 1);
     }
-    return n;
+    return MB_OK;
 }

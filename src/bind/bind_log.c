@@ -1,44 +1,66 @@
 #include <lauxlib.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "bind/modules.h"
 
 /* mb.log: log.info("message", { key = value }). */
 
-enum { MAX_LINE = 8192 };
+enum { MAX_LINE = 8192, MAX_KEY = 64 };
 
+/* A key stands in the log as it is, so it may hold nothing that could end it or look like more. */
+static void copy_key(const char *key, char out[MAX_KEY])
+{
+    size_t n = 0;
+    for (; key[n] && n + 1 < MAX_KEY; n++) {
+        char c = key[n], lower = (char)(c | 0x20);
+        bool fine =
+            (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+        out[n] = fine ? c : '_';
+    }
+    if (n == 0) out[n++] = '_';
+    out[n] = '\0';
+}
+
+/* The value at -1 as text; room holds what is not a text already. */
+static struct mb_str value_text(lua_State *L, char *room, size_t size)
+{
+    struct mb_str v;
+    switch (lua_type(L, -1)) {
+    case LUA_TSTRING: v.ptr = lua_tolstring(L, -1, &v.len); return v;
+    case LUA_TBOOLEAN: return lua_toboolean(L, -1) ? MB_STR("true") : MB_STR("false");
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, -1))
+            (void)snprintf(room, size, "%lld", (long long)lua_tointeger(L, -1));
+        else
+            (void)snprintf(room, size, "%.14g", lua_tonumber(L, -1));
+        return mb_str_z(room);
+    default: return mb_str_z(luaL_typename(L, -1));
+    }
+}
+
+/* Nothing in here raises while the line is held; what does not fit is left out and marked. */
 static int write_line(lua_State *L, enum mb_log_level level)
 {
     struct mb_str msg;
     msg.ptr = luaL_checklstring(L, 1, &msg.len);
-    if (level < mb_log_threshold())
-        return 0;
-    char text[MAX_LINE];
+    if (level < mb_log_threshold()) return 0;
+    char key[MAX_KEY], number[32];
     struct mb_buf b;
     mb_buf_init(&b, MAX_LINE);
-    enum mb_rc rc = mb_log_pair(&b, "msg", msg);
+    bool fits = mb_log_pair(&b, "msg", msg) == MB_OK;
     if (lua_istable(L, 2)) {
         lua_pushnil(L);
         while (lua_next(L, 2)) {
-            if (lua_type(L, -2) == LUA_TSTRING && rc == MB_OK) {
-                struct mb_str v = MB_STR("?");
-                if (lua_type(L, -1) == LUA_TSTRING)
-                    v.ptr = lua_tolstring(L, -1, &v.len);
-                else if (lua_isboolean(L, -1))
-                    v = lua_toboolean(L, -1) ? MB_STR("true") : MB_STR("false");
-                else if (lua_isinteger(L, -1))
-                    v = (struct mb_str){text, (size_t)lua_integer2str(text, sizeof text, lua_tointeger(L, -1))};
-                rc = mb_buf_addz(&b, " ");
-                if (rc == MB_OK)
-                    rc = mb_log_pair(&b, lua_tostring(L, -2), v);
+            if (lua_type(L, -2) == LUA_TSTRING) {
+                copy_key(lua_tostring(L, -2), key);
+                fits = mb_log_pair(&b, key, value_text(L, number, sizeof number)) == MB_OK && fits;
             }
             lua_pop(L, 1);
         }
     }
-    if (rc == MB_OK)
-        mb_log_line(level, mb_buf_str(&b));
-    else
-        mb_log(MB_LOG_WARN, "a script's log line was too long", NULL);
+    if (b.len > 0) mb_log_line(level, mb_buf_str(&b));
+    if (!fits) mb_log(MB_LOG_WARN, "a script's log line was too long and is cut", NULL);
     mb_buf_reset(&b);
     return 0;
 }

@@ -10,19 +10,19 @@
 
 static const char PROBLEM; /* registry key of the metatable */
 
-enum { MAX_HEADERS = 16, MAX_ERRORS_BYTES = 65536 };
+enum { MAX_HEADERS = 16 };
 
 bool mb_is_problem(lua_State *L, int index)
 {
-    if (!lua_istable(L, index) || !lua_getmetatable(L, index))
-        return false;
+    if (!lua_istable(L, index) || !lua_getmetatable(L, index)) return false;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &PROBLEM);
     bool same = lua_rawequal(L, -1, -2);
     lua_pop(L, 2);
     return same;
 }
 
-void mb_push_problem(lua_State *L, int status, const char *code, const char *detail, int retry_after_s)
+void mb_push_problem(lua_State *L, int status, const char *code, const char *detail,
+                     int retry_after_s)
 {
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, status);
@@ -43,7 +43,8 @@ void mb_push_problem(lua_State *L, int status, const char *code, const char *det
 
 int mb_raise(lua_State *L, const struct mb_err *err, int retry_after_s)
 {
-    mb_push_problem(L, mb_rc_status(err->rc), mb_rc_word(err->rc), mb_rc_text(err->rc), retry_after_s);
+    mb_push_problem(L, mb_rc_status(err->rc), mb_rc_word(err->rc), mb_rc_text(err->rc),
+                    retry_after_s);
     lua_pushstring(L, err->text); /* for scripts and the log; never sent */
     lua_setfield(L, -2, "cause");
     lua_pushstring(L, err->sqlstate);
@@ -59,8 +60,7 @@ static struct mb_str raw_text(lua_State *L, int index, const char *key, struct m
     lua_pushstring(L, key);
     lua_rawget(L, index);
     struct mb_str s = otherwise;
-    if (lua_type(L, -1) == LUA_TSTRING)
-        s.ptr = lua_tolstring(L, -1, &s.len);
+    if (lua_type(L, -1) == LUA_TSTRING) s.ptr = lua_tolstring(L, -1, &s.len);
     lua_pop(L, 1); /* still anchored in the table */
     return s;
 }
@@ -75,36 +75,40 @@ static int raw_int(lua_State *L, int index, const char *key, int otherwise)
     return v;
 }
 
-void mb_reply_problem(lua_State *L, int index, struct mb_http_request *req)
+static int raw_field(lua_State *L, int index, const char *key)
 {
-    index = lua_absindex(L, index);
+    lua_pushstring(L, key);
+    return lua_rawget(L, index);
+}
+
+enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req,
+                            struct mb_buf *scratch, struct mb_err *err)
+{
     struct mb_http_header headers[MAX_HEADERS];
     size_t nheaders = 0;
-    lua_pushliteral(L, "headers");
-    lua_rawget(L, index);
-    if (lua_istable(L, -1))
-        nheaders = mb_collect_headers(L, lua_gettop(L), headers, MAX_HEADERS, NULL);
-    struct mb_buf errors;
-    mb_buf_init(&errors, MAX_ERRORS_BYTES);
-    lua_pushliteral(L, "errors");
-    lua_rawget(L, index);
-    struct mb_err err;
-    if (lua_istable(L, -1) && mb_json_encode(L, -1, &errors, &err) != MB_OK)
-        mb_buf_clear(&errors);
-    int status = raw_int(L, index, "status", 500);
+    int top = lua_gettop(L), status = raw_int(L, index, "status", 500);
+    int retry_after = raw_int(L, index, "retry_after", -1);
     struct mb_str code = raw_text(L, index, "code", MB_STR("internal_error"));
     struct mb_str detail = raw_text(L, index, "detail", (struct mb_str){NULL, 0});
-    mb_http_problem(req, status >= 400 && status <= 599 ? status : 500, code.ptr, detail.ptr, mb_buf_str(&errors),
-                    raw_int(L, index, "retry_after", -1), headers, nheaders);
-    mb_buf_reset(&errors);
-    lua_pop(L, 2);
+    enum mb_rc rc = MB_OK;
+    mb_buf_clear(scratch);
+    if (raw_field(L, index, "headers") == LUA_TTABLE)
+        rc = mb_collect_headers(L, lua_gettop(L), headers, MAX_HEADERS, &nheaders, NULL, err);
+    if (rc == MB_OK && raw_field(L, index, "errors") == LUA_TTABLE)
+        rc = mb_json_encode(L, -1, scratch, err);
+    if (rc == MB_OK)
+        mb_http_problem(req, status >= 400 && status <= 599 ? status : 500, code.ptr, detail.ptr,
+                        scratch->len > 0 ? mb_buf_str(scratch) : MB_STR(""), retry_after, headers,
+                        nheaders);
+    lua_settop(L, top);
+    return rc;
 }
 
 /* problem(status, code, detail?, { errors =, retry_after =, headers = }?) */
 static int l_problem(lua_State *L)
 {
     lua_Integer status = luaL_checkinteger(L, 2);
-    luaL_argcheck(L, status >= 400 && status <= 599, 1, "a status between 400 and 599");
+    luaL_argcheck(L, status >= 400 && status <= 599, 2, "a status between 400 and 599");
     const char *code = luaL_checkstring(L, 3);
     const char *detail = luaL_optstring(L, 4, NULL);
     mb_push_problem(L, (int)status, code, detail, -1);

@@ -30,8 +30,7 @@ void mb_request_empty(struct mb_request_handle *h) { h->view = NULL; }
 static const struct mb_request_view *view_of(lua_State *L)
 {
     const struct mb_request_handle *h = luaL_checkudata(L, 1, REQUEST_TYPE);
-    if (!h->view)
-        luaL_error(L, "this request is over: a script kept `req` beyond its end");
+    if (!h->view) luaL_error(L, "this request is over: a script kept `req` beyond its end");
     return h->view;
 }
 
@@ -88,10 +87,8 @@ static int get_params(lua_State *L)
 
 static int hex(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
@@ -113,15 +110,15 @@ static void push_decoded(lua_State *L, struct mb_str s)
             int hi = s.len - i > 2 ? hex(s.ptr[i + 1]) : -1;
             int lo = s.len - i > 2 ? hex(s.ptr[i + 2]) : -1;
             if (hi < 0 || lo < 0 || (hi == 0 && lo == 0))
-                bad_query(L, "the query holds a percent sign that is not followed by two hexadecimal digits, "
+                bad_query(L, "the query holds a percent sign that is not followed by two "
+                             "hexadecimal digits, "
                              "or %00");
             c = (char)(hi * 16 + lo);
             i += 2;
         }
         out[n++] = c;
     }
-    if (!mb_utf8_valid(out, n))
-        bad_query(L, "the query is not valid UTF-8");
+    if (!mb_utf8_valid(out, n)) bad_query(L, "the query is not valid UTF-8");
     luaL_pushresultsize(&b, n);
 }
 
@@ -140,10 +137,10 @@ static int get_query(lua_State *L)
                 return bad_query(L, "the query has more than 64 fields");
             push_decoded(L, (struct mb_str){p, (size_t)((eq ? eq : stop) - p)});
             lua_pushvalue(L, -1);
-            if (lua_rawget(L, -3) != LUA_TNIL)
-                return bad_query(L, "the query names a field twice");
+            if (lua_rawget(L, -3) != LUA_TNIL) return bad_query(L, "the query names a field twice");
             lua_pop(L, 1);
-            push_decoded(L, eq ? (struct mb_str){eq + 1, (size_t)(stop - eq - 1)} : (struct mb_str){p, 0});
+            push_decoded(L, eq ? (struct mb_str){eq + 1, (size_t)(stop - eq - 1)}
+                               : (struct mb_str){p, 0});
             lua_rawset(L, -3);
         }
         p = amp ? amp + 1 : end;
@@ -172,9 +169,9 @@ static int get_body(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    if (mb_json_decode(L, text, &fault) == MB_OK)
-        return 1;
-    lua_pushfstring(L, "the body is not valid JSON: %s at byte %d", fault.text, (int)fault.offset + 1);
+    if (mb_json_decode(L, text, &fault) == MB_OK) return 1;
+    lua_pushfstring(L, "the body is not valid JSON: %s at byte %d", fault.text,
+                    (int)fault.offset + 1);
     mb_push_problem(L, 400, "invalid_json", lua_tostring(L, -1), -1);
     add_pointer(L, fault.pointer, fault.text);
     return lua_error(L);
@@ -189,11 +186,18 @@ static int get_token(lua_State *L)
     return push_str(L, (struct mb_str){h.ptr + 7, h.len - 7});
 }
 
+/* The first field of that name, in any case. */
 static int req_header(lua_State *L)
 {
+    char lower[64];
     struct mb_str name;
     name.ptr = luaL_checklstring(L, 2, &name.len);
-    return push_str(L, mb_http_header(view_of(L)->http, name));
+    luaL_argcheck(L, name.len <= sizeof lower, 2, "a name of at most 64 characters");
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return push_str(L, mb_http_header(view_of(L)->http, (struct mb_str){lower, name.len}));
 }
 
 static int req_read(lua_State *L) { return mb_stream_read(L, view_of(L)->stream); }
@@ -203,20 +207,17 @@ static int req_write(lua_State *L) { return mb_stream_write(L, view_of(L)->strea
 /* Upvalue 1 = getters by name, 2 = methods. Order: fields set or computed before, methods, getters. */
 static int req_index(lua_State *L)
 {
-    luaL_checkudata(L, 1, REQUEST_TYPE);
+    view_of(L);
     if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
         lua_pushvalue(L, 2);
-        if (lua_rawget(L, 3) != LUA_TNIL)
-            return 1;
+        if (lua_rawget(L, 3) != LUA_TNIL) return 1;
     }
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
-        return 1;
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
     lua_settop(L, 2);
     lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL)
-        return 1;
+    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 1;
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
     int type = lua_type(L, -1);
@@ -252,12 +253,16 @@ static int req_newindex(lua_State *L)
 
 void mb_request_register(lua_State *L)
 {
-    static const luaL_Reg getters[] = {
-        {"id", get_id},         {"method", get_method}, {"path", get_path}, {"route", get_route},
-        {"client", get_client}, {"params", get_params}, {"query", get_query}, {"body", get_body},
-        {"token", get_token},   {NULL, NULL}};
-    static const luaL_Reg methods[] = {
-        {"header", req_header}, {"read", req_read}, {"begin", req_begin}, {"write", req_write}, {NULL, NULL}};
+    static const luaL_Reg getters[] = {{"id", get_id},         {"method", get_method},
+                                       {"path", get_path},     {"route", get_route},
+                                       {"client", get_client}, {"params", get_params},
+                                       {"query", get_query},   {"body", get_body},
+                                       {"token", get_token},   {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"header", req_header},
+                                       {"read", req_read},
+                                       {"begin", req_begin},
+                                       {"write", req_write},
+                                       {NULL, NULL}};
     luaL_newmetatable(L, REQUEST_TYPE);
     luaL_newlib(L, getters);
     luaL_newlib(L, methods);

@@ -8,9 +8,18 @@
 /* Rows and row handles, and how each column type is written. */
 
 enum {
-    OID_BOOL = 16, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_JSON = 114, OID_FLOAT4 = 700,
-    OID_FLOAT8 = 701, OID_TEXT_ARRAY = 1009, OID_VARCHAR_ARRAY = 1015, OID_TIMESTAMP = 1114,
-    OID_TIMESTAMPTZ = 1184, OID_JSONB = 3802
+    OID_BOOL = 16,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_JSON = 114,
+    OID_FLOAT4 = 700,
+    OID_FLOAT8 = 701,
+    OID_TEXT_ARRAY = 1009,
+    OID_VARCHAR_ARRAY = 1015,
+    OID_TIMESTAMP = 1114,
+    OID_TIMESTAMPTZ = 1184,
+    OID_JSONB = 3802
 };
 
 enum { MAX_COLUMNS = 64, KEY_BYTES = 4096 };
@@ -39,9 +48,9 @@ void mb_rows_push(lua_State *L, struct mb_task *task, PGresult **res)
 {
     struct rows *r = lua_newuserdatauv(L, sizeof *r, 0);
     memset(r, 0, sizeof *r);
+    luaL_setmetatable(L, ROWS_TYPE);
     r->res = *res;
     *res = NULL;
-    luaL_setmetatable(L, ROWS_TYPE);
     mb_task_claim(task, &r->claim, release);
 }
 
@@ -49,15 +58,13 @@ static int rows_gc(lua_State *L)
 {
     struct rows *r = lua_touserdata(L, 1);
     mb_claim_drop(&r->claim);
-    if (r->res)
-        release(&r->claim);
+    if (r->res) release(&r->claim);
     return 0;
 }
 
 static PGresult *living(lua_State *L, struct rows *r)
 {
-    if (!r->res)
-        luaL_error(L, "these rows belong to a request that is over");
+    if (!r->res) luaL_error(L, "these rows belong to a request that is over");
     return r->res;
 }
 
@@ -71,10 +78,10 @@ static int rows_index(lua_State *L)
 {
     struct rows *r = luaL_checkudata(L, 1, ROWS_TYPE);
     if (!lua_isinteger(L, 2))
-        return luaL_error(L, "rows are indexed by 1..#rows, not by '%s'", luaL_tolstring(L, 2, NULL));
+        return luaL_error(L, "rows are indexed by 1..#rows, not by '%s'",
+                          luaL_tolstring(L, 2, NULL));
     lua_Integer i = lua_tointeger(L, 2);
-    if (i < 1 || i > PQntuples(living(L, r)))
-        return 0;
+    if (i < 1 || i > PQntuples(living(L, r))) return 0;
     struct row *row = lua_newuserdatauv(L, sizeof *row, 1);
     row->rows = r;
     row->index = (int)i - 1;
@@ -88,15 +95,13 @@ static int rows_index(lua_State *L)
  * (infinity, BC): it is then passed on as it is. */
 static size_t rfc3339(const char *s, size_t n, char out[24])
 {
-    if (n < 22 || s[10] != ' ' || s[4] != '-' || memcmp(s + n - 3, "+00", 3) != 0)
-        return 0;
+    if (n < 22 || s[10] != ' ' || s[4] != '-' || memcmp(s + n - 3, "+00", 3) != 0) return 0;
     memcpy(out, s, 10);
     out[10] = 'T';
     memcpy(out + 11, s + 11, 8);
     memcpy(out + 19, ".000Z", 5);
     if (s[19] == '.')
-        for (size_t i = 0; i < 3 && 20 + i < n - 3; i++)
-            out[20 + i] = s[20 + i];
+        for (size_t i = 0; i < 3 && 20 + i < n - 3; i++) out[20 + i] = s[20 + i];
     return 24;
 }
 
@@ -111,17 +116,14 @@ static enum mb_rc write_array(struct mb_buf *out, const char *s, size_t n)
         mb_buf_clear(&item);
         i += quoted;
         while (i + 1 < n && rc == MB_OK && (quoted ? s[i] != '"' : s[i] != ',')) {
-            if (s[i] == '\\')
-                i++;
+            if (s[i] == '\\') i++;
             rc = mb_buf_add(&item, s + i++, 1);
         }
         i += quoted;
         i += 1; /* the comma */
-        if (rc == MB_OK && !first)
-            rc = mb_buf_add(out, ",", 1);
+        if (rc == MB_OK && !first) rc = mb_buf_add(out, ",", 1);
         first = false;
-        if (rc != MB_OK)
-            break;
+        if (rc != MB_OK) break;
         if (!quoted && item.len == 4 && memcmp(item.data, "NULL", 4) == 0)
             rc = mb_buf_add(out, "null", 4);
         else
@@ -139,33 +141,27 @@ static enum mb_rc write_float(struct mb_buf *out, const char *s, size_t n)
 
 static enum mb_rc write_field(struct mb_buf *out, const PGresult *res, int row, int col)
 {
-    if (PQgetisnull(res, row, col))
-        return mb_buf_add(out, "null", 4);
+    if (PQgetisnull(res, row, col)) return mb_buf_add(out, "null", 4);
     const char *s = PQgetvalue(res, row, col);
     size_t n = (size_t)PQgetlength(res, row, col);
     switch (PQftype(res, col)) {
-    case OID_BOOL:
-        return s[0] == 't' ? mb_buf_add(out, "true", 4) : mb_buf_add(out, "false", 5);
+    case OID_BOOL: return s[0] == 't' ? mb_buf_add(out, "true", 4) : mb_buf_add(out, "false", 5);
     case OID_INT2:
     case OID_INT4:
     case OID_INT8:
     case OID_JSON:
-    case OID_JSONB:
-        return mb_buf_add(out, s, n);
+    case OID_JSONB: return mb_buf_add(out, s, n);
     case OID_FLOAT4:
-    case OID_FLOAT8:
-        return write_float(out, s, n);
+    case OID_FLOAT8: return write_float(out, s, n);
     case OID_TEXT_ARRAY:
-    case OID_VARCHAR_ARRAY:
-        return write_array(out, s, n);
+    case OID_VARCHAR_ARRAY: return write_array(out, s, n);
     case OID_TIMESTAMP:
     case OID_TIMESTAMPTZ: {
         char text[24];
         size_t len = rfc3339(s, n, text);
         return len ? mb_json_str_trusted(out, text, len) : mb_json_str_trusted(out, s, n);
     }
-    default:
-        return mb_json_str_trusted(out, s, n);
+    default: return mb_json_str_trusted(out, s, n);
     }
 }
 
@@ -186,26 +182,25 @@ static enum mb_rc render_keys(struct keys *k, const PGresult *res, struct mb_err
         const char *name = PQfname(res, c);
         k->start[c] = b.len;
         rc = mb_buf_add(&b, c ? "," : "{", 1);
-        if (rc == MB_OK)
-            rc = mb_json_str_trusted(&b, name, strlen(name));
-        if (rc == MB_OK)
-            rc = mb_buf_add(&b, ":", 1);
+        if (rc == MB_OK) rc = mb_json_str_trusted(&b, name, strlen(name));
+        if (rc == MB_OK) rc = mb_buf_add(&b, ":", 1);
     }
     if (rc == MB_OK) {
         k->start[k->count] = b.len;
-        memcpy(k->text, b.data, b.len);
+        if (b.len > 0) memcpy(k->text, b.data, b.len);
     }
     mb_buf_reset(&b);
-    return rc == MB_OK ? rc : mb_fail(err, rc, "a result has more than %d columns or too long names", MAX_COLUMNS);
+    return rc == MB_OK ? rc
+                       : mb_fail(err, rc, "a result has more than %d columns or too long names",
+                                 MAX_COLUMNS);
 }
 
 static enum mb_rc write_row(struct mb_buf *out, const struct keys *k, const PGresult *res, int row)
 {
-    enum mb_rc rc = MB_OK;
+    enum mb_rc rc = k->count > 0 ? MB_OK : mb_buf_add(out, "{", 1);
     for (int c = 0; rc == MB_OK && c < k->count; c++) {
         rc = mb_buf_add(out, k->text + k->start[c], k->start[c + 1] - k->start[c]);
-        if (rc == MB_OK)
-            rc = write_field(out, res, row, c);
+        if (rc == MB_OK) rc = write_field(out, res, row, c);
     }
     return rc == MB_OK ? mb_buf_add(out, "}", 1) : rc;
 }
@@ -214,13 +209,10 @@ static enum mb_rc write_rows(struct mb_buf *out, const PGresult *res, struct mb_
 {
     struct keys k;
     enum mb_rc rc = render_keys(&k, res, err);
-    if (rc == MB_OK)
-        rc = mb_buf_add(out, "[", 1);
+    if (rc == MB_OK) rc = mb_buf_add(out, "[", 1);
     for (int i = 0, n = PQntuples(res); rc == MB_OK && i < n; i++) {
-        if (i)
-            rc = mb_buf_add(out, ",", 1);
-        if (rc == MB_OK)
-            rc = write_row(out, &k, res, i);
+        if (i) rc = mb_buf_add(out, ",", 1);
+        if (rc == MB_OK) rc = write_row(out, &k, res, i);
     }
     return rc == MB_OK ? mb_buf_add(out, "]", 1) : rc;
 }
@@ -230,13 +222,10 @@ enum mb_rc mb_rows_encode(lua_State *L, int index, struct mb_buf *out, bool *is,
     struct rows *rows = luaL_testudata(L, index, ROWS_TYPE);
     struct row *row = rows ? NULL : luaL_testudata(L, index, ROW_TYPE);
     *is = rows || row;
-    if (!*is)
-        return MB_OK;
+    if (!*is) return MB_OK;
     const PGresult *res = rows ? rows->res : row->rows->res;
-    if (!res)
-        return mb_fail(err, MB_E_SCRIPT, "these rows belong to a request that is over");
-    if (rows)
-        return write_rows(out, res, err);
+    if (!res) return mb_fail(err, MB_E_SCRIPT, "these rows belong to a request that is over");
+    if (rows) return write_rows(out, res, err);
     struct keys k;
     enum mb_rc rc = render_keys(&k, res, err);
     return rc == MB_OK ? write_row(out, &k, res, row->index) : rc;
@@ -252,18 +241,12 @@ static void push_field(lua_State *L, const PGresult *res, int row, int col)
         return;
     }
     switch (PQftype(res, col)) {
-    case OID_BOOL:
-        lua_pushboolean(L, s[0] == 't');
-        return;
+    case OID_BOOL: lua_pushboolean(L, s[0] == 't'); return;
     case OID_INT2:
     case OID_INT4:
-    case OID_INT8:
-        lua_pushinteger(L, (lua_Integer)strtoll(s, NULL, 10));
-        return;
+    case OID_INT8: lua_pushinteger(L, (lua_Integer)strtoll(s, NULL, 10)); return;
     case OID_FLOAT4:
-    case OID_FLOAT8:
-        lua_pushnumber(L, strtod(s, NULL));
-        return;
+    case OID_FLOAT8: lua_pushnumber(L, strtod(s, NULL)); return;
     case OID_TIMESTAMP:
     case OID_TIMESTAMPTZ:
         if (rfc3339(s, n, text)) {
@@ -271,8 +254,7 @@ static void push_field(lua_State *L, const PGresult *res, int row, int col)
             return;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     lua_pushlstring(L, s, n);
 }
@@ -292,7 +274,8 @@ static int row_index(lua_State *L)
 
 void mb_rows_register(lua_State *L)
 {
-    static const luaL_Reg rows[] = {{"__gc", rows_gc}, {"__len", rows_len}, {"__index", rows_index}, {NULL, NULL}};
+    static const luaL_Reg rows[] = {
+        {"__gc", rows_gc}, {"__len", rows_len}, {"__index", rows_index}, {NULL, NULL}};
     static const luaL_Reg row[] = {{"__index", row_index}, {NULL, NULL}};
     luaL_newmetatable(L, ROWS_TYPE);
     luaL_setfuncs(L, rows, 0);

@@ -1,11 +1,8 @@
 #pragma once
 /*
  * HTTP requests -> tasks -> replies: the struct mb_http_handler of the scripts. Route match and
- * body mode at the head, a task when the body is complete, the task's results as the answer.
- *
- * What a route's run(req) returns: `body`; or `status, body, headers`. A body is a table, rows,
- * or nil (204). A problem, returned or raised, is answered as such; any other error is logged
- * with its traceback and answered 500 with the request id only.
+ * body mode at the head, a task when the body is complete, the task's results as the answer
+ * (answer.h).
  */
 #include "bind/task.h"
 #include "net/http.h"
@@ -19,12 +16,14 @@ struct mb_handler_stats {
 struct mb_handler_plan {
     struct mb_vm *vm;
     struct mb_handler_stats *stats;
-    char *running; /* room for the pattern of the route in work, read by a watcher; or NULL */
+    char *
+        running; /* room for method and pattern of the route that runs, read by a watcher; or NULL */
     size_t running_size;
     bool show_errors; /* development: the script's message in the answer */
 };
 
-MB_MUST_CHECK enum mb_rc mb_handler_new(struct mb_handler **out, const struct mb_handler_plan *plan);
+MB_MUST_CHECK enum mb_rc mb_handler_new(struct mb_handler **out,
+                                        const struct mb_handler_plan *plan);
 void mb_handler_free(struct mb_handler *h);
 /* The callbacks, with ctx = the handler. */
 struct mb_http_handler mb_handler_callbacks(struct mb_handler *h);

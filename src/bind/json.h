@@ -10,13 +10,17 @@
 #include "net/http.h"
 
 /* Appends the value at index. MB_E_JSON names the path of what cannot be encoded. */
-MB_MUST_CHECK enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out,
+                                        struct mb_err *err);
 /* Pushes the decoded value (objects and arrays as tables, null as json.null, integers as
  * integers, other numbers as floats); on failure nothing is pushed. May raise out of memory. */
-MB_MUST_CHECK enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault *fault);
-/* { Name = "value" } at index -> headers; texts stay borrowed from the table. A Content-Type goes
- * to *content_type instead, when that is given. */
-size_t mb_collect_headers(lua_State *L, int index, struct mb_http_header *out, size_t max,
-                          const char **content_type);
+MB_MUST_CHECK enum mb_rc mb_json_decode(lua_State *L, struct mb_str text,
+                                        struct mb_json_fault *fault);
+/* { Name = "value" } at index -> *n headers; texts stay borrowed from the table. A Content-Type
+ * goes to *content_type instead, when that is given. MB_E_SCRIPT when something else stands there
+ * or they are more than max. */
+MB_MUST_CHECK enum mb_rc mb_collect_headers(lua_State *L, int index, struct mb_http_header *out,
+                                            size_t max, size_t *n, const char **content_type,
+                                            struct mb_err *err);
 /* Is the value at index json.null? */
 bool mb_is_json_null(lua_State *L, int index);

@@ -7,12 +7,15 @@
 #include <lua.h>
 #include <stdbool.h>
 
-#include "base/err.h"
+#include "base/buf.h"
 
 struct mb_http_request;
 
 bool mb_is_problem(lua_State *L, int index);
 /* Pushes a problem; detail may be NULL; retry_after_s < 0 = none. */
-void mb_push_problem(lua_State *L, int status, const char *code, const char *detail, int retry_after_s);
-/* Answers req with the problem at index (raw access only; nothing of it is called). */
-void mb_reply_problem(lua_State *L, int index, struct mb_http_request *req);
+void mb_push_problem(lua_State *L, int status, const char *code, const char *detail,
+                     int retry_after_s);
+/* Answers req with the problem at index (raw access only; nothing of it is called). scratch is
+ * cleared and used. MB_E_SCRIPT: its headers or errors are none, and nothing was answered. */
+MB_MUST_CHECK enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req,
+                                          struct mb_buf *scratch, struct mb_err *err);

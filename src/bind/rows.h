@@ -4,7 +4,7 @@
  * `rows[i]` (a row handle), `row.name`, iteration by index; rows and row are encoded as JSON
  * straight from libpq. Column types: bool, integers and floats become numbers, json/jsonb is
  * passed through, timestamptz becomes RFC 3339 with milliseconds and Z, numeric stays a string,
- * text[] becomes an array, NULL becomes nil in Lua and null in JSON.
+ * text[] becomes an array in JSON and its PostgreSQL text in Lua, NULL becomes null and nil.
  */
 #include <lua.h>
 

@@ -15,10 +15,11 @@ struct stream_wait {
     struct mb_stream *stream;
 };
 
-void mb_stream_init(struct mb_stream *s, struct mb_http_request *http)
+void mb_stream_init(struct mb_stream *s, struct mb_http_request *http, bool has_in)
 {
     memset(s, 0, sizeof *s);
     s->http = http;
+    s->has_in = has_in;
     mb_buf_init(&s->in, IN_MAX);
 }
 
@@ -30,8 +31,7 @@ void mb_stream_reset(struct mb_stream *s)
 
 static void wake(struct mb_wait **w)
 {
-    if (*w)
-        mb_task_wake(*w);
+    if (*w) mb_task_wake(*w);
     *w = NULL;
 }
 
@@ -52,19 +52,13 @@ void mb_stream_on_body_end(struct mb_stream *s)
     wake(&s->reader);
 }
 
-void mb_stream_on_writable(struct mb_stream *s)
-{
-    s->out_full = false;
-    wake(&s->writer);
-}
+void mb_stream_on_writable(struct mb_stream *s) { wake(&s->writer); }
 
 static void forget(struct mb_wait *w)
 {
     struct mb_stream *s = ((struct stream_wait *)w)->stream;
-    if (s->reader == w)
-        s->reader = NULL;
-    if (s->writer == w)
-        s->writer = NULL;
+    if (s->reader == w) s->reader = NULL;
+    if (s->writer == w) s->writer = NULL;
 }
 
 static struct mb_wait *new_wait(lua_State *L, struct mb_stream *s)
@@ -85,11 +79,13 @@ static int read_more(lua_State *L, int status, lua_KContext ctx)
 
 int mb_stream_read(lua_State *L, struct mb_stream *s)
 {
-    mb_task_check(L, "req:read");
+    struct mb_task *task = mb_task_check(L, "req:read");
+    if (!s->has_in) return luaL_error(L, "req:read needs a route with body = \"stream\"");
     if (s->in.len == 0 && !s->in_ended) {
         s->reader = new_wait(L, s);
         return mb_task_wait(L, s->reader, (lua_KContext)s, read_more);
     }
+    mb_task_extend(task);
     if (s->in.len == 0) {
         lua_pushnil(L);
         return 1;
@@ -108,10 +104,15 @@ int mb_stream_begin(lua_State *L, struct mb_stream *s)
     struct mb_http_header headers[MAX_HEADERS];
     lua_Integer status = luaL_checkinteger(L, 2);
     luaL_argcheck(L, status >= 200 && status <= 599, 2, "a status between 200 and 599");
-    if (s->out_begun)
-        return luaL_error(L, "req:begin was called before: an answer has one status");
+    if (s->out_begun) return luaL_error(L, "req:begin was called before: an answer has one status");
     const char *type = "application/octet-stream";
-    size_t n = lua_istable(L, 3) ? mb_collect_headers(L, 3, headers, MAX_HEADERS, &type) : 0;
+    size_t n = 0;
+    struct mb_err err;
+    if (!lua_isnoneornil(L, 3)) {
+        luaL_checktype(L, 3, LUA_TTABLE);
+        if (mb_collect_headers(L, 3, headers, MAX_HEADERS, &n, &type, &err) != MB_OK)
+            return luaL_error(L, "req:begin: %s", err.text);
+    }
     s->out_begun = true;
     mb_http_begin(s->http, (int)status, type, headers, n);
     return 0;
@@ -119,21 +120,20 @@ int mb_stream_begin(lua_State *L, struct mb_stream *s)
 
 static int written(lua_State *L, int status, lua_KContext ctx)
 {
-    (void)L;
     (void)status;
     (void)ctx;
+    mb_task_extend(mb_task_of(L));
     return 0;
 }
 
 int mb_stream_write(lua_State *L, struct mb_stream *s)
 {
-    mb_task_check(L, "req:write");
+    struct mb_task *task = mb_task_check(L, "req:write");
     struct mb_str piece;
     piece.ptr = luaL_checklstring(L, 2, &piece.len);
-    if (!s->out_begun)
-        return luaL_error(L, "req:write before req:begin");
-    if (mb_http_write(s->http, piece))
-        return 0;
+    if (!s->out_begun) return luaL_error(L, "req:write before req:begin");
+    mb_task_extend(task);
+    if (mb_http_write(s->http, piece)) return 0;
     s->writer = new_wait(L, s);
     return mb_task_wait(L, s->writer, 0, written);
 }

@@ -12,12 +12,13 @@
 
 struct mb_stream {
     struct mb_http_request *http;
-    struct mb_buf in;          /* received, not yet read */
+    struct mb_buf in; /* received, not yet read */
     struct mb_wait *reader, *writer;
-    bool in_ended, in_paused, out_begun, out_full;
+    bool has_in; /* the route takes its body as a stream */
+    bool in_ended, in_paused, out_begun;
 };
 
-void mb_stream_init(struct mb_stream *s, struct mb_http_request *http);
+void mb_stream_init(struct mb_stream *s, struct mb_http_request *http, bool has_in);
 void mb_stream_reset(struct mb_stream *s);
 
 /* From the HTTP callbacks of the same names. */

@@ -1,24 +1,28 @@
 #include "bind/task.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 
 /* The scheduler of one Lua state. It knows nothing of what tasks wait for. */
 
-enum task_state { TASK_FRESH, TASK_RUNNING, TASK_WAITING, TASK_READY };
+/* Only a running task may wait: an ending one still runs the __close values of its scripts, and a
+ * wait begun there would outlive it. */
+enum task_state { TASK_RUNNING, TASK_WAITING, TASK_READY, TASK_ENDING };
 
 struct mb_task {
     struct mb_tasks *owner;
     struct mb_task *next_ready;
-    struct mb_task *prev, *next; /* all living tasks */
+    struct mb_task *prev, *next; /* all living tasks; next alone links the idle ones */
     lua_State *co;
     int co_ref;
     enum task_state state;
-    struct mb_wait *wait;
+    struct mb_wait *wait;   /* while waiting or ready */
     struct mb_claim claims; /* list head */
-    uint64_t deadline_ns;
-    mb_task_done done;
-    void *ctx;
+    struct mb_task_plan plan;
+    uint64_t budget_ns; /* how long the deadline lay ahead when it began */
+    size_t label_len;
+    bool pinned;
 };
 
 enum { IDLE_TASKS = 256 }; /* coroutines kept for the next requests */
@@ -26,13 +30,15 @@ enum { IDLE_TASKS = 256 }; /* coroutines kept for the next requests */
 struct mb_tasks {
     lua_State *L;
     uv_loop_t *loop;
+    char *running;
+    size_t running_size;
     struct mb_task all; /* list head */
     size_t alive;
     struct mb_task *idle;
     size_t nidle;
     struct mb_task *ready_first, **ready_last;
-    uv_check_t check;   /* runs the ready queue after I/O */
-    uv_idle_t spin;     /* keeps the loop from sleeping while something is ready */
+    uv_check_t check; /* runs the ready queue after I/O */
+    uv_idle_t spin;   /* keeps the loop from sleeping while something is ready */
     bool spinning, closing;
     int handles;
 };
@@ -42,13 +48,14 @@ static void run_ready(struct mb_tasks *t);
 static void on_check(uv_check_t *h) { run_ready(h->data); }
 static void on_idle(uv_idle_t *h) { (void)h; }
 
-enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm)
+enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm, char *running, size_t running_size)
 {
     struct mb_tasks *t = calloc(1, sizeof *t);
-    if (!t)
-        return MB_E_NOMEM;
+    if (!t) return MB_E_NOMEM;
     t->L = mb_vm_state(vm);
     t->loop = mb_vm_plan(vm)->loop;
+    t->running = running;
+    t->running_size = running ? running_size : 0;
     t->all.prev = t->all.next = &t->all;
     t->ready_last = &t->ready_first;
     uv_check_init(t->loop, &t->check);
@@ -70,17 +77,14 @@ static void free_task(struct mb_task *task)
 static void on_handle_closed(uv_handle_t *h)
 {
     struct mb_tasks *t = h->data;
-    if (--t->handles == 0)
-        free(t);
+    if (--t->handles == 0) free(t);
 }
 
 void mb_tasks_free(struct mb_tasks *t)
 {
-    if (!t)
-        return;
+    if (!t) return;
     t->closing = true;
-    while (t->all.next != &t->all)
-        mb_task_drop(t->all.next);
+    while (t->all.next != &t->all) mb_task_drop(t->all.next);
     while (t->idle) {
         struct mb_task *task = t->idle;
         t->idle = task->next;
@@ -92,15 +96,7 @@ void mb_tasks_free(struct mb_tasks *t)
 
 size_t mb_tasks_alive(const struct mb_tasks *t) { return t->alive; }
 
-static void set_owner(lua_State *co, struct mb_task *task)
-{
-    *(struct mb_task **)lua_getextraspace(co) = task;
-}
-
-struct mb_task *mb_task_of(lua_State *L)
-{
-    return *(struct mb_task **)lua_getextraspace(L);
-}
+struct mb_task *mb_task_of(lua_State *L) { return *(struct mb_task **)lua_getextraspace(L); }
 
 /* Runs protected: making a coroutine and a registry reference may fail for want of memory. */
 static int make_thread(lua_State *L)
@@ -108,6 +104,7 @@ static int make_thread(lua_State *L)
     struct mb_task *task = lua_touserdata(L, 1);
     task->co = lua_newthread(L);
     task->co_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    *(struct mb_task **)lua_getextraspace(task->co) = task;
     return 0;
 }
 
@@ -120,8 +117,7 @@ static struct mb_task *take_task(struct mb_tasks *t)
         return task;
     }
     task = calloc(1, sizeof *task);
-    if (!task)
-        return NULL;
+    if (!task) return NULL;
     task->owner = t;
     lua_pushcfunction(t->L, make_thread);
     lua_pushlightuserdata(t->L, task);
@@ -130,31 +126,39 @@ static struct mb_task *take_task(struct mb_tasks *t)
         free(task);
         return NULL;
     }
-    set_owner(task->co, task);
     return task;
 }
 
-struct mb_task *mb_task_new(struct mb_tasks *t, int ref, uint64_t deadline_ns, mb_task_done done, void *ctx)
+/* The loop's time is the monotonic clock in milliseconds. */
+static uint64_t now_ns(const struct mb_tasks *t) { return uv_now(t->loop) * 1000000u; }
+
+struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan)
 {
     struct mb_task *task = take_task(t);
-    if (!task)
-        return NULL;
-    task->state = TASK_FRESH;
+    if (!task) return NULL;
+    uint64_t now = now_ns(t);
+    task->plan = *plan;
+    task->budget_ns = plan->deadline_ns > now ? plan->deadline_ns - now : 0;
+    task->label_len = strlen(plan->label);
     task->wait = NULL;
-    task->deadline_ns = deadline_ns;
-    task->done = done;
-    task->ctx = ctx;
+    task->pinned = false;
     task->claims.prev = task->claims.next = &task->claims;
     task->prev = t->all.prev;
     task->next = &t->all;
     task->prev->next = task->next->prev = task;
     t->alive++;
-    lua_rawgeti(task->co, LUA_REGISTRYINDEX, ref);
     return task;
 }
 
-lua_State *mb_task_thread(struct mb_task *task) { return task->co; }
-uint64_t mb_task_deadline(const struct mb_task *task) { return task->deadline_ns; }
+uint64_t mb_task_deadline(const struct mb_task *task) { return task->plan.deadline_ns; }
+
+void mb_task_extend(struct mb_task *task)
+{
+    task->plan.deadline_ns = now_ns(task->owner) + task->budget_ns;
+}
+
+void mb_task_pin(struct mb_task *task, bool pinned) { task->pinned = pinned; }
+bool mb_task_is_pinned(const struct mb_task *task) { return task->pinned; }
 
 static void release_claims(struct mb_task *task)
 {
@@ -165,15 +169,17 @@ static void release_claims(struct mb_task *task)
     }
 }
 
-/* Back to the idle list, or gone when its stack cannot be trusted. */
-static void retire(struct mb_task *task, bool clean)
+/* Back to the idle list. unwind: its stack is left as an error or a wait left it. */
+static void retire(struct mb_task *task, bool unwind)
 {
     struct mb_tasks *t = task->owner;
+    task->state = TASK_ENDING;
+    if (unwind) (void)lua_resetthread(task->co); /* what __close raises is nobody's to hear */
     release_claims(task);
     task->prev->next = task->next;
     task->next->prev = task->prev;
     t->alive--;
-    if (!clean || t->nidle >= IDLE_TASKS || t->closing) {
+    if (t->nidle >= IDLE_TASKS || t->closing) {
         free_task(task);
         return;
     }
@@ -183,54 +189,63 @@ static void retire(struct mb_task *task, bool clean)
     t->nidle++;
 }
 
-static void resume(struct mb_task *task, int nargs)
+static void show(struct mb_tasks *t, const char *text, size_t len)
 {
-    int nresults = 0;
-    task->state = TASK_RUNNING;
-    int rc = lua_resume(task->co, task->owner->L, nargs, &nresults);
-    if (rc == LUA_YIELD) {
-        if (task->state == TASK_WAITING || task->state == TASK_READY)
-            return;
-        /* A bare coroutine.yield of the script: it would never be resumed. */
-        lua_settop(task->co, 0);
-        lua_pushliteral(task->co, "coroutine.yield outside a coroutine of the script");
-        rc = LUA_ERRRUN;
-    }
-    bool failed = rc != LUA_OK;
-    task->done(task->ctx, task->co, failed, failed ? 1 : nresults);
-    if (failed)
-        lua_resetthread(task->co);
-    retire(task, !failed);
+    if (t->running_size == 0) return;
+    if (len >= t->running_size) len = t->running_size - 1;
+    memcpy(t->running, text, len);
+    t->running[len] = '\0';
 }
 
-void mb_task_run(struct mb_task *task, int nargs) { resume(task, nargs); }
+static void resume(struct mb_task *task, int nargs)
+{
+    struct mb_tasks *t = task->owner;
+    int nresults = 0;
+    task->state = TASK_RUNNING;
+    task->wait = NULL;
+    show(t, task->plan.label, task->label_len);
+    int rc = lua_resume(task->co, t->L, nargs, &nresults);
+    show(t, "", 0);
+    if (rc == LUA_YIELD && task->state != TASK_RUNNING) return;
+    /* A yield without a wait is a bare coroutine.yield of a script: nobody would resume it. */
+    task->state = TASK_ENDING;
+    task->plan.done(task->plan.ctx, rc);
+    retire(task, rc != LUA_OK);
+}
+
+void mb_task_run(struct mb_task *task)
+{
+    lua_pushcfunction(task->co, task->plan.entry);
+    lua_pushlightuserdata(task->co, task->plan.ctx);
+    resume(task, 1);
+}
+
+static void leave_ready(struct mb_task *task)
+{
+    struct mb_tasks *t = task->owner;
+    struct mb_task **p = &t->ready_first;
+    while (*p != task) p = &(*p)->next_ready;
+    *p = task->next_ready;
+    if (t->ready_last == &task->next_ready) t->ready_last = p;
+}
 
 void mb_task_drop(struct mb_task *task)
 {
-    struct mb_tasks *t = task->owner;
-    if (task->state == TASK_WAITING && task->wait)
-        task->wait->cancel(task->wait);
-    if (task->state == TASK_READY) {
-        struct mb_task **p = &t->ready_first;
-        while (*p && *p != task)
-            p = &(*p)->next_ready;
-        if (*p) {
-            *p = task->next_ready;
-            if (t->ready_last == &task->next_ready)
-                t->ready_last = p;
-        }
-    }
-    if (task->state != TASK_FRESH)
-        lua_resetthread(task->co);
-    retire(task, false);
+    assert(task->state == TASK_WAITING || task->state == TASK_READY);
+    if (task->state == TASK_READY) leave_ready(task);
+    task->wait->cancel(task->wait);
+    retire(task, true);
 }
 
 struct mb_task *mb_task_check(lua_State *L, const char *what)
 {
     struct mb_task *task = mb_task_of(L);
     if (!task)
-        luaL_error(L, "%s cannot wait here: only the request's own coroutine can, not at load and not "
-                      "inside a coroutine of the script", what);
+        luaL_error(L,
+                   "%s cannot wait here: only the request's own coroutine can, not at load and not "
+                   "inside a coroutine of the script",
+                   what);
+    if (task->state != TASK_RUNNING) luaL_error(L, "%s cannot wait: this request is over", what);
     if (!lua_isyieldable(L))
         luaL_error(L, "%s cannot wait inside a callback of a C function", what);
     return task;
@@ -245,14 +260,13 @@ int mb_task_wait(lua_State *L, struct mb_wait *w, lua_KContext ctx, lua_KFunctio
     return lua_yieldk(L, 0, ctx, k);
 }
 
+/* An operation whose wait was never entered, because the script failed before, has no task. */
 void mb_task_wake(struct mb_wait *w)
 {
     struct mb_task *task = w->task;
-    if (!task || task->wait != w) /* the script went on without it */
-        return;
+    if (!task || task->wait != w || task->state != TASK_WAITING) return;
     struct mb_tasks *t = task->owner;
     task->state = TASK_READY;
-    task->wait = NULL;
     task->next_ready = NULL;
     *t->ready_last = task;
     t->ready_last = &task->next_ready;
@@ -270,11 +284,9 @@ static void run_ready(struct mb_tasks *t)
         struct mb_task *task = t->ready_first;
         bool last = &task->next_ready == end;
         t->ready_first = task->next_ready;
-        if (!t->ready_first)
-            t->ready_last = &t->ready_first;
+        if (!t->ready_first) t->ready_last = &t->ready_first;
         resume(task, 0);
-        if (last)
-            break;
+        if (last) break;
     }
     if (!t->ready_first && t->spinning) {
         t->spinning = false;
@@ -292,8 +304,7 @@ void mb_task_claim(struct mb_task *task, struct mb_claim *c, void (*release)(str
 
 void mb_claim_drop(struct mb_claim *c)
 {
-    if (!c->next)
-        return;
+    if (!c->next) return;
     c->prev->next = c->next;
     c->next->prev = c->prev;
     c->prev = c->next = NULL;

@@ -14,34 +14,50 @@ struct mb_tasks; /* the tasks of one state */
 /* Embedded in the operation's own object, which must stay anchored on the coroutine's stack. */
 struct mb_wait {
     struct mb_task *task;
-    void (*cancel)(struct mb_wait *w); /* owner leaves: w must not wake any more */
+    /* The owner leaves, before the wake or between it and the resume: w must not wake any more,
+     * and what it was given must be given back. */
+    void (*cancel)(struct mb_wait *w);
 };
 
-/* How a task ended; L is the coroutine with nresults values on top (or the error object when
- * failed; the stack is still there for a traceback). The callee pops nothing. */
-typedef void (*mb_task_done)(void *ctx, lua_State *L, bool failed, int nresults);
+/* The task is over, its coroutine about to be cleared. status: LUA_OK, an error that left `entry`,
+ * or LUA_YIELD after a coroutine.yield that was no wait. Not called for a dropped task. */
+typedef void (*mb_task_done)(void *ctx, int status);
 
-MB_MUST_CHECK enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm);
+struct mb_task_plan {
+    lua_CFunction entry; /* runs in the coroutine with ctx as light userdata at index 1 */
+    mb_task_done done;
+    void *ctx;
+    uint64_t deadline_ns; /* of everything it waits for */
+    const char *label;    /* shown while it runs; borrowed */
+};
+
+/* running: room for the label of the task that runs, read by a watcher of the process; or NULL. */
+MB_MUST_CHECK enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm, char *running,
+                                      size_t running_size);
 void mb_tasks_free(struct mb_tasks *t); /* drops every task */
 size_t mb_tasks_alive(const struct mb_tasks *t);
 
-/* Takes a coroutine and puts the function of registry reference ref on it; the caller pushes
- * nargs arguments to mb_task_thread and calls mb_task_run. NULL when out of memory. */
-struct mb_task *mb_task_new(struct mb_tasks *t, int ref, uint64_t deadline_ns, mb_task_done done, void *ctx);
-lua_State *mb_task_thread(struct mb_task *task);
-void mb_task_run(struct mb_task *task, int nargs);
-/* Ends a waiting task: its wait is cancelled, pending __close values run, done is not called. */
+/* Makes a task that mb_task_run starts. NULL when out of memory. */
+struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan);
+void mb_task_run(struct mb_task *task);
+/* Ends a task that waits: its wait is cancelled, pending __close values run (and cannot wait). */
 void mb_task_drop(struct mb_task *task);
 
 /* The task that L runs in; NULL in the main thread and in coroutines that scripts make. */
 struct mb_task *mb_task_of(lua_State *L);
 uint64_t mb_task_deadline(const struct mb_task *task);
+/* A stream moved: what the task waits for next has as much time as it had at the beginning. */
+void mb_task_extend(struct mb_task *task);
 /* Yields until mb_task_wake; k then runs in the coroutine. Never returns to the caller:
  * `return mb_task_wait(L, &x->wait, ctx, k);` Raises when L is not a task's own coroutine. */
 int mb_task_wait(lua_State *L, struct mb_wait *w, lua_KContext ctx, lua_KFunction k);
 void mb_task_wake(struct mb_wait *w);
 /* Raises "… cannot wait here" unless L may wait; call it before starting an operation. */
 struct mb_task *mb_task_check(lua_State *L, const char *what);
+
+/* A task that holds a database connection must not ask for a second one. */
+void mb_task_pin(struct mb_task *task, bool pinned);
+bool mb_task_is_pinned(const struct mb_task *task);
 
 /* Things a task must give back however it ends (rows, transactions): a list of release hooks,
  * run newest first after the last resume. */

@@ -39,11 +39,13 @@ struct mb_vm_route {
     enum mb_method method;
     enum mb_body_mode body;
     uint64_t max_body;
-    int run_ref; /* registry reference of run(req) */
+    int run_ref;    /* registry reference of run(req) */
+    char label[96]; /* "GET /v1/slots", possibly cut: what a watcher is shown */
 };
 
 /* Runs boot.lua. On failure *err holds the first diagnostic as file:line: text. */
-MB_MUST_CHECK enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan,
+                                   struct mb_err *err);
 void mb_vm_free(struct mb_vm *vm);
 
 lua_State *mb_vm_state(struct mb_vm *vm);
@@ -53,3 +55,4 @@ const struct mb_routes *mb_vm_routes(const struct mb_vm *vm);
 const struct mb_vm_route *mb_vm_route_at(const struct mb_vm *vm, size_t i);
 size_t mb_vm_route_count(const struct mb_vm *vm);
 size_t mb_vm_bytes(const struct mb_vm *vm);
+bool mb_vm_is_built(const struct mb_vm *vm); /* false while boot.lua runs */

@@ -1,0 +1,162 @@
+#include "bind/answer.h"
+
+#include <lauxlib.h>
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "bind/json.h"
+#include "bind/problem.h"
+
+enum {
+    KEEP_SCRATCH = 1024 * 1024, /* a larger buffer is given back after use */
+    MAX_HEADERS = 16
+};
+
+static const char TRACE_MARK[] = "\nstack traceback:\n";
+
+void mb_answer_broken(const struct mb_answer *a, const char *text, const char *trace)
+{
+    const char *detail = a->plan->show_errors ? text : "the server failed; quote the request id";
+    atomic_fetch_add_explicit(&a->plan->stats->script_errors, 1, memory_order_relaxed);
+    mb_log(MB_LOG_ERROR, "script error", "request", mb_http_id(a->http), "error", text, "trace",
+           trace, NULL);
+    if (mb_http_replied(a->http)) /* a stream broke: the client must see that */
+        mb_http_abort(a->http);
+    else
+        mb_http_problem(a->http, 500, "internal_error", detail, MB_STR(""), -1, NULL, 0);
+}
+
+/* ---- results ---- */
+
+struct results {
+    int status, body, headers; /* stack indices but for status */
+};
+
+static enum mb_rc read_results(lua_State *L, int first, struct results *r, struct mb_err *err)
+{
+    int n = lua_gettop(L) - first + 1;
+    *r = (struct results){.status = 200, .body = first};
+    if (n > 0 && lua_isinteger(L, first)) {
+        lua_Integer status = lua_tointeger(L, first);
+        if (status < 200 || status > 599)
+            return mb_fail(err, MB_E_SCRIPT, "a handler returned status %lld", (long long)status);
+        r->status = (int)status;
+        r->body = first + 1;
+    } else if (n > 1) {
+        return mb_fail(err, MB_E_SCRIPT,
+                       "a handler that returns several values returns a status first, not a %s",
+                       luaL_typename(L, first));
+    }
+    if (n > 3) return mb_fail(err, MB_E_SCRIPT, "a handler returned %d values", n);
+    r->headers = r->body + 1;
+    lua_settop(L, r->headers);
+    if (lua_isnil(L, r->body) && r->body == first) r->status = 204;
+    int body = lua_type(L, r->body), headers = lua_type(L, r->headers);
+    if (body != LUA_TNIL && body != LUA_TTABLE && body != LUA_TUSERDATA)
+        return mb_fail(err, MB_E_SCRIPT, "a handler returned a %s as its body",
+                       lua_typename(L, body));
+    if (headers != LUA_TNIL && headers != LUA_TTABLE)
+        return mb_fail(err, MB_E_SCRIPT, "a handler returned a %s as its headers",
+                       lua_typename(L, headers));
+    return MB_OK;
+}
+
+static enum mb_rc reply(lua_State *L, const struct results *r, const struct mb_answer *a,
+                        struct mb_err *err)
+{
+    struct mb_http_header headers[MAX_HEADERS];
+    size_t nheaders = 0;
+    const char *type = NULL;
+    enum mb_rc rc = MB_OK;
+    if (lua_istable(L, r->headers))
+        rc = mb_collect_headers(L, r->headers, headers, MAX_HEADERS, &nheaders, NULL, err);
+    mb_buf_clear(a->scratch);
+    if (rc == MB_OK && !lua_isnil(L, r->body)) {
+        type = "application/json";
+        rc = mb_json_encode(L, r->body, a->scratch, err);
+    }
+    struct mb_str text = type ? mb_buf_str(a->scratch) : MB_STR("");
+    if (rc == MB_OK) mb_http_reply(a->http, r->status, type, headers, nheaders, text);
+    return rc;
+}
+
+static enum mb_rc answer(lua_State *L, int first, const struct mb_answer *a, struct mb_err *err)
+{
+    struct results r;
+    enum mb_rc rc = read_results(L, first, &r, err);
+    if (rc != MB_OK) return rc;
+    if (a->stream->out_begun) {
+        if (r.body != first || !lua_isnil(L, r.body))
+            return mb_fail(err, MB_E_SCRIPT, "a handler returned an answer after req:begin");
+        mb_http_end(a->http);
+        return MB_OK;
+    }
+    if (mb_is_problem(L, r.body)) return mb_reply_problem(L, r.body, a->http, a->scratch, err);
+    return reply(L, &r, a, err);
+}
+
+static void trim(struct mb_buf *scratch)
+{
+    if (scratch->cap > KEEP_SCRATCH) mb_buf_reset(scratch);
+}
+
+void mb_answer_results(lua_State *L, int first, const struct mb_answer *a)
+{
+    struct mb_err err;
+    if (answer(L, first, a, &err) != MB_OK) mb_answer_broken(a, err.text, NULL);
+    trim(a->scratch);
+}
+
+/* ---- errors ---- */
+
+int mb_answer_trace(lua_State *L)
+{
+    if (mb_is_problem(L, 1)) return 1;
+    int type = lua_type(L, 1);
+    const char *text = type == LUA_TSTRING || type == LUA_TNUMBER
+                           ? lua_tostring(L, 1)
+                           : lua_pushfstring(L, "a script raised a %s", lua_typename(L, type));
+    luaL_traceback(L, L, text, 1);
+    return 1;
+}
+
+/* What the client is not told of a failed statement. The problem stands at index. */
+static void log_cause(lua_State *L, int index, struct mb_http_request *http)
+{
+    lua_pushliteral(L, "cause");
+    lua_rawget(L, index);
+    lua_pushliteral(L, "code");
+    lua_rawget(L, index);
+    if (lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING)
+        mb_log(MB_LOG_WARN, "a statement failed", "request", mb_http_id(http), "code",
+               lua_tostring(L, -1), "error", lua_tostring(L, -2), NULL);
+    lua_pop(L, 2);
+}
+
+static void answer_problem(lua_State *L, int index, const struct mb_answer *a)
+{
+    struct mb_err err;
+    log_cause(L, index, a->http);
+    if (mb_http_replied(a->http))
+        mb_answer_broken(a, "a problem was raised after req:begin", NULL);
+    else if (mb_reply_problem(L, index, a->http, a->scratch, &err) != MB_OK)
+        mb_answer_broken(a, err.text, NULL);
+    trim(a->scratch);
+}
+
+void mb_answer_raised(lua_State *L, const struct mb_answer *a)
+{
+    int at = lua_gettop(L);
+    if (mb_is_problem(L, at)) {
+        answer_problem(L, at, a);
+        return;
+    }
+    const char *text =
+        lua_type(L, at) == LUA_TSTRING ? lua_tostring(L, at) : "an error without text";
+    const char *mark = strstr(text, TRACE_MARK), *trace = NULL;
+    if (mark) {
+        trace = mark + 1;
+        text = lua_pushlstring(L, text, (size_t)(mark - text));
+    }
+    mb_answer_broken(a, text, trace);
+}

@@ -1,0 +1,21 @@
+#pragma once
+/*
+ * Named statements as scripts hold them, and Lua values as their parameters. What runs them is
+ * bind_db.c.
+ */
+#include <lua.h>
+
+#include "db/db.h"
+
+enum { MB_STATEMENT_PARAMS = 40 };
+
+struct mb_statement {
+    const struct mb_stmt *stmt;
+    enum mb_db_kind kind;
+};
+
+/* The statement at index; raises when there is none. */
+const struct mb_statement *mb_statement_at(lua_State *L, int index);
+/* The values first..last as text, borrowed from the stack, which is changed in place; returns how
+ * many. nil and json.null are NULL, a list becomes a PostgreSQL array. Raises on anything else. */
+int mb_statement_params(lua_State *L, int first, int last, struct mb_str *values);
