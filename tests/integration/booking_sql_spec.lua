@@ -1,0 +1,333 @@
+-- mb_book and mb_cancel: each outcome, then many sessions at once on one timeline.
+
+local cluster = require "support.cluster"
+local paths = require "support.paths"
+local process = require "support.process"
+local psql = require "support.psql"
+local temp = require "support.temp"
+
+local function quoted(value)
+  if value == nil then return "NULL" end
+  return type(value) == "string" and "'" .. value:gsub("'", "''") .. "'" or tostring(value)
+end
+
+-- The call with these arguments by name; the patient books in person unless told otherwise.
+local function book_sql(slot, with)
+  with = with or {}
+  local guest = with.guest
+  local client = not guest and (with.client or "patient") or nil
+  local online = with.online
+  if online == nil then online = false end
+  if online == "any" then online = nil end
+  local values = { quoted(slot), with.id and quoted(with.id) or "mb_cuid()", quoted(client), quoted(guest),
+                   guest and "'guest@example.org'" or "NULL", "NULL", "NULL", quoted(online), quoted(with.notes),
+                   quoted(with.actor), quoted(with.key), quoted(with.hash or (with.key and "hash")),
+                   quoted(with.holder) }
+  return ("SELECT * FROM mb_book(%s)"):format(table.concat(values, ", "))
+end
+
+local function cancel_sql(id, with)
+  with = with or {}
+  local values = { quoted(id), quoted(with.version), quoted(with.actor), "'cancelled_by_patient'", quoted(with.reason),
+                   quoted(with.notice or "2 hours"), quoted(with.key), quoted(with.key and "hash") }
+  return ("SELECT * FROM mb_cancel(%s)"):format(table.concat(values, ", "))
+end
+
+local INVARIANTS <const> = paths.read "tests/invariants.sql"
+
+describe("a booking", function()
+  local database
+
+  local function book(slot, with) return database.query(book_sql(slot, with))[1] end
+  local function cancel(id, with) return database.query(cancel_sql(id, with))[1] end
+  local function status_of(slot)
+    return psql.value(database.url,
+      ([[SELECT "status" FROM "CalculatedAvailabilitySlot" WHERE "id" = '%s']]):format(slot))
+  end
+
+  -- The fixture has booked 0800 to 0830 and an event from 1100 to 1200.
+  before_each(function()
+    database = cluster.fresh "schema"
+    psql.file(database.url, paths.root .. "/tests/fixtures/one_of_each.sql")
+  end)
+  after_each(function()
+    assert.same({}, database.query(INVARIANTS))
+    database.drop()
+  end)
+
+  it("is created with its snapshot, event, audit row and agenda", function()
+    local before = psql.value(database.url, [[SELECT "version" FROM "ProviderAgenda"]])
+    local made = book("0930long", { id = "b", actor = "user", notes = "a 'quoted' note" })
+    assert.equal("created", made.outcome)
+    assert.equal("b", made.booking_id)
+    local row = database.query [[SELECT * FROM "Booking" WHERE "id" = 'b']][1]
+    assert.equal("0930long", row.slotId)
+    assert.equal("provider long config60 location 900.00 user patient CONFIRMED",
+      ("%s %s %s %s %s %s %s %s"):format(row.providerId, row.serviceId, row.serviceConfigId, row.locationId, row.price,
+        row.createdById, row.clientId, row.status))
+    assert.equal("2100-01-04 09:30:00+00", row.startTime)
+    assert.equal("2100-01-04 10:30:00+00", row.endTime)
+    assert.matches("^[0-9A-HJKMNP-TV-Z]+$", row.reference)
+    assert.equal(8, #row.reference)
+    assert.equal("booking.created", psql.value(database.url, [[SELECT "type" FROM "Outbox" WHERE "resourceId" = 'b']]))
+    assert.equal("BOOKING_CREATED user", psql.value(database.url,
+      [[SELECT "action" || ' ' || "userId" FROM "AuditLog" WHERE "resourceId" = 'b']]))
+    assert.equal(tonumber(before) + 1, tonumber(psql.value(database.url, [[SELECT "version" FROM "ProviderAgenda"]])))
+  end)
+
+  it("answers with the booking as the API shows it and no secret", function()
+    local made = book("0930", { id = "b", guest = "Lerato Mokoena" })
+    assert.matches('^{"id":"b","reference":"%w+","status":"CONFIRMED","slotId":"0930","providerId":"provider"',
+      made.answer)
+    assert.matches('"startTime":"2100-01-04T09:30:00.000Z","endTime":"2100-01-04T10:00:00.000Z","price":"450.00"',
+      made.answer, 1, true)
+    assert.matches('"guestName":"Lerato Mokoena","guestEmail":"guest@example.org"', made.answer, 1, true)
+    assert.is_nil(made.answer:lower():find("token", 1, true))
+  end)
+
+  it("waits for a confirmation where the availability wants one", function()
+    psql.run(database.url, [[UPDATE "Availability" SET "requiresConfirmation" = true]])
+    assert.matches('"status":"PENDING"', book("0930").answer, 1, true)
+    assert.equal("BOOKED", status_of "0930")
+  end)
+
+  it("makes every slot that overlaps invalid and no other", function()
+    book "0930long"
+    for slot, status in pairs { ["0900"] = "AVAILABLE", ["0900long"] = "INVALID", ["0930"] = "INVALID",
+                                ["0930long"] = "BOOKED", ["1000"] = "INVALID", ["1000long"] = "INVALID",
+                                ["1030"] = "AVAILABLE", ["1030long"] = "BLOCKED" } do
+      assert.equal(status, status_of(slot), slot)
+    end
+  end)
+
+  it("keeps its buffers free", function()
+    psql.run(database.url, [[UPDATE "ServiceAvailabilityConfig" SET "bufferBefore" = 10, "bufferAfter" = 40]])
+    book "0930"
+    for slot, status in pairs { ["0830"] = "AVAILABLE", ["0900"] = "INVALID", ["1000"] = "INVALID",
+                                ["1030"] = "INVALID", ["1100"] = "BLOCKED" } do
+      assert.equal(status, status_of(slot), slot)
+    end
+  end)
+
+  it("goes ahead with a changed document that awaits its review", function()
+    psql.run(database.url, [[UPDATE "RequirementSubmission" SET "status" = 'PENDING']])
+    assert.equal("created", book("0930").outcome)
+  end)
+
+  it("is made by whoever holds the slot", function()
+    psql.run(database.url, [[UPDATE "SlotHold" SET "expiresAt" = '2100-01-01']])
+    assert.equal("created", book("0930", { holder = "somebody" }).outcome)
+  end)
+
+  describe("sent again", function()
+    it("with its key has the same bytes and no second effect", function()
+      local first, again = book("0930", { key = "k1" }), book("0930", { key = "k1" })
+      assert.equal("replayed", again.outcome)
+      assert.equal(first.answer, again.answer)
+      assert.equal(first.booking_id, again.booking_id)
+    end)
+
+    it("with its key and another request is a mismatch for a user, another call for a guest", function()
+      book("0930", { key = "k1", hash = "h1", actor = "user" })
+      assert.equal("idempotency_mismatch", book("1000", { key = "k1", hash = "h2", actor = "user" }).outcome)
+      assert.equal("created", book("1000", { key = "k1", hash = "h2", actor = "patient" }).outcome)
+      assert.equal("created", book("1030", { key = "k1", hash = "h2" }).outcome)
+    end)
+
+    it("with a key of yesterday is a new call", function()
+      local made = book("0930", { key = "k1" })
+      psql.run(database.url, [[UPDATE "IdempotencyKey" SET "createdAt" = now() - interval '25 hours']])
+      assert.equal("slot_taken", book("0930", { key = "k1" }).outcome)
+      cancel(made.booking_id)
+      assert.equal("created", book("0930", { key = "k1" }).outcome)
+    end)
+
+    it("without a key but with its id is recognised", function()
+      local first, again = book("0930", { id = "b" }), book("0930", { id = "b" })
+      assert.equal("replayed", again.outcome)
+      assert.equal(first.answer, again.answer)
+    end)
+  end)
+
+  describe("cancelled", function()
+    it("lets go of its slot and keeps what it was", function()
+      local done = cancel("booking", { version = 1, actor = "patient", reason = "ill" })
+      assert.equal("cancelled", done.outcome)
+      assert.equal("2", done.booking_version)
+      local row = database.query [[SELECT * FROM "Booking" WHERE "id" = 'booking']][1]
+      assert.is_nil(row.slotId)
+      assert.equal("CANCELLED cancelled_by_patient ill patient 2100-01-04 08:00:00+00", ("%s %s %s %s %s"):format(
+        row.status, row.reasonCode, row.cancelReason, row.cancelledById, row.startTime))
+      assert.equal("AVAILABLE", status_of "0800")
+      assert.equal("AVAILABLE", status_of "0800long")
+      assert.equal("created", book("0800long").outcome)
+    end)
+
+    it("restores only what nothing else covers", function()
+      book("0900", { id = "b" })
+      psql.run(database.url, [[UPDATE "CalendarEvent" SET "startTime" = '2100-01-04 09:00Z';
+        SELECT mb_refresh('provider', '2100-01-04', '2100-01-05')]])
+      assert.equal("BOOKED", status_of "0900")
+      cancel "b"
+      assert.equal("BLOCKED", status_of "0900")
+      assert.equal("AVAILABLE", status_of "0830")
+    end)
+
+    it("twice is refused, and with its key replayed", function()
+      local first, again = cancel("booking", { key = "k" }), cancel("booking", { key = "k" })
+      assert.equal("cancelled", first.outcome)
+      assert.equal("replayed", again.outcome)
+      assert.equal(first.answer, again.answer)
+      assert.equal("already_cancelled", cancel("booking").outcome)
+    end)
+
+    it("is refused for another version, too late, when it is over, and when there is none", function()
+      assert.equal("version_mismatch", cancel("booking", { version = 2 }).outcome)
+      assert.equal("too_late", cancel("booking", { notice = "100 years" }).outcome)
+      assert.equal("booking_not_found", cancel("nowhere").outcome)
+      psql.run(database.url, [[UPDATE "Booking" SET "status" = 'COMPLETED']])
+      assert.equal("transition_not_allowed", cancel("booking").outcome)
+      psql.run(database.url, [[UPDATE "Booking" SET "status" = 'CONFIRMED']])
+    end)
+  end)
+end)
+
+describe("a booking is refused with", function()
+  local database
+  setup(function()
+    database = cluster.fresh "schema"
+    psql.file(database.url, paths.root .. "/tests/fixtures/one_of_each.sql")
+  end)
+
+  -- The outcome after this preparation, all of it rolled back; nothing may have been written.
+  local function refused(outcome, slot, with, preparation)
+    local rows = [[(SELECT count(*) FROM "Booking") + (SELECT count(*) FROM "Outbox")
+      + (SELECT count(*) FROM "AuditLog") + (SELECT count(*) FROM "IdempotencyKey")
+      + (SELECT sum("version") FROM "CalculatedAvailabilitySlot")]]
+    local found = database.query(([[
+      BEGIN; %s;
+      CREATE TEMPORARY TABLE was ON COMMIT DROP AS SELECT %s AS rows;
+      CREATE TEMPORARY TABLE answer ON COMMIT DROP AS %s;
+      SELECT answer.*, %s - was.rows AS written FROM answer, was;
+      ROLLBACK;]]):format(preparation or "", rows, book_sql(slot, with), rows))[1]
+    assert.same({ outcome = outcome, written = "0" }, found)
+  end
+
+  it("slot_not_found when there is none", function() refused("slot_not_found", "nowhere") end)
+  it("slot_taken when it is booked", function() refused("slot_taken", "0800", { key = "k2" }) end)
+  it("slot_taken when only a constraint still knows that its time is gone", function()
+    refused("slot_taken", "0800long", {}, [[UPDATE "CalculatedAvailabilitySlot" SET "status" = 'AVAILABLE']])
+  end)
+  it("slot_overlapped when another booking covers it", function() refused("slot_overlapped", "0800long") end)
+  it("slot_blocked when an event covers it", function() refused("slot_blocked", "1100") end)
+  it("mode_required when both are offered", function() refused("mode_required", "0930long", { online = "any" }) end)
+  it("mode_unavailable when it is not offered that way", function()
+    refused("mode_unavailable", "0930", { online = true })
+  end)
+  it("client_not_found when there is no such user", function()
+    refused("client_not_found", "0930", { client = "nobody" })
+  end)
+  it("slot_past when it has begun", function()
+    refused("slot_past", "0930", {}, [[CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+      AS $$SELECT timestamptz '2100-01-04 09:30Z'$$]])
+  end)
+  it("slot_held when somebody else holds a time it overlaps", function()
+    refused("slot_held", "0900long", { key = "k2" }, [[UPDATE "SlotHold" SET "expiresAt" = '2100-01-01']])
+  end)
+
+  for _, status in ipairs { "PENDING_APPROVAL", "REJECTED", "APPROVED", "TRIAL_EXPIRED", "PAYMENT_OVERDUE",
+                            "SUSPENDED", "CANCELLED" } do
+    it("not_bookable when the provider is " .. status, function()
+      refused("not_bookable", "0930", { key = "k2" }, ([[UPDATE "Provider" SET "status" = '%s']]):format(status))
+    end)
+  end
+  for why, sql in pairs {
+    ["a required document has expired"] = [[UPDATE "RequirementSubmission" SET "expiresAt" = '2000-01-01']],
+    ["a changed document was rejected"] = [[UPDATE "RequirementSubmission" SET "status" = 'REJECTED']],
+    ["the availability is not accepted"] = [[UPDATE "Availability" SET "status" = 'PENDING']],
+    ["the organization is suspended"] = [[UPDATE "Organization" SET "status" = 'SUSPENDED']],
+    ["its connection is suspended"] = [[UPDATE "OrganizationProviderConnection" SET "status" = 'SUSPENDED']],
+  } do
+    it("not_bookable when " .. why, function() refused("not_bookable", "0930", { key = "k2" }, sql) end)
+  end
+end)
+
+describe("many sessions on one timeline", function()
+  local database
+
+  -- Runs scripts (text -> weight) from `clients` sessions, `rounds` transactions each.
+  local function pgbench(clients, rounds, scripts)
+    local argv = { "pgbench", "-n", "-M", "prepared", "-c", clients, "-j", 2, "-t", rounds }
+    for text, weight in pairs(scripts) do
+      argv[#argv + 1] = "-f"
+      argv[#argv + 1] = ("%s@%d"):format(temp.file("script.sql", text), weight)
+    end
+    argv[#argv + 1] = database.url
+    for i, word in ipairs(argv) do argv[i] = tostring(word) end
+    local result = process.check(argv, { cwd = "/", within = 120 })
+    assert.equal(clients * rounds, tonumber(result.out:match "actually processed: (%d+)"))
+    assert.matches("failed transactions: 0 ", result.out, 1, true)
+  end
+
+  -- As many slots as there are, in an order that all sessions share; `slot` picks one by :n.
+  local function number_slots()
+    psql.run(database.url, [[
+      CREATE TABLE numbered (n serial PRIMARY KEY, id text); GRANT SELECT ON numbered TO PUBLIC;
+      INSERT INTO numbered (id) SELECT "id" FROM "CalculatedAvailabilitySlot" ORDER BY "id"]])
+    return tonumber(psql.value(database.url, "SELECT count(*) FROM numbered"))
+  end
+
+  local BOOK <const> = [[
+\set n random(1, %d)
+SELECT outcome FROM mb_book((SELECT id FROM numbered WHERE n = :n), mb_cuid(), NULL, 'Guest', 'g@example.org', NULL,
+                            NULL, false, NULL, NULL, NULL, NULL, NULL);
+]]
+  local CANCEL <const> = [[
+SELECT outcome FROM mb_cancel((SELECT "id" FROM "Booking" WHERE "status" <> 'CANCELLED' ORDER BY random() LIMIT 1),
+                              NULL, NULL, 'cancelled_by_patient', NULL, NULL, NULL, NULL);
+]]
+
+  local function deadlocks()
+    psql.run(database.url, "SELECT pg_stat_force_next_flush()")
+    return psql.value(database.url, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+  end
+
+  before_each(function()
+    database = cluster.fresh "schema"
+    psql.file(database.url, paths.root .. "/tests/fixtures/one_of_each.sql")
+  end)
+
+  it("book one slot once", function()
+    psql.run(database.url, [[CREATE TABLE numbered AS SELECT 1 AS n, '0930' AS id]])
+    pgbench(40, 5, { [BOOK:format(1)] = 1 })
+    assert.equal("1", psql.value(database.url, [[SELECT count(*) FROM "Booking" WHERE "slotId" = '0930']]))
+    assert.same({}, database.query(INVARIANTS))
+    assert.equal("0", deadlocks())
+  end)
+
+  it("book no two overlapping times", function()
+    pgbench(40, 10, { [BOOK:format(number_slots())] = 1 })
+    assert.same({}, database.query(INVARIANTS))
+    assert.equal("0", deadlocks())
+    -- What is left can be booked by nobody: the time is full.
+    assert.equal("0", psql.value(database.url,
+      [[SELECT count(*) FROM "CalculatedAvailabilitySlot" WHERE "status" = 'AVAILABLE']]))
+  end)
+
+  it("book and cancel for as long as they like", function()
+    pgbench(40, 25, { [BOOK:format(number_slots())] = 3, [CANCEL] = 2 })
+    assert.same({}, database.query(INVARIANTS))
+    assert.equal("0", deadlocks())
+    assert.is_true(tonumber(psql.value(database.url,
+      [[SELECT count(*) FROM "Booking" WHERE "status" = 'CANCELLED']])) > 20)
+  end)
+
+  it("make one booking of one key", function()
+    psql.run(database.url, [[CREATE TABLE numbered AS SELECT 1 AS n, '0930' AS id]])
+    pgbench(40, 5, { [BOOK:format(1):gsub("NULL, NULL, NULL%);", "'key', 'hash 2', NULL);")] = 1 })
+    assert.equal("1", psql.value(database.url, [[SELECT count(*) FROM "Booking" WHERE "slotId" = '0930']]))
+    assert.equal("1", psql.value(database.url,
+      [[SELECT count(*) FROM "IdempotencyKey" WHERE "requestHash" = 'hash 2']]))
+    assert.same({}, database.query(INVARIANTS))
+  end)
+end)
