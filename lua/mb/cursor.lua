@@ -3,26 +3,41 @@
 local crypto = require "mb.crypto"
 local json = require "mb.json"
 local problem = require "mb.problem"
+local time = require "mb.time"
+
+-- Only the form that rows carry: PostgreSQL knows fewer offsets than RFC 3339 allows.
+local function is_instant(s)
+  local ms = time.parse(s)
+  return ms ~= nil and time.format(ms) == s
+end
+
+local KINDS <const> = {
+  instant = is_instant,
+  text = function(s)
+    return not s:find("\0", 1, true)
+  end,
+}
 
 local function encode(...)
   return crypto.encode64(json.encode(json.array { ... }))
 end
 
--- The `count` strings of a cursor; nothing when there is no cursor.
-local function decode(text, count)
+-- The values of a cursor made of these kinds ("instant" or "text"); nothing when there is none.
+local function decode(text, ...)
   if text == nil then
     return
   end
+  local kinds = { ... }
   local bytes = crypto.decode64(text)
   local values = bytes and json.decode(bytes)
-  local sound = type(values) == "table" and #values == count
-  for i = 1, sound and count or 0 do
-    sound = sound and type(values[i]) == "string" and not values[i]:find("%z")
+  local sound = type(values) == "table" and #values == #kinds
+  for i = 1, sound and #kinds or 0 do
+    sound = sound and type(values[i]) == "string" and KINDS[kinds[i]](values[i])
   end
   if not sound then
     error(problem(400, "invalid_cursor", "pass the nextCursor of the page before as it was given"))
   end
-  return table.unpack(values, 1, count)
+  return table.unpack(values, 1, #kinds)
 end
 
 return { encode = encode, decode = decode }

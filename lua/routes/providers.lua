@@ -13,7 +13,7 @@ return {
     query = validation.list,
     handler = function(req)
       local q = req.query
-      local after_name, after_id = cursor.decode(q.cursor, 2)
+      local after_name, after_id = cursor.decode(q.cursor, "text", "text")
       local rows = db.query(providers.list, q.type, q.service, q.location, q.language, q.online, q.limit,
         after_name, after_id)
       local last = #rows == q.limit and rows[#rows]

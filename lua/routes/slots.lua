@@ -8,11 +8,14 @@ local validation = require "validation.slots"
 
 local WEEK_MS <const> = 7 * 86400000
 
--- The window asked for as RFC 3339 texts; default now to seven days later.
+local LAST_MS <const> = time.parse "9999-12-31T23:59:59.999Z"
+
+-- The window asked for; default now to seven days later. Written anew, as RFC 3339 allows texts
+-- that PostgreSQL does not read, such as fractions of any length.
 local function window(query)
-  local from = query.from or time.format(time.now())
-  local to = query.to or time.format(time.parse(from) + WEEK_MS)
-  return from, to
+  local from = query.from and time.parse(query.from) or time.now()
+  local to = query.to and time.parse(query.to) or math.min(from + WEEK_MS, LAST_MS)
+  return time.format(from), time.format(to)
 end
 
 local function next_cursor(rows, limit)
@@ -31,7 +34,7 @@ return {
     handler = function(req)
       local q = req.query
       local from, to = window(q)
-      local after_start, after_id = cursor.decode(q.cursor, 2)
+      local after_start, after_id = cursor.decode(q.cursor, "instant", "text")
       if not q.providerId then
         local rows = db.query(slots.search_any, nil, q.serviceId, q.locationId, from, to, q.online, q.limit,
           after_start, after_id)

@@ -148,6 +148,13 @@ describe("the booking API", function()
         is_refused(get("/v1/slots?" .. query), 422, "validation_failed")
       end
       is_refused(get("/v1/slots?" .. p .. "&cursor=bm9uc2Vuc2U"), 400, "invalid_cursor")
+      is_refused(get("/v1/slots?" .. p .. "&cursor=WyJub3ciLCJ4Il0"), 400, "invalid_cursor") -- ["now","x"]
+    end)
+
+    it("takes every instant of RFC 3339: fractions of any length, the end of the calendar", function()
+      for _, from in ipairs { "2026-11-22T08:00:00." .. ("1"):rep(200) .. "Z", "9999-12-31T23:59:59Z" } do
+        assert.equal(200, get("/v1/slots?providerId=x&from=" .. from).status)
+      end
     end)
   end)
 
