@@ -40,7 +40,8 @@ local function rule(name, where)
   if not resource then
     error(("%s: permission '%s' is neither public nor <resource>.<action>"):format(where, name), 0)
   end
-  local found = require("permissions." .. resource)[action]
+  local rules = require("permissions." .. resource)
+  local found = type(rules) == "table" and rules[action]
   if type(found) ~= "function" then
     error(("%s: permissions/%s.lua has no rule '%s'"):format(where, resource, action), 0)
   end

@@ -40,6 +40,9 @@ local function check(route, where)
       error(("%s: a route needs '%s'"):format(where, key), 0)
     end
   end
+  if route.max_body and not (math.tointeger(route.max_body) and route.max_body > 0) then
+    error(("%s: 'max_body' of a route is a number of bytes"):format(where), 0)
+  end
   if not METHODS[route.method] then
     error(("%s: method '%s' is not one of GET, POST, PUT, PATCH, DELETE"):format(where, route.method), 0)
   end
@@ -85,6 +88,11 @@ function routes:add(module, list)
   local file = module:gsub("%.", "/") .. ".lua"
   if type(list) ~= "table" then
     error(file .. ": a route file returns a list of routes", 0)
+  end
+  for key in pairs(list) do
+    if math.type(key) ~= "integer" or key < 1 or key > #list then
+      error(("%s: a route file returns a list of routes, without the key '%s'"):format(file, tostring(key)), 0)
+    end
   end
   for i, route in ipairs(list) do
     local where = ("%s: route %d"):format(file, i)

@@ -1,26 +1,43 @@
 -- Compiles JSON-Schema-like tables into checks of queries and bodies. Known keywords: type
 -- (object, array, string, integer, number, boolean), properties, required, items, enum, minimum,
 -- maximum, minLength, maxLength (characters), maxItems, format (date-time, email, phone),
--- default, description, and `check`, a function (value, fail) for rules across fields, where
--- fail(pointer, detail) notes an error. Fields that are not declared are refused. Every error of
--- a request is reported at once: 422 validation_failed with errors = { { pointer, detail } }.
+-- default, description, and at the outermost `check`, a function (value, fail) for rules across
+-- fields, where fail(pointer, detail) notes an error. Fields that are not declared are refused, and
+-- null is the same as absent. Instants are handed on as UTC with milliseconds, whatever their
+-- offset was. Every error of a request is reported at once: 422 validation_failed with
+-- errors = { { pointer, detail } }, at most MAX_ERRORS of them.
 local problem = require "mb.problem"
 local json = require "mb.json"
 local time = require "mb.time"
 
-local KEYWORDS <const> = {
-  type = true, properties = true, required = true, items = true, enum = true, minimum = true,
-  maximum = true, minLength = true, maxLength = true, maxItems = true, format = true,
-  default = true, description = true, check = true,
-}
+local MAX_ERRORS <const> = 32
 
+local function is_label(s)
+  return #s >= 1 and #s <= 63 and not s:find("^%-") and not s:find("%-$")
+end
+
+-- The addresses that mail systems deliver to, without quotes and comments.
+local function is_email(s)
+  local name, domain = s:match("^([%w!#$%%&'*+/=?^_`{|}~.-]+)@([%w.-]+%.%a[%w-]*)$")
+  if not name or #s > 254 or #name > 64 or ("." .. name .. "."):find("..", 1, true) then
+    return false
+  end
+  for label in (domain .. "."):gmatch("([^.]*)%.") do
+    if not is_label(label) then
+      return false
+    end
+  end
+  return true
+end
+
+-- name -> what it is, test, and the form in which the value is handed on
 local FORMATS <const> = {
-  ["date-time"] = { "an RFC 3339 instant such as 2026-11-22T08:00:00Z (in a query a plus sign is written %2B)", function(s)
-    return time.parse(s) ~= nil
-  end },
-  email = { "an e-mail address", function(s)
-    return #s <= 254 and s:find("^[%w!#$%%&'*+/=?^_`{|}~.-]+@[%w-]+%.[%w.-]*%w$") ~= nil and not s:find("..", 1, true)
-  end },
+  ["date-time"] = {
+    "an RFC 3339 instant such as 2026-11-22T08:00:00Z (in a query a plus sign is written %2B)",
+    time.parse,
+    function(s) return time.format(time.parse(s)) end,
+  },
+  email = { "an e-mail address", is_email },
   phone = { "a telephone number in international form such as +27821234567", function(s)
     return s:find("^%+[1-9]%d%d%d%d%d%d%d?%d?%d?%d?%d?%d?%d?%d?$") ~= nil
   end },
@@ -38,7 +55,7 @@ local function check_string(spec, value, at, fail)
     fail(at, spec.minLength == 1 and "must not be empty" or ("needs at least %d characters"):format(spec.minLength))
   elseif spec.maxLength and length > spec.maxLength then
     fail(at, ("takes at most %d characters"):format(spec.maxLength))
-  elseif value:find("%z") or value:find("[\1-\8\11\12\14-\31\127]") then
+  elseif value:find("[\0-\8\11\12\14-\31\127]") then
     fail(at, "must not hold control characters")
   elseif spec.format and not FORMATS[spec.format][2](value) then
     fail(at, "must be " .. FORMATS[spec.format][1])
@@ -53,45 +70,73 @@ local function check_number(spec, value, at, fail)
   end
 end
 
+-- Fields become what the handler is to see: defaults stand in, instants take their one form.
+local function complete(spec, value, is_sound)
+  for key, field in pairs(spec.properties) do
+    local normal = field.format and FORMATS[field.format][3]
+    if value[key] == nil then
+      value[key] = field.default
+    elseif normal and is_sound then
+      value[key] = normal(value[key])
+    end
+  end
+end
+
 local function check_object(spec, value, at, fail)
+  local is_sound = true
+  local function note(pointer, detail)
+    is_sound = false
+    fail(pointer, detail)
+  end
   for key, item in pairs(value) do
     local field = spec.properties[key]
     if not field then
-      fail(pointer_of(at, key), "is not a known field")
+      note(pointer_of(at, key), "is not a known field")
     elseif item == json.null then
-      value[key] = nil -- null is the same as absent
+      value[key] = nil
     else
-      check_value(field, item, pointer_of(at, key), fail)
+      check_value(field, item, pointer_of(at, key), note)
     end
   end
   for _, key in ipairs(spec.required or {}) do
     if value[key] == nil then
-      fail(pointer_of(at, key), "is required")
+      note(pointer_of(at, key), "is required")
     end
   end
-  for key, field in pairs(spec.properties) do
-    if value[key] == nil and field.default ~= nil then
-      value[key] = field.default
-    end
-  end
+  complete(spec, value, is_sound)
 end
 
 local function check_array(spec, value, at, fail)
   if spec.maxItems and #value > spec.maxItems then
     return fail(at, ("takes at most %d items"):format(spec.maxItems))
   end
+  local normal = spec.items.format and FORMATS[spec.items.format][3]
   for i, item in ipairs(value) do
-    check_value(spec.items, item, pointer_of(at, i - 1), fail)
+    local is_sound = true
+    check_value(spec.items, item, pointer_of(at, i - 1), function(pointer, detail)
+      is_sound = false
+      fail(pointer, detail)
+    end)
+    if normal and is_sound then
+      value[i] = normal(item)
+    end
   end
 end
 
+local function is_array(v) return type(v) == "table" and json.is_array(v) end
+local function is_object(v) return type(v) == "table" and not json.is_array(v) end
+
+-- type -> its name in a sentence, test, check of the rest, its keywords
 local TYPES <const> = {
-  string = { "a string", function(v) return type(v) == "string" end, check_string },
-  integer = { "an integer", function(v) return math.type(v) == "integer" end, check_number },
-  number = { "a number", function(v) return type(v) == "number" end, check_number },
-  boolean = { "true or false", function(v) return type(v) == "boolean" end },
-  object = { "an object", function(v) return type(v) == "table" and not json.is_array(v) end, check_object },
-  array = { "an array", function(v) return type(v) == "table" and json.is_array(v) end, check_array },
+  string = { "a string", function(v) return type(v) == "string" end, check_string,
+    { minLength = true, maxLength = true, format = true, enum = true, default = true } },
+  integer = { "an integer", function(v) return math.type(v) == "integer" end, check_number,
+    { minimum = true, maximum = true, enum = true, default = true } },
+  number = { "a number", function(v) return type(v) == "number" end, check_number,
+    { minimum = true, maximum = true, default = true } },
+  boolean = { "true or false", function(v) return type(v) == "boolean" end, nil, { default = true } },
+  object = { "an object", is_object, check_object, { properties = true, required = true } },
+  array = { "an array", is_array, check_array, { items = true, maxItems = true } },
 }
 
 function check_value(spec, value, at, fail)
@@ -112,7 +157,43 @@ function check_value(spec, value, at, fail)
   end
 end
 
--- Raises at load when a schema itself is wrong.
+-- ---- schemas themselves are checked when scripts load ----
+
+-- keyword -> Lua type of its value; "any" is judged elsewhere
+local KEYWORDS <const> = {
+  type = "string", properties = "table", required = "table", items = "table", enum = "table",
+  minimum = "number", maximum = "number", minLength = "integer", maxLength = "integer",
+  maxItems = "integer", format = "string", default = "any", description = "string", check = "function",
+}
+local EVERYWHERE <const> = { type = true, description = true }
+
+local function verify_keywords(spec, at, wrong)
+  local kind = TYPES[spec.type]
+  if not kind then
+    wrong(("unknown type '%s'"):format(tostring(spec.type)))
+  end
+  for key, value in pairs(spec) do
+    local expected = KEYWORDS[key]
+    if not expected then
+      wrong(("unknown keyword '%s'"):format(tostring(key)))
+    elseif expected ~= "any" and type(value) ~= expected and math.type(value) ~= expected then
+      wrong(("'%s' takes a value of type %s"):format(key, expected))
+    elseif key == "check" then
+      if at ~= "" then
+        wrong("'check' stands at the outermost only")
+      end
+    elseif not EVERYWHERE[key] and not kind[4][key] then
+      wrong(("'%s' says nothing about type %s"):format(key, spec.type))
+    end
+  end
+  if spec.format and not FORMATS[spec.format] then
+    wrong(("unknown format '%s'"):format(spec.format))
+  end
+  if spec.default ~= nil and not kind[2](spec.default) then
+    wrong("the default is not " .. kind[1])
+  end
+end
+
 local function verify(spec, where, at)
   local function wrong(text)
     error(("%s: schema %s: %s"):format(where, at == "" and "/" or at, text), 0)
@@ -120,48 +201,46 @@ local function verify(spec, where, at)
   if type(spec) ~= "table" then
     wrong("is not a table")
   end
-  for key in pairs(spec) do
-    if not KEYWORDS[key] then
-      wrong(("unknown keyword '%s'"):format(tostring(key)))
-    end
+  verify_keywords(spec, at, wrong)
+  if spec.type == "array" then
+    return verify(spec.items, where, at .. "/items")
+  elseif spec.type ~= "object" then
+    return
   end
-  if not TYPES[spec.type] then
-    wrong(("unknown type '%s'"):format(tostring(spec.type)))
+  if not spec.properties then
+    wrong("an object needs `properties`")
   end
-  if spec.format and not FORMATS[spec.format] then
-    wrong(("unknown format '%s'"):format(tostring(spec.format)))
+  for key, field in pairs(spec.properties) do
+    verify(field, where, pointer_of(at, key))
   end
-  if spec.type == "object" then
-    if type(spec.properties) ~= "table" then
-      wrong("an object needs `properties`")
+  for _, key in ipairs(spec.required or {}) do
+    if not spec.properties[key] then
+      wrong(("requires '%s', which is not among its properties"):format(key))
     end
-    for key, field in pairs(spec.properties) do
-      verify(field, where, pointer_of(at, key))
-    end
-    for _, key in ipairs(spec.required or {}) do
-      if not spec.properties[key] then
-        wrong(("requires '%s', which is not among its properties"):format(key))
-      end
-    end
-  elseif spec.type == "array" then
-    verify(spec.items, where, at .. "/items")
   end
 end
 
--- Runs one check, gathering what fails.
+-- ---- running a check ----
+
+-- Raises with everything that fails, in the order of the pointers.
 local function judge(spec, value)
   local errors = json.array()
   local function fail(pointer, detail)
-    errors[#errors + 1] = { pointer = pointer, detail = detail }
+    if #errors < MAX_ERRORS then
+      errors[#errors + 1] = { pointer = pointer, detail = detail }
+    end
   end
   check_value(spec, value, "", fail)
   if #errors == 0 and spec.check then
     spec.check(value, fail)
   end
-  if #errors > 0 then
-    local first = errors[1]
-    error(problem(422, "validation_failed", ("%s %s"):format(first.pointer:sub(2), first.detail), { errors = errors }))
+  if #errors == 0 then
+    return
   end
+  table.sort(errors, function(a, b) return a.pointer < b.pointer end)
+  local first = errors[1]
+  local subject = first.pointer == "" and "the body" or first.pointer:sub(2)
+  error(problem(422, "validation_failed", subject .. " " .. first.detail, { errors = errors }))
 end
 
 local function body(spec, where)
@@ -181,6 +260,9 @@ end
 
 -- Texts of a query become what their field says; a text that cannot stays one and fails there.
 local CONVERT <const> = {
+  string = function(s)
+    return s
+  end,
   integer = function(s)
     return s:find("^-?%d+$") and #s <= 18 and math.tointeger(tonumber(s)) or s
   end,
@@ -206,12 +288,17 @@ local function query(fields, where)
     end
   end
   verify(spec, where, "")
+  for key, field in pairs(spec.properties) do
+    if not CONVERT[field.type] then
+      error(("%s: query field '%s' is a string, integer or boolean, not a %s"):format(where, key, field.type), 0)
+    end
+  end
   return function(req)
     local values = req.query
     for key, text in pairs(values) do
-      local convert = spec.properties[key] and CONVERT[spec.properties[key].type]
-      if convert then
-        values[key] = convert(text)
+      local field = spec.properties[key]
+      if field then
+        values[key] = CONVERT[field.type](text)
       end
     end
     judge(spec, values)
