@@ -35,14 +35,14 @@ struct worker {
     bool taken[MB_MAX_WORKERS];   /* whether we accept from it */
     uv_timer_t beat, siblings, flush;
     uv_signal_t term;
-    bool stopping;
+    bool stopping; /* accepts no more; the beat only says that the loop turns */
 };
 
 static void on_beat(uv_timer_t *t)
 {
     struct worker *w = t->data;
     atomic_fetch_add(&w->shm->beat, 1);
-    atomic_store(&w->shm->beat_ns, mb_mono_ns());
+    if (!w->stopping) atomic_store(&w->shm->beat_ns, mb_mono_ns());
 }
 
 static void on_flush(uv_timer_t *t)
@@ -58,8 +58,7 @@ static void on_siblings(uv_timer_t *t)
     const struct mb_shm *shm = w->plan->shm;
     uint64_t now = mb_mono_ns();
     for (uint32_t i = 0; i < shm->nworkers; i++) {
-        if (i == w->plan->index || w->stopping)
-            continue;
+        if (i == w->plan->index || w->stopping) continue;
         uint64_t beat = atomic_load(&shm->worker[i].beat_ns);
         bool stale = beat == 0 || now > beat + STALE_NS;
         if (stale != w->taken[i]) {
@@ -71,8 +70,7 @@ static void on_siblings(uv_timer_t *t)
 
 static void close_timer(uv_timer_t *t)
 {
-    if (!uv_is_closing((uv_handle_t *)t))
-        uv_close((uv_handle_t *)t, NULL);
+    if (!uv_is_closing((uv_handle_t *)t)) uv_close((uv_handle_t *)t, NULL);
 }
 
 static void on_db_closed(void *ctx)
@@ -84,25 +82,30 @@ static void on_db_closed(void *ctx)
 static void on_drained(void *ctx, bool clean)
 {
     struct worker *w = ctx;
-    if (!clean)
-        mb_log(MB_LOG_WARN, "requests were cut: shutdown_timeout passed", NULL);
+    if (!clean) mb_log(MB_LOG_WARN, "requests were cut: shutdown_timeout passed", NULL);
     close_timer(&w->beat);
     mb_http_server_free(w->http);
     w->http = NULL;
     mb_handler_free(w->handler);
     w->handler = NULL;
-    mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
+    if (w->db)
+        mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
+    else
+        on_db_closed(w);
 }
 
 static void stop(struct worker *w)
 {
-    if (w->stopping)
-        return;
+    if (w->stopping) return;
     w->stopping = true;
     atomic_store(&w->shm->ready, 0);
+    atomic_store(&w->shm->beat_ns, 0); /* siblings accept from our socket from now on */
     close_timer(&w->siblings);
     uv_close((uv_handle_t *)&w->term, NULL);
-    mb_http_drain(w->http, (uint32_t)w->plan->config->shutdown_timeout, on_drained, w);
+    if (w->http)
+        mb_http_drain(w->http, (uint32_t)w->plan->config->shutdown_timeout, on_drained, w);
+    else /* the start failed */
+        on_drained(w, true);
 }
 
 static void on_term(uv_signal_t *s, int signum)
@@ -130,7 +133,8 @@ static struct mb_db_config db_config(const struct mb_worker_plan *p)
         .max_lifetime = (uint32_t)c->database_max_lifetime,
         .pipeline_depth = (uint32_t)c->database_pipeline_depth,
         .statement_cache = (uint32_t)c->database_statement_cache,
-        .pooler = strcmp(c->database_pooler, "transaction") == 0 ? MB_POOLER_TRANSACTION : MB_POOLER_NONE,
+        .pooler =
+            strcmp(c->database_pooler, "transaction") == 0 ? MB_POOLER_TRANSACTION : MB_POOLER_NONE,
     };
 }
 
@@ -189,8 +193,7 @@ static struct mb_vm_setting *setting_list(const struct mb_config *config, size_t
 
 static void free_settings(struct mb_vm_setting *list, size_t n)
 {
-    for (size_t i = 0; list && i < n; i++)
-        free((void *)(uintptr_t)list[i].value);
+    for (size_t i = 0; list && i < n; i++) free((void *)(uintptr_t)list[i].value);
     free(list);
 }
 
@@ -198,8 +201,7 @@ static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *e
 {
     w->scripts = script_list(w->plan->scripts);
     w->settings = setting_list(w->plan->config, nsettings);
-    if (!w->scripts || !w->settings)
-        return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
+    if (!w->scripts || !w->settings) return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
     struct mb_vm_plan plan = {.loop = &w->loop,
                               .db = w->db,
                               .scripts = w->scripts,
@@ -209,8 +211,7 @@ static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *e
                               .secret = w->plan->secret,
                               .memory_max = (size_t)w->plan->config->worker_memory};
     enum mb_rc rc = mb_vm_new(&w->vm, &plan, err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     struct mb_handler_plan handler = {.vm = w->vm,
                                       .stats = &w->shm->scripts,
                                       .running = w->shm->running,
@@ -228,31 +229,32 @@ static enum mb_rc build_http(struct worker *w, struct mb_err *err)
     enum mb_rc rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
     for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)
         rc = mb_http_listen(w->http, w->plan->listen_fds[i], MB_TAG_PUBLIC, &w->listener[i], err);
-    if (rc != MB_OK)
-        return rc;
+    if (rc != MB_OK) return rc;
     mb_http_accept(w->http, w->listener[w->plan->index], true);
     w->taken[w->plan->index] = true;
-    if (w->plan->admin_fd < 0)
-        return MB_OK;
+    if (w->plan->admin_fd < 0) return MB_OK;
     int index;
     rc = mb_http_listen(w->http, w->plan->admin_fd, MB_TAG_ADMIN, &index, err);
-    if (rc == MB_OK)
-        mb_http_accept(w->http, index, true);
+    if (rc == MB_OK) mb_http_accept(w->http, index, true);
     return rc;
 }
 
-static void start_timers(struct worker *w)
+static void init_handles(struct worker *w)
 {
     uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->flush};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(&w->loop, timers[i]);
         timers[i]->data = w;
     }
+    uv_signal_init(&w->loop, &w->term);
+    w->term.data = w;
+}
+
+static void start_handles(struct worker *w)
+{
     uv_timer_start(&w->beat, on_beat, 0, BEAT_MS);
     uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
     uv_timer_start(&w->flush, on_flush, LOG_FLUSH_MS, LOG_FLUSH_MS);
-    uv_signal_init(&w->loop, &w->term);
-    w->term.data = w;
     uv_signal_start(&w->term, on_term, SIGTERM);
 }
 
@@ -261,23 +263,22 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     struct worker *w = calloc(1, sizeof *w);
     struct mb_err err = {.rc = MB_OK};
     size_t nsettings = 0;
-    if (!w || uv_loop_init(&w->loop) != 0)
-        return EXIT_FAILURE;
+    if (!w || uv_loop_init(&w->loop) != 0) return EXIT_FAILURE;
     w->plan = plan;
     w->shm = &plan->shm->worker[plan->index];
     mb_random_after_fork();
+    init_handles(w);
     struct mb_db_config db = db_config(plan);
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
-    if (rc == MB_OK)
-        rc = build_vm(w, &nsettings, &err);
-    if (rc == MB_OK)
-        rc = build_http(w, &err);
-    if (rc != MB_OK) {
+    if (rc == MB_OK) rc = build_vm(w, &nsettings, &err);
+    if (rc == MB_OK) rc = build_http(w, &err);
+    if (rc == MB_OK) {
+        start_handles(w);
+        atomic_store(&w->shm->ready, 1);
+    } else {
         mb_log(MB_LOG_ERROR, "a worker cannot start", "error", err.text, NULL);
-        return rc == MB_E_SCRIPT ? EX_CONFIG : EXIT_FAILURE;
+        stop(w);
     }
-    start_timers(w);
-    atomic_store(&w->shm->ready, 1);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     mb_vm_free(w->vm);
     mb_db_free(w->db);
@@ -286,7 +287,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     free(w->scripts);
     free(w);
     mb_log_flush();
-    return EXIT_SUCCESS;
+    return rc == MB_OK ? EXIT_SUCCESS : rc == MB_E_SCRIPT ? EX_CONFIG : EXIT_FAILURE;
 }
 
 int mb_scripts_check(const struct mb_config *config, const struct mb_bundle *scripts)
