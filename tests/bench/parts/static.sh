@@ -9,11 +9,11 @@ static_rounds() {
 	local connections=$1 script=$2 i our_rps=() peer_rps=() our_cpu=() peer_cpu=() rps=() cpu=()
 	shift 2
 	for ((i = 0; i < ROUNDS; i++)); do
-		cost "$MEDBOOKD_PID" "$MEDBOOKD_URL$static_route" "$connections" "$SECONDS_EACH" "$script" "$@"
-		((BAD == 0)) || die "medbookd gave $BAD wrong answers on the static route"
+		cost "$MEDBOOKD_PID" "$MEDBOOKD_URL$static_route" "$connections" "$SECONDS_EACH" "$script" "$@" ||
+			return 1
 		our_rps+=("$RPS") our_cpu+=("$CPU_US")
-		cost "$NGINX_PID" "$NGINX_URL$static_route" "$connections" "$SECONDS_EACH" "$script" "$@"
-		((BAD == 0)) || die "nginx gave $BAD wrong answers on the static route"
+		cost "$NGINX_PID" "$NGINX_URL$static_route" "$connections" "$SECONDS_EACH" "$script" "$@" ||
+			return 1
 		peer_rps+=("$RPS") peer_cpu+=("$CPU_US")
 		rps+=("$(calc "${our_rps[i]} / ${peer_rps[i]}")")
 		cpu+=("$(calc "${our_cpu[i]} / ${peer_cpu[i]}")")
@@ -48,9 +48,7 @@ static_same_answer() {
 	local ours theirs
 	ours=$(curl -s "$MEDBOOKD_URL$static_route" | wc -c)
 	theirs=$(curl -s "$NGINX_URL$static_route" | wc -c)
-	if [ "$ours" != 147 ] || [ "$theirs" != 147 ]; then
-		die "static route: $ours and $theirs bytes, not 147"
-	fi
+	[ "$ours" = 147 ] && [ "$theirs" = 147 ]
 }
 
 part_static() {
@@ -60,11 +58,11 @@ part_static() {
 		{ missing static "nginx does not start: see $BUILD/nginx.log"; return; }
 	medbookd_run "$STATIC_DB" 1 "${ON_SERVER_CPU[@]}" ||
 		{ missing static "medbookd does not start: see $BUILD/medbookd.log"; return; }
-	static_same_answer
-	static_rounds 32 get.lua
+	static_same_answer || { missing static "the two answers are not 147 bytes"; return; }
+	static_rounds 32 get.lua || { missing static "wrong answers"; return; }
 	row static "CPU per request, 32 connections" µs "$OUR_CPU" "$PEER_CPU" "$CPU_RATIO" "<=" 0.85
 	row static "requests/s, 32 connections" /s "$OUR_RPS" "$PEER_RPS" "$RPS_RATIO" ">=" 1
-	static_rounds 32 pipeline.lua 16
+	static_rounds 32 pipeline.lua 16 || { missing static "wrong answers when pipelined"; return; }
 	row static "requests/s, 16 pipelined" /s "$OUR_RPS" "$PEER_RPS" "$RPS_RATIO" ">=" 3
 	row static "CPU per request, 16 pipelined" µs "$OUR_CPU" "$PEER_CPU" "$CPU_RATIO" "" ""
 	stop "$MEDBOOKD_PID"
