@@ -5,7 +5,7 @@ local native = require "support.native"
 local paths = require "support.paths"
 local process = require "support.process"
 
-local LONGEST <const> = 300 -- seconds for one program
+local LONGEST <const> = 180 -- seconds for one program
 
 local function builds()
   local listed = os.getenv "TEST_BUILDS"
