@@ -10,9 +10,10 @@
 
 /* By length, so that one comparison decides; the order is that of enum mb_known. */
 static const struct mb_str known_names[MB_KNOWN_COUNT] = {
-    {"host", 4}, {"origin", 6}, {"expect", 6}, {"forwarded", 9}, {"connection", 10},
-    {"traceparent", 11}, {"x-request-id", 12}, {"content-length", 14}, {"accept-encoding", 15},
-    {"x-forwarded-for", 15}, {"transfer-encoding", 17},
+    {"host", 4}, {"origin", 6}, {"expect", 6}, {"if-match", 8}, {"forwarded", 9},
+    {"connection", 10}, {"traceparent", 11}, {"x-request-id", 12}, {"content-type", 12},
+    {"authorization", 13}, {"content-length", 14}, {"accept-encoding", 15},
+    {"x-forwarded-for", 15}, {"idempotency-key", 15}, {"transfer-encoding", 17},
 };
 
 static void note_known(struct mb_http_request *r, uint32_t index, struct mb_str name)
@@ -43,6 +44,17 @@ static enum mb_fault note_fields(struct mb_http_request *r)
             return MB_FAULT_FIELD_TEXT;
         note_known(r, i, (struct mb_str){r->text + f->name, f->name_len});
     }
+    return MB_FAULT_NONE;
+}
+
+/* Fields whose second value a proxy may have judged by while we would go by the first. */
+static enum mb_fault check_repeats(const struct mb_http_request *r)
+{
+    static const uint8_t once[] = {MB_KNOWN_AUTHORIZATION, MB_KNOWN_CONTENT_TYPE,
+                                   MB_KNOWN_IDEMPOTENCY_KEY, MB_KNOWN_IF_MATCH};
+    for (size_t i = 0; i < sizeof once; i++)
+        if (r->known_times[once[i]] > 1)
+            return MB_FAULT_FIELD_REPEATED;
     return MB_FAULT_NONE;
 }
 
@@ -225,6 +237,8 @@ enum mb_fault mb_check__head(struct mb_http_request *r)
     enum mb_fault fault = check_method(r);
     if (fault == MB_FAULT_NONE)
         fault = note_fields(r);
+    if (fault == MB_FAULT_NONE)
+        fault = check_repeats(r);
     if (fault == MB_FAULT_NONE)
         fault = check_target(r);
     if (fault == MB_FAULT_NONE)
