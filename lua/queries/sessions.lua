@@ -2,10 +2,10 @@
 local query = require "mb.query"
 
 return {
-  -- $1 user, $2 hash of the token, $3 seconds it lasts.
+  -- $1 user, $2 hash of the token, $3 how long it lasts, as '12h'.
   create = query.write("sessions.create", [[
 INSERT INTO "Session" ("userId", "tokenHash", "createdAt", "expiresAt")
-SELECT $1, $2, t.at, t.at + $3::integer * interval '1 second' FROM (SELECT mb_now() AS at) t
+SELECT $1, $2, t.at, t.at + $3::interval FROM (SELECT mb_now() AS at) t
 RETURNING "id", "expiresAt"]]),
 
   -- Whose token it is; no row when it is unknown or has expired. $1 hash of the token.

@@ -1,5 +1,6 @@
 -- Signing in and out, and who a token belongs to. Sessions are opaque 256-bit tokens of which
 -- the database holds the SHA-256 only.
+local config = require "mb.config"
 local crypto = require "mb.crypto"
 local db = require "mb.db"
 local manage_token = require "mb.manage_token"
@@ -7,7 +8,7 @@ local problem = require "mb.problem"
 local sessions = require "queries.sessions"
 local users = require "queries.users"
 
-local SECONDS <const> = 12 * 3600
+local LIFETIME <const> = config "auth.session_lifetime"
 
 -- Verified against when the address is unknown, so that both cases take the same time.
 local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
@@ -34,7 +35,7 @@ local function login(email, password)
     error(problem(401, "invalid_credentials", "the e-mail address or the password is wrong"))
   end
   local token = crypto.token()
-  local session = db.query(sessions.create, user.id, crypto.sha256(token), SECONDS)[1]
+  local session = db.query(sessions.create, user.id, crypto.sha256(token), LIFETIME)[1]
   return { token = token, expiresAt = session.expiresAt, userId = user.id }
 end
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "app/config_keys.h"
+#include "net/peer.h"
 
 extern char **environ;
 
@@ -76,6 +77,49 @@ static bool is_word(const char *words, const char *value)
     return false;
 }
 
+static bool is_networks(const char *value)
+{
+    struct mb_networks *list = NULL;
+    enum mb_rc rc = mb_networks_new(&list, value, NULL);
+    mb_networks_free(list);
+    return rc == MB_OK;
+}
+
+/* "https://clinic.example:8443": scheme, host, perhaps a port, nothing behind. */
+static bool is_origin(struct mb_str s)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-:[]";
+    size_t scheme = s.len > 8 && memcmp(s.ptr, "https://", 8) == 0  ? 8
+                    : s.len > 7 && memcmp(s.ptr, "http://", 7) == 0 ? 7
+                                                                    : 0;
+    for (size_t i = scheme; i < s.len; i++)
+        if (strchr(allowed, s.ptr[i]) == NULL) return false;
+    return scheme > 0;
+}
+
+static bool is_origins(const char *value)
+{
+    static const char between[] = ", \t";
+    if (strcmp(value, "*") == 0) return true;
+    for (const char *at = value + strspn(value, between); *at != '\0'; at += strspn(at, between)) {
+        struct mb_str origin = {at, strcspn(at, between)};
+        if (!is_origin(origin)) return false;
+        at += origin.len;
+    }
+    return true;
+}
+
+/* Whether a text may stand for a key of this type. */
+static bool is_text_of(const struct mb_config__key *k, const char *value)
+{
+    switch (k->type) {
+    case MB_CFG_WORD: return is_word(k->words, value);
+    case MB_CFG_NETWORKS: return is_networks(value);
+    case MB_CFG_ORIGINS: return is_origins(value);
+    default: return true;
+    }
+}
+
 static bool read_bool(const char *value, bool *out)
 {
     *out = strcmp(value, "true") == 0;
@@ -110,7 +154,9 @@ static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k
     switch (k->type) {
     case MB_CFG_TEXT:
     case MB_CFG_WORD:
-        fits = k->type == MB_CFG_TEXT || is_word(k->words, value);
+    case MB_CFG_NETWORKS:
+    case MB_CFG_ORIGINS:
+        fits = is_text_of(k, value);
         if (fits && (*(const char **)(void *)field = keep(value)) == NULL)
             return mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
         break;

@@ -10,7 +10,16 @@
 
 #include "base/buf.h"
 
-enum mb_config_type { MB_CFG_TEXT, MB_CFG_INT, MB_CFG_BOOL, MB_CFG_MS, MB_CFG_BYTES, MB_CFG_WORD };
+enum mb_config_type {
+    MB_CFG_TEXT,
+    MB_CFG_INT,
+    MB_CFG_BOOL,
+    MB_CFG_MS,
+    MB_CFG_BYTES,
+    MB_CFG_WORD,
+    MB_CFG_NETWORKS, /* addresses and networks, separated by commas or blanks */
+    MB_CFG_ORIGINS   /* scheme://host[:port], separated by commas or blanks; or * */
+};
 
 /* X(member, "key", type, "default", least, most, "words|allowed", "help") */
 #define MB_CONFIG_MAP(X)                                                                           \
@@ -48,10 +57,14 @@ enum mb_config_type { MB_CFG_TEXT, MB_CFG_INT, MB_CFG_BOOL, MB_CFG_MS, MB_CFG_BY
       "longest wait for one connection to open")                                                   \
     X(database_statement_timeout, "database.statement_timeout", MS, "10s", 1, 86400000, "",        \
       "longest run of one statement before it is cancelled and answered 504")                      \
+    X(database_lock_timeout, "database.lock_timeout", MS, "1s", 1, 3600000, "",                    \
+      "longest wait for a row that another transaction changes; then the client is to repeat")     \
     X(database_idle_in_transaction_timeout, "database.idle_in_transaction_timeout", MS, "10s", 1,  \
       86400000, "", "the server ends a session that idles inside a transaction for this long")     \
     X(database_tcp_user_timeout, "database.tcp_user_timeout", MS, "3s", 0, 3600000, "",            \
       "a connection whose peer acknowledges nothing for this long is dead")                        \
+    X(database_idle_timeout, "database.idle_timeout", MS, "60s", 1000, 86400000, "",               \
+      "a connection over database.pool_min without work for this long is closed")                  \
     X(database_max_lifetime, "database.max_lifetime", MS, "30min", 1000, 86400000, "",             \
       "a connection is renewed after this, with jitter")                                           \
     X(database_pipeline_depth, "database.pipeline_depth", INT, "8", 1, 64, "",                     \
@@ -91,17 +104,21 @@ enum mb_config_type { MB_CFG_TEXT, MB_CFG_INT, MB_CFG_BOOL, MB_CFG_MS, MB_CFG_BY
     X(http_request_timeout, "http.request_timeout", MS, "30s", 1, 3600000, "", "head to reply")    \
     X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
       "smaller answers are not compressed; 0 = never compress")                                    \
-    X(http_trusted_proxies, "http.trusted_proxies", TEXT, "", 0, 0, "",                            \
+    X(http_trusted_proxies, "http.trusted_proxies", NETWORKS, "", 0, 0, "",                        \
       "addresses or networks whose Forwarded and X-Forwarded-For are believed")                    \
-    X(http_cors_origins, "http.cors_origins", TEXT, "", 0, 0, "",                                  \
+    X(http_cors_origins, "http.cors_origins", ORIGINS, "", 0, 0, "",                               \
       "origins that browsers may call from, or *; empty = none")                                   \
     X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \
       "a patient may cancel until this long before the start")                                     \
+    X(auth_session_lifetime, "auth.session_lifetime", MS, "12h", 60000, 31536000000, "",           \
+      "how long a sign-in lasts")                                                                  \
     X(dev, "dev", BOOL, "false", 0, 0, "", "development: Server-Timing, error details in answers")
 
 struct mb_config {
 #define MB_X_TEXT(member)                                       const char *member;
 #define MB_X_WORD(member)                                       const char *member;
+#define MB_X_NETWORKS(member)                                   const char *member;
+#define MB_X_ORIGINS(member)                                    const char *member;
 #define MB_X_INT(member)                                        int64_t member;
 #define MB_X_BOOL(member)                                       bool member;
 #define MB_X_MS(member)                                         int64_t member;
@@ -111,6 +128,8 @@ struct mb_config {
 #undef MB_X
 #undef MB_X_TEXT
 #undef MB_X_WORD
+#undef MB_X_NETWORKS
+#undef MB_X_ORIGINS
 #undef MB_X_INT
 #undef MB_X_BOOL
 #undef MB_X_MS

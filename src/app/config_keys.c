@@ -31,6 +31,8 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_MS: return "a duration such as 500ms, 10s, 5min, 2h or 1d";
     case MB_CFG_BYTES: return "a size such as 512B, 64KB, 1MB or 2GB";
     case MB_CFG_WORD: return k->words;
+    case MB_CFG_NETWORKS: return "addresses or networks such as 127.0.0.1, 10.0.0.0/8, ::1";
+    case MB_CFG_ORIGINS: return "origins such as https://clinic.example, or *";
     case MB_CFG_TEXT: break;
     }
     return "text";
@@ -60,6 +62,8 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
     const char *field = (const char *)c + k->offset;
     switch (k->type) {
     case MB_CFG_TEXT:
+    case MB_CFG_NETWORKS:
+    case MB_CFG_ORIGINS:
     case MB_CFG_WORD: return mb_buf_addz(out, *(const char *const *)(const void *)field);
     case MB_CFG_BOOL: return mb_buf_addz(out, *(const bool *)field ? "true" : "false");
     case MB_CFG_INT: return mb_buf_i64(out, *(const int64_t *)(const void *)field);

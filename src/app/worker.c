@@ -128,6 +128,8 @@ static struct mb_db_config db_config(const struct mb_worker_plan *p)
         .queue_timeout = (uint32_t)c->database_queue_timeout,
         .connect_timeout = (uint32_t)c->database_connect_timeout,
         .statement_timeout = (uint32_t)c->database_statement_timeout,
+        .lock_timeout = (uint32_t)c->database_lock_timeout,
+        .idle_timeout = (uint32_t)c->database_idle_timeout,
         .idle_in_transaction_timeout = (uint32_t)c->database_idle_in_transaction_timeout,
         .tcp_user_timeout = (uint32_t)c->database_tcp_user_timeout,
         .max_lifetime = (uint32_t)c->database_max_lifetime,

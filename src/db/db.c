@@ -18,14 +18,12 @@ static void write_settings(struct mb_db *db)
 {
     const struct mb_db_config *c = &db->config;
     char limits[512];
-    uint32_t lock = c->statement_timeout / 2;
-    if (lock > MB_DB_LOCK_TIMEOUT_MS) lock = MB_DB_LOCK_TIMEOUT_MS;
     bool is_local = c->pooler == MB_POOLER_TRANSACTION;
     const char *local = is_local ? "true" : "false";
     snprintf(limits, sizeof limits,
              "set_config('statement_timeout','%u',%s),set_config('lock_timeout','%u',%s),"
              "set_config('idle_in_transaction_session_timeout','%u',%s)",
-             c->statement_timeout, local, lock, local, c->idle_in_transaction_timeout, local);
+             c->statement_timeout, local, c->lock_timeout, local, c->idle_in_transaction_timeout, local);
     snprintf(db->settings_sql, sizeof db->settings_sql,
              "SELECT set_config('TimeZone','UTC',false),set_config('DateStyle','ISO, MDY',false),"
              "set_config('standard_conforming_strings','on',false)%s%s",

@@ -25,6 +25,8 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     uint32_t queue_timeout;
     uint32_t connect_timeout;
     uint32_t statement_timeout; /* set on the session too */
+    uint32_t lock_timeout;
+    uint32_t idle_timeout; /* a connection over pool_min without work for this long is closed */
     uint32_t idle_in_transaction_timeout;
     uint32_t tcp_user_timeout;
     uint32_t max_lifetime;    /* a connection is renewed after this, with jitter */

@@ -113,7 +113,7 @@ void mb_pool__trim(struct mb_db *db)
     for (uint32_t i = db->config.pool_max; i-- > 0;) {
         struct mb_link *l = &db->links[i];
         bool is_spare = db->nup > db->config.pool_min && db->nup > 1 &&
-                        now - l->used_ns > MB_DB_IDLE_MS * MS_NS;
+                        now - l->used_ns > db->config.idle_timeout * MS_NS;
         if (l->idle && (is_spare || now >= l->renew_ns)) mb_link__close(l, NULL);
     }
 }

@@ -15,10 +15,8 @@ enum {
     MB_DB_STALL_MS = 10,         /* no read joins a link whose oldest op is older */
     MB_DB_CANCEL_MS = 1000,      /* from cancel to closing the socket */
     MB_DB_ROLLBACK_MS = 5000,
-    MB_DB_IDLE_MS = 60000, /* a link over pool_min goes after this */
     MB_DB_UPKEEP_MS = 1000,
-    MB_DB_CANCELS = 2,            /* threads of the loop's pool that may sit in PQcancel */
-    MB_DB_LOCK_TIMEOUT_MS = 5000, /* or half the statement's, if that is less */
+    MB_DB_CANCELS = 2, /* threads of the loop's pool that may sit in PQcancel */
 };
 
 struct mb_db {

@@ -36,6 +36,8 @@ static inline struct mb_db_config make_config(void)
                                  .queue_timeout = 5000,
                                  .connect_timeout = 5000,
                                  .statement_timeout = 10000,
+                                 .lock_timeout = 5000,
+                                 .idle_timeout = 60000,
                                  .idle_in_transaction_timeout = 10000,
                                  .tcp_user_timeout = 3000,
                                  .max_lifetime = 1800000,

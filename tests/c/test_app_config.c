@@ -56,6 +56,16 @@ static void test_values(void)
     ok(!load(NULL, "workers=4x") && says("whole number"), "refuses letters in a number");
     ok(!load(NULL, "dev=yes") && says("true or false"), "refuses a truth value of other words");
     ok(!load(NULL, "log.level=inf") && says("debug|info|warn|error"), "names the words allowed");
+    ok(load(NULL, "http.trusted_proxies=127.0.0.1, 10.0.0.0/8 ::1"), "takes a list of networks");
+    ok(!load(NULL, "http.trusted_proxies=banana") && says("networks such as"),
+       "refuses a proxy that is no address");
+    ok(load(NULL, "http.cors_origins=https://a.example, http://localhost:3000"),
+       "takes a list of origins");
+    ok(load(NULL, "http.cors_origins=*"), "takes every origin as a star");
+    ok(!load(NULL, "http.cors_origins=https://a.example/path") && says("origins such as"),
+       "refuses an origin with a path");
+    ok(!load(NULL, "http.cors_origins=a.example") && says("http.cors_origins"),
+       "refuses an origin without scheme");
     ok(!load(NULL, "log.level=") && says("log.level"), "refuses an empty word");
     ok(!load(NULL, "listen") && says("not key=value"), "refuses a setting without value");
     ok(!load(NULL, "data_dir=") && says("data_dir"), "refuses an empty data folder");
