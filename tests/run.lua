@@ -150,6 +150,20 @@ local function collect(running)
   end
 end
 
+-- Those that are Lua; the others are failed tests (busted's own report loses what is wrong).
+local function compilable(specs)
+  local fine = {}
+  for _, path in ipairs(specs) do
+    local chunk, err = loadfile(path)
+    if chunk then
+      fine[#fine + 1] = path
+    else
+      fail(path, "  " .. err)
+    end
+  end
+  return fine
+end
+
 local function run_all(specs, template)
   local running, next_one = {}, 1
   while next_one <= #specs or #running > 0 do
@@ -177,7 +191,7 @@ local function main()
     fail("database templates", template)
     template = nil
   end
-  run_all(specs, template)
+  run_all(compilable(specs), template)
 end
 
 local ok, err = xpcall(main, debug.traceback)
