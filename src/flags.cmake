@@ -50,6 +50,13 @@ else()
   endforeach()
 endif()
 
+# Release is optimised across folders where the compiler can.
+include(CheckIPOSupported)
+check_ipo_supported(RESULT have_ipo LANGUAGES C OUTPUT why_no_ipo)
+if(have_ipo AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MB_SANITIZE)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()
+
 # One static library per folder, made of every .c file in it.
 function(mb_library name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)

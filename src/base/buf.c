@@ -42,21 +42,10 @@ static enum mb_rc grow(struct mb_buf *b, size_t need)
     return MB_OK;
 }
 
-enum mb_rc mb_buf_reserve(struct mb_buf *b, size_t extra)
+enum mb_rc mb_buf__grow(struct mb_buf *b, size_t extra)
 {
-    if (extra <= b->cap - b->len) return MB_OK;
     if (extra > b->max || b->len > b->max - extra) return MB_E_LIMIT;
     return grow(b, b->len + extra);
-}
-
-enum mb_rc mb_buf_add(struct mb_buf *b, const void *p, size_t n)
-{
-    if (n == 0) return MB_OK;
-    enum mb_rc rc = mb_buf_reserve(b, n);
-    if (rc != MB_OK) return rc;
-    memcpy(b->data + b->len, p, n);
-    b->len += n;
-    return MB_OK;
 }
 
 enum mb_rc mb_buf_addz(struct mb_buf *b, const char *z) { return mb_buf_add(b, z, strlen(z)); }

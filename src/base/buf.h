@@ -34,8 +34,20 @@ void mb_buf_init(struct mb_buf *b, size_t max);
 void mb_buf_reset(struct mb_buf *b);                     /* frees, keeps max */
 static inline void mb_buf_clear(struct mb_buf *b) { b->len = 0; } /* keeps memory */
 /* Room for `extra` more bytes at data + len. */
-MB_MUST_CHECK enum mb_rc mb_buf_reserve(struct mb_buf *b, size_t extra);
-MB_MUST_CHECK enum mb_rc mb_buf_add(struct mb_buf *b, const void *p, size_t n);
+MB_MUST_CHECK enum mb_rc mb_buf__grow(struct mb_buf *b, size_t extra);
+MB_MUST_CHECK static inline enum mb_rc mb_buf_reserve(struct mb_buf *b, size_t extra)
+{
+    return extra <= b->cap - b->len ? MB_OK : mb_buf__grow(b, extra);
+}
+MB_MUST_CHECK static inline enum mb_rc mb_buf_add(struct mb_buf *b, const void *p, size_t n)
+{
+    enum mb_rc rc = mb_buf_reserve(b, n);
+    if (rc == MB_OK && n > 0) {
+        memcpy(b->data + b->len, p, n);
+        b->len += n;
+    }
+    return rc;
+}
 MB_MUST_CHECK enum mb_rc mb_buf_addz(struct mb_buf *b, const char *z);
 MB_MUST_CHECK enum mb_rc mb_buf_addf(struct mb_buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

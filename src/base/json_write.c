@@ -51,8 +51,40 @@ enum mb_rc mb_json_str_trusted(struct mb_buf *b, const char *s, size_t len)
     return mb_buf_add(b, "\"", 1);
 }
 
+static bool is_plain_word(uint64_t word)
+{
+    return ((word & MB_UTF8__HIGH) | mb_utf8__special(word)) == 0;
+}
+
+static bool is_plain_byte(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Copies s when it is printable ASCII without anything to escape, as most texts are: in steps of
+ * eight, the last of which overlaps the one before. */
+static bool add_plain(struct mb_buf *b, const char *s, size_t len)
+{
+    if (len > SIZE_MAX - 2 || mb_buf_reserve(b, len + 2) != MB_OK) return false;
+    char *out = b->data + b->len;
+    for (size_t i = 0; len >= 8 && i < len; i += 8) {
+        size_t at = len - i < 8 ? len - 8 : i;
+        uint64_t word = mb_utf8__load(s + at);
+        if (!is_plain_word(word)) return false;
+        memcpy(out + 1 + at, &word, sizeof word);
+    }
+    for (size_t i = 0; len < 8 && i < len; i++) {
+        if (!is_plain_byte((unsigned char)s[i])) return false;
+        out[1 + i] = s[i];
+    }
+    out[0] = out[1 + len] = '"';
+    b->len += len + 2;
+    return true;
+}
+
 enum mb_rc mb_json_str(struct mb_buf *b, const char *s, size_t len)
 {
+    if (add_plain(b, s, len)) return MB_OK;
     return mb_utf8_valid(s, len) ? mb_json_str_trusted(b, s, len) : MB_E_JSON;
 }
 
