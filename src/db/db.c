@@ -26,7 +26,8 @@ static void write_settings(struct mb_db *db)
              c->statement_timeout, local, c->lock_timeout, local, c->idle_in_transaction_timeout, local);
     snprintf(db->settings_sql, sizeof db->settings_sql,
              "SELECT set_config('TimeZone','UTC',false),set_config('DateStyle','ISO, MDY',false),"
-             "set_config('standard_conforming_strings','on',false)%s%s",
+             "set_config('standard_conforming_strings','on',false),"
+             "set_config('plan_cache_mode','force_generic_plan',false)%s%s",
              is_local ? ""
                       : ",set_config('IntervalStyle','iso_8601',false),"
                         "set_config('client_connection_check_interval','1000',false),",

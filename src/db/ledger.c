@@ -139,6 +139,7 @@ enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err)
         " CONSTRAINT \"_medbookd_migrations_pkey\" PRIMARY KEY (owner, name));"
         "COMMENT ON TABLE " LEDGER " IS"
         " 'what medbookd migrate has applied; version 0 = repeatable; written by nothing else';"
+        "GRANT SELECT ON " LEDGER " TO PUBLIC;" /* every start looks whether its schema is there */
         "COMMIT",
         NULL, err);
 }
