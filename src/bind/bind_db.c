@@ -86,7 +86,8 @@ static int raise_db(lua_State *L, const struct mb_err *err)
 {
     const struct mb_db *db = mb_vm_plan(mb_vm_of(L))->db;
     int status = mb_rc_status(err->rc);
-    return mb_raise(L, err, status == 503 ? mb_db_retry_after(db) : -1);
+    bool busy = status == 503 || status == 504; /* the same request may well succeed later */
+    return mb_raise(L, err, busy ? mb_db_retry_after(db) : -1);
 }
 
 static struct mb_db *database(lua_State *L)
