@@ -21,8 +21,8 @@ static void readyz(const struct mb_admin *a, struct mb_http_request *req)
     if (atomic_load(&a->shm->stopping))
         mb_http_problem(req, 503, "stopping", "this server is stopping", MB_STR(""), 1, NULL, 0);
     else if (!mb_db_is_up(a->db))
-        mb_http_problem(req, 503, "database_unavailable", "the database cannot be reached", MB_STR(""),
-                        mb_db_retry_after(a->db), NULL, 0);
+        mb_http_problem(req, 503, "database_unavailable", "the database cannot be reached",
+                        MB_STR(""), mb_db_retry_after(a->db), NULL, 0);
     else
         plain(req, 200, MB_STR("ready\n"));
 }
@@ -32,7 +32,8 @@ static void metrics(const struct mb_admin *a, struct mb_http_request *req)
     struct mb_buf b;
     mb_buf_init(&b, METRICS_MAX);
     if (mb_metrics_write(a->shm, &b) == MB_OK)
-        mb_http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, 0, mb_buf_str(&b));
+        mb_http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, 0,
+                      mb_buf_str(&b));
     else
         mb_http_problem(req, 503, "out_of_memory", NULL, MB_STR(""), 1, NULL, 0);
     mb_buf_reset(&b);
@@ -42,8 +43,7 @@ static void metrics(const struct mb_admin *a, struct mb_http_request *req)
 static bool answer(const struct mb_admin *a, struct mb_http_request *req)
 {
     bool admin = mb_http_tag(req) == MB_TAG_ADMIN;
-    if (mb_http_method(req) != MB_GET && mb_http_method(req) != MB_HEAD)
-        return false;
+    if (mb_http_method(req) != MB_GET && mb_http_method(req) != MB_HEAD) return false;
     if (path_is(req, "/livez"))
         plain(req, 200, MB_STR("alive\n"));
     else if (path_is(req, "/readyz"))
@@ -58,11 +58,10 @@ static bool answer(const struct mb_admin *a, struct mb_http_request *req)
 static void on_head(void *ctx, struct mb_http_request *req)
 {
     struct mb_admin *a = ctx;
-    if (answer(a, req))
-        return;
+    if (answer(a, req)) return;
     if (mb_http_tag(req) == MB_TAG_ADMIN)
-        mb_http_problem(req, 404, "not_found", "this address serves /metrics, /livez and /readyz", MB_STR(""),
-                        -1, NULL, 0);
+        mb_http_problem(req, 404, "not_found", "this address serves /metrics, /livez and /readyz",
+                        MB_STR(""), -1, NULL, 0);
     else
         a->scripts.on_head(a->scripts.ctx, req);
 }
@@ -105,15 +104,14 @@ static void on_end(void *ctx, struct mb_http_request *req)
 
 struct mb_http_handler mb_admin_callbacks(struct mb_admin *a)
 {
-    return (struct mb_http_handler){
-        .ctx = a,
-        .on_head = on_head,
-        .on_body = on_body,
-        .on_ready = on_ready,
-        .on_body_end = on_body_end,
-        .on_writable = on_writable,
-        .on_abort = on_abort,
-        .on_end = on_end};
+    return (struct mb_http_handler){.ctx = a,
+                                    .on_head = on_head,
+                                    .on_body = on_body,
+                                    .on_ready = on_ready,
+                                    .on_body_end = on_body_end,
+                                    .on_writable = on_writable,
+                                    .on_abort = on_abort,
+                                    .on_end = on_end};
 }
 
 /* ---- metrics ---- */
@@ -121,33 +119,41 @@ struct mb_http_handler mb_admin_callbacks(struct mb_admin *a)
 static const char *const bucket_le[] = {"0.001", "0.0025", "0.005", "0.01", "0.025", "0.05",
                                         "0.1",   "0.25",   "0.5",   "1",    "2.5",   "+Inf"};
 
-static uint64_t get(const _Atomic uint64_t *v) { return atomic_load_explicit(v, memory_order_relaxed); }
+static uint64_t get(const _Atomic uint64_t *v)
+{
+    return atomic_load_explicit(v, memory_order_relaxed);
+}
 
 /* X(metric, type, help, field of struct mb_shm_worker) */
-#define WORKER_METRICS(X)                                                                                \
-    X("medbookd_connections_accepted_total", "counter", "connections accepted", http.accepted)           \
-    X("medbookd_connections_refused_total", "counter", "connections over a ceiling", http.refused)       \
-    X("medbookd_connections_open", "gauge", "connections open", http.open)                               \
-    X("medbookd_requests_in_flight", "gauge", "requests in work", http.in_flight)                        \
-    X("medbookd_bad_requests_total", "counter", "requests refused by the parser", http.bad_requests)     \
-    X("medbookd_http_timeouts_total", "counter", "connections or requests that ran out of time", http.timeouts) \
-    X("medbookd_received_bytes_total", "counter", "bytes received", http.bytes_in)                       \
-    X("medbookd_sent_bytes_total", "counter", "bytes sent", http.bytes_out)                              \
-    X("medbookd_db_connections", "gauge", "database connections", db.connections)                        \
-    X("medbookd_db_connections_idle", "gauge", "database connections without work", db.idle)             \
-    X("medbookd_db_waiting", "gauge", "statements waiting for a connection", db.waiting)                 \
-    X("medbookd_db_connects_total", "counter", "database connections made", db.connects)                 \
-    X("medbookd_db_connect_failures_total", "counter", "database connections that failed", db.connect_failures) \
-    X("medbookd_db_connections_lost_total", "counter", "database connections that broke", db.lost)       \
-    X("medbookd_db_queries_total", "counter", "statements finished", db.queries)                         \
-    X("medbookd_db_errors_total", "counter", "statements that failed", db.errors)                        \
-    X("medbookd_db_queue_full_total", "counter", "statements refused, queue full", db.queue_full)        \
-    X("medbookd_db_queue_timeouts_total", "counter", "statements that waited too long", db.queue_timeouts) \
-    X("medbookd_db_cancels_total", "counter", "statements cancelled", db.cancels)                        \
-    X("medbookd_db_prepares_total", "counter", "statements prepared", db.prepares)                       \
-    X("medbookd_db_rollbacks_total", "counter", "transactions rolled back", db.rollbacks)                \
-    X("medbookd_script_errors_total", "counter", "requests that ended in a script error", scripts.script_errors) \
-    X("medbookd_script_memory_bytes", "gauge", "memory of the scripts", scripts.script_bytes)            \
+#define WORKER_METRICS(X)                                                                          \
+    X("medbookd_connections_accepted_total", "counter", "connections accepted", http.accepted)     \
+    X("medbookd_connections_refused_total", "counter", "connections over a ceiling", http.refused) \
+    X("medbookd_connections_open", "gauge", "connections open", http.open)                         \
+    X("medbookd_requests_in_flight", "gauge", "requests in work", http.in_flight)                  \
+    X("medbookd_bad_requests_total", "counter", "requests refused by the parser",                  \
+      http.bad_requests)                                                                           \
+    X("medbookd_http_timeouts_total", "counter", "connections or requests that ran out of time",   \
+      http.timeouts)                                                                               \
+    X("medbookd_received_bytes_total", "counter", "bytes received", http.bytes_in)                 \
+    X("medbookd_sent_bytes_total", "counter", "bytes sent", http.bytes_out)                        \
+    X("medbookd_db_connections", "gauge", "database connections", db.connections)                  \
+    X("medbookd_db_connections_idle", "gauge", "database connections without work", db.idle)       \
+    X("medbookd_db_waiting", "gauge", "statements waiting for a connection", db.waiting)           \
+    X("medbookd_db_connects_total", "counter", "database connections made", db.connects)           \
+    X("medbookd_db_connect_failures_total", "counter", "database connections that failed",         \
+      db.connect_failures)                                                                         \
+    X("medbookd_db_connections_lost_total", "counter", "database connections that broke", db.lost) \
+    X("medbookd_db_queries_total", "counter", "statements finished", db.queries)                   \
+    X("medbookd_db_errors_total", "counter", "statements that failed", db.errors)                  \
+    X("medbookd_db_queue_full_total", "counter", "statements refused, queue full", db.queue_full)  \
+    X("medbookd_db_queue_timeouts_total", "counter", "statements that waited too long",            \
+      db.queue_timeouts)                                                                           \
+    X("medbookd_db_cancels_total", "counter", "statements cancelled", db.cancels)                  \
+    X("medbookd_db_prepares_total", "counter", "statements prepared", db.prepares)                 \
+    X("medbookd_db_rollbacks_total", "counter", "transactions rolled back", db.rollbacks)          \
+    X("medbookd_script_errors_total", "counter", "requests that ended in a script error",          \
+      scripts.script_errors)                                                                       \
+    X("medbookd_script_memory_bytes", "gauge", "memory of the scripts", scripts.script_bytes)      \
     X("medbookd_tasks_total", "counter", "requests run by scripts", scripts.tasks)
 
 static enum mb_rc head(struct mb_buf *b, const char *name, const char *type, const char *help)
@@ -155,7 +161,8 @@ static enum mb_rc head(struct mb_buf *b, const char *name, const char *type, con
     return mb_buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static enum mb_rc box(struct mb_buf *b, const char *name, const char *type, const char *help, double value)
+static enum mb_rc box(struct mb_buf *b, const char *name, const char *type, const char *help,
+                      double value)
 {
     enum mb_rc rc = head(b, name, type, help);
     return rc == MB_OK ? mb_buf_addf(b, "%s %.3f\n", name, value) : rc;
@@ -163,25 +170,28 @@ static enum mb_rc box(struct mb_buf *b, const char *name, const char *type, cons
 
 static enum mb_rc requests(const struct mb_shm *shm, struct mb_buf *b)
 {
-    enum mb_rc rc = head(b, "medbookd_requests_total", "counter", "requests answered, by class of status");
-    for (int class = 1; rc == MB_OK && class <= 5; class++) {
+    enum mb_rc rc =
+        head(b, "medbookd_requests_total", "counter", "requests answered, by class of status");
+    for (int class = 1; rc == MB_OK && class <= 5; class ++) {
         uint64_t sum = 0;
         for (uint32_t w = 0; w < shm->nworkers; w++)
             sum += get(&shm->worker[w].http.by_class[class]);
-        rc = mb_buf_addf(b, "medbookd_requests_total{class=\"%dxx\"} %llu\n", class, (unsigned long long)sum);
+        rc = mb_buf_addf(b, "medbookd_requests_total{class=\"%dxx\"} %llu\n", class,
+                         (unsigned long long)sum);
     }
     return rc;
 }
 
 static enum mb_rc durations(const struct mb_shm *shm, struct mb_buf *b)
 {
-    enum mb_rc rc = head(b, "medbookd_request_duration_seconds", "histogram", "head complete to reply sent");
+    enum mb_rc rc =
+        head(b, "medbookd_request_duration_seconds", "histogram", "head complete to reply sent");
     uint64_t sum = 0, count = 0, micros = 0;
     for (size_t i = 0; rc == MB_OK && i < sizeof bucket_le / sizeof *bucket_le; i++) {
         for (uint32_t w = 0; w < shm->nworkers; w++)
             sum += get(&shm->worker[w].http.duration_bucket[i]);
-        rc = mb_buf_addf(b, "medbookd_request_duration_seconds_bucket{le=\"%s\"} %llu\n", bucket_le[i],
-                         (unsigned long long)sum);
+        rc = mb_buf_addf(b, "medbookd_request_duration_seconds_bucket{le=\"%s\"} %llu\n",
+                         bucket_le[i], (unsigned long long)sum);
     }
     count = sum;
     for (uint32_t w = 0; w < shm->nworkers; w++)
@@ -197,31 +207,28 @@ static enum mb_rc durations(const struct mb_shm *shm, struct mb_buf *b)
 enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
 {
     enum mb_rc rc = MB_OK;
-#define X(metric, type, help, field)                                                                     \
-    if (rc == MB_OK)                                                                                     \
-        rc = head(b, metric, type, help);                                                                \
-    for (uint32_t w = 0; rc == MB_OK && w < shm->nworkers; w++)                                          \
-        rc = mb_buf_addf(b, metric "{worker=\"%u\"} %llu\n", w + 1,                                      \
+#define X(metric, type, help, field)                                                               \
+    if (rc == MB_OK) rc = head(b, metric, type, help);                                             \
+    for (uint32_t w = 0; rc == MB_OK && w < shm->nworkers; w++)                                    \
+        rc = mb_buf_addf(b, metric "{worker=\"%u\"} %llu\n", w + 1,                                \
                          (unsigned long long)get(&shm->worker[w].field));
     WORKER_METRICS(X)
 #undef X
     uint32_t ready = 0;
-    for (uint32_t w = 0; w < shm->nworkers; w++)
-        ready += atomic_load(&shm->worker[w].ready);
-    if (rc == MB_OK)
-        rc = requests(shm, b);
-    if (rc == MB_OK)
-        rc = durations(shm, b);
+    for (uint32_t w = 0; w < shm->nworkers; w++) ready += atomic_load(&shm->worker[w].ready);
+    if (rc == MB_OK) rc = requests(shm, b);
+    if (rc == MB_OK) rc = durations(shm, b);
     if (rc == MB_OK)
         rc = box(b, "medbookd_workers_ready", "gauge", "workers that accept requests", ready);
     if (rc == MB_OK)
-        rc = box(b, "medbookd_worker_restarts_total", "counter", "workers started again after they ended",
-                 (double)get(&shm->worker_restarts));
+        rc = box(b, "medbookd_worker_restarts_total", "counter",
+                 "workers started again after they ended", (double)get(&shm->worker_restarts));
     if (rc == MB_OK)
         rc = box(b, "medbookd_worker_hangs_total", "counter", "workers killed because they hung",
                  (double)get(&shm->worker_hangs));
     if (rc == MB_OK)
-        rc = box(b, "medbookd_postgres_restarts_total", "counter", "starts of the embedded PostgreSQL after a crash",
+        rc = box(b, "medbookd_postgres_restarts_total", "counter",
+                 "starts of the embedded PostgreSQL after a crash",
                  (double)get(&shm->postgres_restarts));
     if (rc == MB_OK)
         rc = box(b, "medbookd_uptime_seconds", "gauge", "since the supervisor started",

@@ -10,12 +10,12 @@
 struct mb_worker_plan {
     const struct mb_config *config;
     struct mb_shm *shm;
-    unsigned index;             /* 0 .. shm->nworkers - 1 */
-    const int *listen_fds;      /* one SO_REUSEPORT socket per worker; [index] is its own */
-    int admin_fd;               /* shared by all workers; -1 = none */
-    const char *database_url;   /* the one in force (embedded or configured) */
-    const struct mb_bundle *scripts;  /* the folder lua/ */
-    const unsigned char *secret; /* 32 bytes: the key under the data folder */
+    unsigned index;                  /* 0 .. shm->nworkers - 1 */
+    const int *listen_fds;           /* one SO_REUSEPORT socket per worker; [index] is its own */
+    int admin_fd;                    /* shared by all workers; -1 = none */
+    const char *database_url;        /* the one in force (embedded or configured) */
+    const struct mb_bundle *scripts; /* the folder lua/ */
+    const unsigned char *secret;     /* 32 bytes: the key under the data folder */
 };
 
 /* Runs until SIGTERM (drain, exit code 0) or a failure (1). Does not return before. */

@@ -4,6 +4,7 @@ local cluster = require "support.cluster"
 local eventually = require "support.eventually"
 local paths = require "support.paths"
 local process = require "support.process"
+local socket = require "socket"
 local server = require "support.server"
 local temp = require "support.temp"
 
@@ -16,12 +17,17 @@ local function make_home()
   return home
 end
 
+local TABLES <const> = [[
+  CREATE TABLE probe (id text PRIMARY KEY);
+  CREATE TABLE probe_deferred (id text UNIQUE DEFERRABLE INITIALLY DEFERRED);
+  GRANT ALL ON probe, probe_deferred TO PUBLIC]]
+
 describe("scripts", function()
   local app, database
 
   setup(function()
     database = cluster.fresh()
-    database.run "CREATE TABLE probe (id text PRIMARY KEY); GRANT ALL ON probe TO PUBLIC"
+    database.run(TABLES)
     app = server.start {
       database = database, workers = 1,
       env = {
@@ -80,14 +86,52 @@ describe("scripts", function()
     ["function"] = "a function as the body", status = "an impossible status", circle = "a circular table",
     nan = "a NaN", global = "an assignment to a global",
     undefined = "an undefined global", ["inner-wait"] = "a wait inside a coroutine of the script",
-    ["missing-column"] = "a column that is not there",
+    ["missing-column"] = "a column that is not there", four = "four results", ["nil-and-why"] = "nil and a reason",
+    ["text-body"] = "a text as the body", ["float-status"] = "a status with a fraction",
+    ["huge-status"] = "a status beyond 32 bits", ["number-header"] = "a header that is a number",
+    ["text-headers"] = "headers that are a text", ["many-headers"] = "more headers than an answer takes",
+    ["nul-parameter"] = "a parameter with a NUL byte", ["odd-parameter"] = "an undefined name as a parameter",
+    ["function-parameter"] = "a function as a parameter", ["named-array"] = "a table by name as an array",
+    ["odd-all"] = "a wrong parameter beside a statement in flight", recursion = "endless recursion",
+    statement = "a statement made by a request",
+    ["read-nothing"] = "req:read where no stream comes in",
+    ["close-queries"] = "an error while something waits to be closed",
+    ["problem-headers"] = "a problem whose headers are none",
+    ["tx-in-tx"] = "a transaction inside a transaction", ["query-in-tx"] = "db.query inside a transaction",
   } do
     it("answers 500 to " .. why, function() answers(path, 500, "internal_error") end)
   end
 
-  it("sends no header with a line break", function()
+  it("leaves out a detail that is not UTF-8", function()
+    assert.equal("", answers("problem-nul", 409, "probe_nul").json.detail)
+  end)
+
+  it("finds a request's header by its name in any case", function()
+    local r = app:get("/probe/header-case", { headers = { ["X-Probe"] = "here" } })
+    assert.equal("here", r.json.value)
+  end)
+
+  it("writes no result at all as an empty list, and a row without columns as an object", function()
+    local body = answers("empty-rows", 200).body
+    assert.is_truthy(body:find('"rows":[]', 1, true) and body:find('"row":{}', 1, true), body)
+  end)
+
+  it("hands floats to PostgreSQL with every digit", function() assert.is_true(answers("float", 200).json.same) end)
+
+  it("writes log pairs that nobody can forge, and cuts what is too long", function()
+    answers("log", 200)
+    eventually(function()
+      local log = app:log()
+      return log:find('msg="the message"', 1, true) and log:find('a_key_with_odd_parts="v v"', 1, true)
+        and log:find("n=1.5", 1, true) and log:find("t=table", 1, true) and log:find("log line was too long", 1, true)
+    end)
+    assert.is_nil(app:log():find("\nwith=odd", 1, true))
+  end)
+
+  it("sends no header with a line break or a NUL byte", function()
     local r = answers("bad-header", 500, "bad_reply_header")
     assert.is_nil(r.headers["set-cookie"])
+    answers("nul-header", 500, "bad_reply_header")
   end)
 
   it("answers raised and returned problems as they are", function()
@@ -95,11 +139,17 @@ describe("scripts", function()
     assert.equal("7", answers("return-problem", 429, "probe_busy").headers["retry-after"])
   end)
 
+  it("survives endless recursion that catches its own errors", function()
+    assert.is_boolean(answers("pcall-recursion", 200).json.ok)
+  end)
+
   it("lets scripts use coroutines of their own", function() assert.equal(6, answers("inner-yield", 200).json.sum) end)
 
   it("refuses a request and rows that a script kept beyond their end", function()
     answers("keep", 200)
     answers("use-kept-request", 500)
+    answers("keep", 200)
+    answers("use-kept-params", 500)
     answers("keep", 200)
     answers("use-kept-rows", 500)
     eventually(function() return app:log():find("this request is over", 1, true) end)
@@ -134,12 +184,35 @@ describe("scripts", function()
     assert.equal(20000, lines)
   end)
 
-  it("cuts the connection when a stream breaks in the middle", function()
-    local c = app:connect()
-    c:send "GET /probe/stream-breaks HTTP/1.1\r\nHost: a\r\n\r\n"
-    local bytes = c:rest()
-    assert.is_truthy(bytes:find("first", 1, true))
-    assert.is_nil(bytes:find("\r\n0\r\n\r\n", 1, true))
+  for path, why in pairs {
+    ["stream-breaks"] = "breaks in the middle", ["begin-problem"] = "ends with a problem",
+    ["begin-twice"] = "is begun twice",
+  } do
+    it("cuts the connection when a stream " .. why, function()
+      local c = app:connect()
+      c:send("GET /probe/" .. path .. " HTTP/1.1\r\nHost: a\r\n\r\n")
+      local bytes = c:rest()
+      assert.is_truthy(bytes:find("^HTTP/1.1 200 "))
+      assert.is_nil(bytes:find("\r\n0\r\n\r\n", 1, true))
+    end)
+  end
+
+  it("ends a stream without end when its reader leaves", function()
+    for _ = 1, 3 do
+      local c = app:connect()
+      c:send "GET /probe/write-for-ever HTTP/1.1\r\nHost: a\r\n\r\n"
+      assert(c:fill())
+      assert.is_truthy(c.buffer:find("^HTTP/1.1 200 "))
+      c:reset()
+    end
+    eventually(function()
+      return app:admin("/metrics").body:find('medbookd_requests_in_flight{worker="1"} 1\n', 1, true) ~= nil
+    end, { what = "only the request for the metrics is in flight" })
+  end)
+
+  it("answers without having read a streamed body", function()
+    local r = app:request("POST", "/probe/upload-unread", { body = ("x"):rep(100000) })
+    assert.equal(200, r.status)
   end)
 
   it("reads a body in pieces that is larger than the scripts' share of memory", function()
@@ -181,8 +254,33 @@ describe("scripts", function()
     answers("tx-error", 500, "internal_error")
     answers("tx-sql-error", 500, "database_error")
     answers("tx-late", 500, "internal_error")
-    app:get("/probe/tx-swallowed")
+    answers("tx-swallowed", 500, "database_error")
+    answers("tx-commit-fails", 409, "constraint_violation")
     assert.equal(1, answers("count", 200).json.n)
+  end)
+
+  it("gives a connection back at once when a commit is refused", function()
+    assert.same({ codes = { "database_error", "database_error", "database_error" }, one = 1 },
+      answers("tx-then-query", 200).json)
+  end)
+
+  it("keeps a transaction from other requests", function()
+    local c = app:connect()
+    c:send "GET /probe/tx-lend HTTP/1.1\r\nHost: a\r\n\r\n"
+    eventually(function() return sessions "state = 'active' AND query LIKE '%pg_sleep%'" == 1 end)
+    answers("tx-steal", 500, "internal_error")
+    assert.equal(200, c:read("GET").status)
+    eventually(function() return app:log():find("belongs to another request", 1, true) end)
+  end)
+
+  it("lets nothing wait that is closed because the client left", function()
+    for _ = 1, 4 do
+      local c = app:connect()
+      c:send "GET /probe/close-leave HTTP/1.1\r\nHost: a\r\n\r\n"
+      eventually(function() return sessions "state = 'active' AND query LIKE '%pg_sleep%'" == 1 end)
+      c:reset()
+      eventually(function() return sessions "state <> 'idle'" == 0 end)
+    end
   end)
 
   it("rolls back the transaction of a client that leaves", function()
@@ -224,6 +322,23 @@ describe("scripts", function()
       assert.same({ "/count", "/inner/deep", "/kind", "/tags", "/title", "/when", "/x~1y" }, pointers)
     end)
 
+    it("names at most 32 wrong fields", function()
+      local fields = {}
+      for i = 1, 100 do fields[i] = ('"f%d":1'):format(i) end
+      local r = post("{" .. table.concat(fields, ",") .. "}")
+      assert.equal(422, r.status)
+      assert.equal(32, #r.json.errors)
+    end)
+
+    it("refuses a body that is no object", function()
+      for _, text in ipairs { "[]", "null", "1", '"x"', "true" } do
+        local r = post(text)
+        assert.equal(422, r.status, text)
+        assert.same({ { pointer = "", detail = "must be an object" } }, r.json.errors)
+        assert.equal("the body must be an object", r.json.detail)
+      end
+    end)
+
     it("refuses wrong and unknown query fields", function()
       for _, target in ipairs { "?n=0", "?n=10", "?n=1.0", "?n=0x1", "?n=", "?flag=1", "?other=1" } do
         local r = post('{"title":"abc"}', { target = "/probe/echo/x" .. target })
@@ -236,7 +351,9 @@ describe("scripts", function()
     end)
 
     it("answers 400 to what is not JSON, with the place", function()
-      for _, text in ipairs { "{", "nope", '{"title":01}', '{"title":"a","title":"b"}', '{"title":"abc"} x', '\239\187\191{}' } do
+      for _, text in ipairs {
+        "{", "nope", '{"title":01}', '{"title":"a","title":"b"}', '{"title":"abc"} x', '\239\187\191{}',
+      } do
         local r = post(text)
         assert.equal(400, r.status, text)
         assert.equal("invalid_json", r.json.code)
@@ -246,10 +363,72 @@ describe("scripts", function()
 
     it("answers 415 to other media types and encodings, 413 to what is too long, 422 to no body", function()
       assert.equal(415, post("a=b", { headers = { ["Content-Type"] = "application/x-www-form-urlencoded" } }).status)
-      assert.equal(415, post("x", { headers = { ["Content-Type"] = "application/json", ["Content-Encoding"] = "gzip" } }).status)
+      local packed = { ["Content-Type"] = "application/json", ["Content-Encoding"] = "gzip" }
+      assert.equal(415, post("x", { headers = packed }).status)
       assert.equal(413, post('{"title":"' .. ("a"):rep(3000) .. '"}').status)
       assert.equal(422, app:request("POST", "/probe/echo/x", {}).status)
     end)
+  end)
+end)
+
+describe("scripts short of memory and time", function()
+  local app, database
+
+  setup(function()
+    database = cluster.fresh()
+    database.run(TABLES)
+    app = server.start {
+      database = database, workers = 1,
+      env = {
+        MEDBOOKD_HOME = make_home(), MEDBOOKD_WORKER_SCRIPT_MEMORY = "8MB", MEDBOOKD_DATABASE_POOL_MAX = "2",
+        MEDBOOKD_HTTP_REQUEST_TIMEOUT = "1s",
+      },
+    }
+  end)
+
+  local function restarts()
+    return app:admin("/metrics").body:match "\nmedbookd_worker_restarts_total ([%d.]+)"
+  end
+
+  it("answers each of many requests that want more than there is", function()
+    local PATHS <const> = { "allocate", "raise", "memory", "tx-commit-fails", "return-problem", "allocate", "yield",
+                            "types" }
+    local ALLOWED <const> = { [200] = true, [409] = true, [429] = true, [500] = true, [503] = true, [504] = true }
+    for _ = 1, 6 do
+      local connections = {}
+      for i = 1, 24 do
+        connections[i] = app:connect { timeout = 60 }
+        connections[i]:send(("GET /probe/%s HTTP/1.1\r\nHost: a\r\n\r\n"):format(PATHS[i % #PATHS + 1]))
+      end
+      for _, c in ipairs(connections) do
+        local r = assert(c:read "GET")
+        assert.is_true(ALLOWED[r.status], r.status)
+        c:close()
+      end
+    end
+    assert.equal("hello", app:get("/probe/hello").json.message)
+    assert.equal(0, tonumber(restarts()))
+  end)
+
+  it("answers 504 when the request's time is over, and cancels its statement", function()
+    local r = app:get "/probe/sleep"
+    assert.equal(504, r.status, r.body)
+    eventually(function()
+      return database.query([[SELECT count(*) AS n FROM pg_stat_activity
+        WHERE state = 'active' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()]])[1].n == "0"
+    end)
+  end)
+
+  it("gives a request its whole time after a long upload", function()
+    local c = app:connect { timeout = 20 }
+    c:send "POST /probe/upload-late HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n"
+    for _ = 1, 15 do
+      c:send "x"
+      socket.sleep(0.1)
+    end
+    local r = c:read "POST"
+    assert.equal(200, r.status, r.body)
+    assert.same({ bytes = 15, one = 1 }, r.json)
   end)
 end)
 
@@ -273,14 +452,31 @@ describe("medbookd check", function()
       'return { { method = "GET", path = "/x", summary = "x", permission = "a.b", handler = function() end } }',
       "permissions" },
     ["an unknown key of a route"] = { "routes/x.lua",
-      'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end, y = 1 } }',
-      "'y'" },
+      'return { { method = "GET", path = "/x", summary = "x", permission = "public", y = 1,'
+        .. ' handler = function() end } }', "'y'" },
     ["a route that exists already"] = { "routes/x.lua",
-      'return { { method = "GET", path = "/v1/slots", summary = "x", permission = "public", handler = function() end } }',
+      'return { { method = "GET", path = "/v1/slots", summary = "x", permission = "public",'
+        .. ' handler = function() end } }',
       "/v1/slots" },
     ["an unknown schema keyword"] = { "routes/x.lua",
       'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end,'
         .. ' query = { a = { type = "string", maxlength = 3 } } } }', "maxlength" },
+    ["a keyword that says nothing about its type"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end,'
+        .. ' query = { a = { type = "integer", maxLength = 3 } } } }', "maxLength" },
+    ["a default of another type"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end,'
+        .. ' query = { a = { type = "integer", default = "3" } } } }', "default" },
+    ["a query field that no text can become"] = { "routes/x.lua",
+      'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end,'
+        .. ' query = { a = { type = "number" } } } }', "query field 'a'" },
+    ["a route file that returns one route"] = { "routes/x.lua",
+      'return { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end }',
+      "list" },
+    ["a max_body below one"] = { "routes/x.lua",
+      'return { { method = "POST", path = "/x", summary = "x", permission = "public", max_body = -1,'
+        .. ' handler = function() end } }', "max_body" },
+    ["a name that is no module's"] = { "routes/x.lua", 'local x = require "a/b"\nreturn {}', "no name of a module" },
     ["a module that is not there"] = { "routes/x.lua", 'local x = require "mb.nothing"\nreturn {}', "mb.nothing" },
     ["an assignment to a global at load"] = { "routes/x.lua", "x = 1\nreturn {}", "routes/x.lua:1:" },
     ["bytecode"] = { "routes/x.lua", string.dump(function() end), "routes/x.lua" },
