@@ -17,10 +17,11 @@
 static void read_path(struct address *a, const char *text)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&a->name;
-    if (strlen(text) >= sizeof un->sun_path)
+    size_t len = strlen(text);
+    if (len >= sizeof un->sun_path)
         die("socket path too long: %s", text);
     un->sun_family = AF_UNIX;
-    strcpy(un->sun_path, text);
+    memcpy(un->sun_path, text, len + 1);
     a->len = sizeof *un;
 }
 

@@ -42,12 +42,13 @@ bool fault_arm(struct fault_plan *p, const char *line)
 {
     char words[512], *rest = NULL;
     struct fault_plan plan = {.nth = 1, .random = p->random, .fired = p->fired};
-    if (strlen(line) >= sizeof words)
+    size_t len = strlen(line);
+    if (len >= sizeof words)
         return false;
-    strcpy(words, line);
+    memcpy(words, line, len + 1);
     char *match = strstr(words, "match=");
     if (match) {
-        strcpy(plan.match, match + strlen("match="));
+        snprintf(plan.match, sizeof plan.match, "%s", match + strlen("match="));
         *match = '\0';
     }
     char *word = strtok_r(words, " ", &rest);
