@@ -318,7 +318,8 @@ describe("the booking API", function()
     it("cannot be cancelled by the patient within two hours of its start", function()
       local one = post("/v1/bookings", guest(free_slot())).json
       database.run(([[UPDATE "Booking"
-        SET "startTime" = now() + interval '1 hour', "endTime" = now() + interval '2 hours' WHERE "id" = '%s']]):format(one.id))
+        SET "startTime" = now() + interval '1 hour', "endTime" = now() + interval '2 hours'
+        WHERE "id" = '%s']]):format(one.id))
       local r = app:request("POST", "/v1/bookings/" .. one.id .. "/cancel",
         { headers = { Authorization = "Bearer " .. one.manageToken } })
       is_refused(r, 409, "too_late")
