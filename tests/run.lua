@@ -20,6 +20,7 @@ local LONGEST <const> = 900 -- seconds for one file
 
 local total = { passed = 0, failed = 0, skipped = 0 }
 local complaints = {} -- of failed tests, for the end
+local omissions = {} -- skipped tests, for the end
 
 local function fail(where, text)
   total.failed = total.failed + 1
@@ -90,14 +91,15 @@ local function start(path, template)
   return job
 end
 
--- Counts what one busted printed: { passed, failed, skipped, complaints, is_complete }.
+-- Counts what one busted printed: { passed, failed, skipped, complaints, omissions, is_complete }.
 local function read_tap(text)
-  local tally = { passed = 0, failed = 0, skipped = 0, complaints = {}, is_complete = false }
+  local tally = { passed = 0, failed = 0, skipped = 0, complaints = {}, omissions = {}, is_complete = false }
   local open
   for line in text:gmatch "[^\n]*" do
     local verdict, fact = line:match "^(n?o?t? ?ok) %d+ %- (.*)"
     if verdict == "ok" and fact:match "^# SKIP" then
       tally.skipped = tally.skipped + 1
+      tally.omissions[tally.skipped] = fact:gsub("^# SKIP%s*", "")
     elseif verdict == "ok" then
       tally.passed = tally.passed + 1
     elseif verdict == "not ok" then
@@ -131,6 +133,7 @@ local function count(job, how, number)
   end
   for name in pairs(total) do total[name] = total[name] + tally[name] end
   for _, complaint in ipairs(tally.complaints) do complaints[#complaints + 1] = job.path .. "\n" .. complaint end
+  for _, fact in ipairs(tally.omissions) do omissions[#omissions + 1] = job.path .. ": " .. fact end
   local skipped = tally.skipped > 0 and (", %d skipped"):format(tally.skipped) or ""
   io.write(("%-5s %-52s %4d passed, %d failed%s  (%.1f s)\n"):format(tally.failed == 0 and "ok" or "FAIL", job.path,
     tally.passed, tally.failed, skipped, native.now() - job.since))
@@ -178,7 +181,7 @@ end
 
 local function report()
   if #complaints > 0 then io.write("\nFailures\n========\n", table.concat(complaints, "\n\n"), "\n") end
-  if total.skipped > 0 then io.write(("\n%d skipped\n"):format(total.skipped)) end
+  if #omissions > 0 then io.write(("\n%d skipped:\n  "):format(total.skipped), table.concat(omissions, "\n  "), "\n") end
   io.write(("%d passed, %d failed\n"):format(total.passed, total.failed))
 end
 
