@@ -14,16 +14,28 @@ enum {
 
 static const char TRACE_MARK[] = "\nstack traceback:\n";
 
-void mb_answer_broken(const struct mb_answer *a, const char *text, const char *trace)
+/* Counts and logs it. False when the answer has begun: then it is cut, so that the client sees. */
+static bool note_failure(const struct mb_answer *a, const char *text, const char *trace)
 {
-    const char *detail = a->plan->show_errors ? text : "the server failed; quote the request id";
     atomic_fetch_add_explicit(&a->plan->stats->script_errors, 1, memory_order_relaxed);
     mb_log(MB_LOG_ERROR, "script error", "request", mb_http_id(a->http), "error", text, "trace",
            trace, NULL);
-    if (mb_http_replied(a->http)) /* a stream broke: the client must see that */
-        mb_http_abort(a->http);
-    else
+    bool replied = mb_http_replied(a->http);
+    if (replied) mb_http_abort(a->http);
+    return !replied;
+}
+
+void mb_answer_broken(const struct mb_answer *a, const char *text, const char *trace)
+{
+    const char *detail = a->plan->show_errors ? text : "the server failed; quote the request id";
+    if (note_failure(a, text, trace))
         mb_http_problem(a->http, 500, "internal_error", detail, MB_STR(""), -1, NULL, 0);
+}
+
+void mb_answer_starved(const struct mb_answer *a)
+{
+    if (note_failure(a, "not enough memory", NULL))
+        mb_http_problem(a->http, 503, "out_of_memory", NULL, MB_STR(""), 1, NULL, 0);
 }
 
 /* ---- results ---- */

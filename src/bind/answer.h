@@ -3,7 +3,8 @@
  * What a route's run(req) returned or raised -> the reply. Results are `body`, or `status, body,
  * headers`; a body is a table, rows, json.raw, or nil (204). A problem, returned or raised, is
  * answered as such; any other error is logged with its traceback and answered 500 with the
- * request id only. A stream that was begun takes no results, and an error cuts it.
+ * request id only, or 503 when it was want of memory. A stream that was begun takes no results,
+ * and an error cuts it.
  */
 #include <lua.h>
 
@@ -25,3 +26,5 @@ void mb_answer_raised(lua_State *L, const struct mb_answer *a);
 int mb_answer_trace(lua_State *L);
 /* 500, and the text into the log; trace may be NULL. Needs no memory of Lua. */
 void mb_answer_broken(const struct mb_answer *a, const char *text, const char *trace);
+/* 503, as the scripts of this process have no memory left; other requests will give some back. */
+void mb_answer_starved(const struct mb_answer *a);

@@ -162,6 +162,8 @@ static int finish(lua_State *L, int status, lua_KContext ctx)
     struct call *c = (struct call *)ctx;
     if (status == LUA_OK || status == LUA_YIELD)
         mb_answer_results(L, AT_RESULTS, &c->answer);
+    else if (status == LUA_ERRMEM)
+        mb_answer_starved(&c->answer);
     else
         mb_answer_raised(L, &c->answer);
     return 0;
@@ -192,10 +194,10 @@ static void on_done(void *ctx, int status)
     empty_handle(c);
     if (status == LUA_YIELD)
         mb_answer_broken(&c->answer, "coroutine.yield outside a coroutine of the script", NULL);
+    else if (status == LUA_ERRMEM)
+        mb_answer_starved(&c->answer);
     else if (status != LUA_OK)
-        mb_answer_broken(
-            &c->answer,
-            status == LUA_ERRMEM ? "not enough memory" : "an error in handling an error", NULL);
+        mb_answer_broken(&c->answer, "an error in handling an error", NULL);
 }
 
 static void on_ready(void *ctx, struct mb_http_request *req)

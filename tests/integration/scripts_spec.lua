@@ -92,7 +92,7 @@ describe("scripts", function()
     ["text-headers"] = "headers that are a text", ["many-headers"] = "more headers than an answer takes",
     ["nul-parameter"] = "a parameter with a NUL byte", ["odd-parameter"] = "an undefined name as a parameter",
     ["function-parameter"] = "a function as a parameter", ["named-array"] = "a table by name as an array",
-    ["odd-all"] = "a wrong parameter beside a statement in flight", recursion = "endless recursion",
+    ["odd-all"] = "a wrong parameter beside a statement in flight",
     statement = "a statement made by a request",
     ["read-nothing"] = "req:read where no stream comes in",
     ["close-queries"] = "an error while something waits to be closed",
@@ -157,7 +157,13 @@ describe("scripts", function()
 
   it("survives a script that eats all memory", function()
     local r = app:get("/probe/memory", { timeout = 60 })
-    assert.equal(500, r.status)
+    assert.equal(503, r.status)
+    assert.equal("out_of_memory", r.json.code)
+    assert.is_truthy(r.headers["retry-after"])
+  end)
+
+  it("answers 503 to endless recursion, whose stack outgrows the memory of the scripts", function()
+    answers("recursion", 503, "out_of_memory")
   end)
 
   it("has no way to files, processes, bytecode or the debugger", function()
