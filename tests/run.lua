@@ -181,7 +181,9 @@ end
 
 local function report()
   if #complaints > 0 then io.write("\nFailures\n========\n", table.concat(complaints, "\n\n"), "\n") end
-  if #omissions > 0 then io.write(("\n%d skipped:\n  "):format(total.skipped), table.concat(omissions, "\n  "), "\n") end
+  if #omissions > 0 then
+    io.write(("\n%d skipped:\n  %s\n"):format(total.skipped, table.concat(omissions, "\n  ")))
+  end
   io.write(("%d passed, %d failed\n"):format(total.passed, total.failed))
 end
 
