@@ -21,6 +21,27 @@ local FILTERS <const> = [[
    AND ($6::boolean IS NULL OR CASE WHEN $6 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
    AND ($8::timestamptz IS NULL OR (s."startTime", s."id") > ($8, $9::text))]]
 
+-- A search over providers by one indexed condition: all providers are judged once, availabilities
+-- only for the slots that fit.
+local function over_providers(condition)
+  return [[
+SELECT s."id", s."providerId", p."name" AS "providerName", s."serviceId", v."name" AS "serviceName",
+       s."locationId", l."name" AS "locationName", s."startTime", s."endTime",
+       CASE WHEN p."showPrice" THEN s."price" END AS "price", s."isOnlineAvailable", s."isInPerson"
+  FROM "CalculatedAvailabilitySlot" s
+  JOIN "Provider" p ON p."id" = s."providerId"
+  JOIN "Service" v ON v."id" = s."serviceId"
+  LEFT JOIN "Location" l ON l."id" = s."locationId"
+ WHERE ]] .. condition .. [[
+
+   AND s."providerId" = ANY (ARRAY(SELECT ps."id" FROM mb_provider_standing() ps WHERE ps.is_open))
+   AND EXISTS (SELECT FROM mb_availability_standing() a WHERE a."id" = s."availabilityId" AND a.is_open)]]
+    .. FILTERS .. not_held 's."providerId"' .. [[
+
+ ORDER BY s."startTime", s."id"
+ LIMIT $7]]
+end
+
 return {
   -- Free slots of one provider wholly inside a time, by start and id. $1 provider, $2 service or
   -- null, $3 location or null, $4 from, $5 to, $6 online (true), in person (false) or null, $7
@@ -43,24 +64,14 @@ SELECT s."id", s."providerId", s."serviceId", s."locationId", s."startTime", s."
  ORDER BY s."startTime", s."id"
  LIMIT $7]]),
 
-  -- The same over all providers of a service or a location, with names, as the page has many.
-  -- Parameters as for search; $1 is null.
-  search_any = query.read("slots.search_any", [[
-SELECT s."id", s."providerId", p."name" AS "providerName", s."serviceId", v."name" AS "serviceName",
-       s."locationId", l."name" AS "locationName", s."startTime", s."endTime",
-       CASE WHEN p."showPrice" THEN s."price" END AS "price", s."isOnlineAvailable", s."isInPerson"
-  FROM "CalculatedAvailabilitySlot" s
-  JOIN "Provider" p ON p."id" = s."providerId"
-  JOIN mb_provider_standing() ps ON ps."id" = s."providerId"
-  JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
-  JOIN "Service" v ON v."id" = s."serviceId"
-  LEFT JOIN "Location" l ON l."id" = s."locationId"
- WHERE ps.is_open AND a.is_open AND $1::text IS NULL
-   AND s."serviceId" = coalesce($2::text, s."serviceId")
-   AND ($3::text IS NULL OR s."locationId" = $3)]] .. FILTERS .. not_held 's."providerId"' .. [[
+  -- The same over all providers of a service, perhaps at one location, with names, as the page has
+  -- many. Parameters as for search; $1 is null.
+  search_service = query.read("slots.search_service",
+    over_providers [[s."serviceId" = $2 AND ($3::text IS NULL OR s."locationId" = $3) AND $1::text IS NULL]]),
 
- ORDER BY s."startTime", s."id"
- LIMIT $7]]),
+  -- The same over all providers and services of a location. $1 and $2 are null.
+  search_location = query.read("slots.search_location",
+    over_providers [[s."locationId" = $3 AND $1::text IS NULL AND $2::text IS NULL]]),
 
   -- What stands once per page: one row with the lists providers, services and locations that the
   -- slots of a provider refer to. $1 provider or null, $2 service or null, $3 location or null.

@@ -36,7 +36,8 @@ return {
       local from, to = window(q)
       local after_start, after_id = cursor.decode(q.cursor, "instant", "text")
       if not q.providerId then
-        local rows = db.query(slots.search_any, nil, q.serviceId, q.locationId, from, to, q.online, q.limit,
+        local search = q.serviceId and slots.search_service or slots.search_location
+        local rows = db.query(search, nil, q.serviceId, q.locationId, from, to, q.online, q.limit,
           after_start, after_id)
         return { data = rows, nextCursor = next_cursor(rows, q.limit) }
       end
