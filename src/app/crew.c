@@ -179,6 +179,13 @@ bool mb_crew_is_ready(struct mb_crew *c)
     return true;
 }
 
+bool mb_crew_serves(const struct mb_crew *c)
+{
+    for (unsigned i = 0; i < c->plan.shm->nworkers; i++)
+        if (atomic_load(&c->plan.shm->worker[i].ready) != 0) return true;
+    return false;
+}
+
 bool mb_crew_is_empty(const struct mb_crew *c)
 {
     for (unsigned i = 0; i < c->plan.shm->nworkers; i++)

@@ -27,5 +27,7 @@ void mb_crew_reap(struct mb_crew *c);
 /* Every 100 ms: fills empty places (all of them at the first call), ends hung workers. */
 void mb_crew_tick(struct mb_crew *c);
 bool mb_crew_is_ready(struct mb_crew *c);
+/* Whether a worker accepts clients of the API. */
+bool mb_crew_serves(const struct mb_crew *c);
 bool mb_crew_is_empty(const struct mb_crew *c);
 void mb_crew_signal(const struct mb_crew *c, int signal);

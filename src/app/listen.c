@@ -183,6 +183,7 @@ static enum mb_rc take_handed(struct mb_listeners *l, unsigned n, struct mb_err 
             l->admin_fd = fd;
         else
             l->fds[l->count++] = fd;
+        l->are_handed = l->count > 0;
     }
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
@@ -224,6 +225,11 @@ enum mb_rc mb_listen_check(const struct mb_config *config, struct mb_err *err)
     enum mb_rc rc = parse_place(&where, config->listen, "listen", err);
     if (rc != MB_OK || strcmp(config->admin_listen, "off") == 0) return rc;
     return parse_place(&where, config->admin_listen, "admin_listen", err);
+}
+
+void mb_listen_refuse(const struct mb_listeners *l)
+{
+    for (unsigned i = 0; i < l->count && !l->are_handed; i++) (void)shutdown(l->fds[i], SHUT_RD);
 }
 
 void mb_listen_close(struct mb_listeners *l)

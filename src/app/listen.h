@@ -10,6 +10,7 @@
 struct mb_listeners {
     int fds[MB_MAX_WORKERS];
     unsigned count;
+    bool are_handed;        /* fds came from outside and go on without us */
     int admin_fd;           /* -1 = none */
     char address[80];       /* as bound, e.g. "127.0.0.1:8080" */
     char admin_address[80]; /* "" = none */
@@ -20,4 +21,7 @@ MB_MUST_CHECK enum mb_rc mb_listen_open(struct mb_listeners *out, const struct m
                                         unsigned workers, struct mb_err *err);
 /* Whether the configured addresses are addresses; opens nothing. */
 MB_MUST_CHECK enum mb_rc mb_listen_check(const struct mb_config *config, struct mb_err *err);
+/* From now on clients of the API are refused, whoever holds copies of the sockets; handed-in ones
+ * keep them waiting for the next start. */
+void mb_listen_refuse(const struct mb_listeners *l);
 void mb_listen_close(struct mb_listeners *l);

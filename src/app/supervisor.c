@@ -27,6 +27,8 @@ enum {
     CONNECT_TICKS = 50,     /* longest wait of the announcement for the workers' connections */
     SPARE_CONNECTIONS = 16, /* of the embedded database: migrations, backups, a person at psql */
     STOP_MARGIN_MS = 1000,  /* past shutdown_timeout, for workers to end by themselves */
+    LAST_ACCEPT_MS = 10,    /* between looks whether workers have taken in who waits */
+    LAST_ACCEPTS = 20,
 };
 
 struct supervisor {
@@ -187,12 +189,21 @@ static int watch(struct supervisor *s)
 
 /* ---- stop ---- */
 
+/* Workers take in who has connected already; then, or when one hangs, nobody can connect. */
+static void refuse_clients(struct supervisor *s)
+{
+    for (int i = 0; i < LAST_ACCEPTS && mb_crew_serves(&s->crew); i++)
+        mb_signals_wait(&s->site.signals, LAST_ACCEPT_MS);
+    mb_listen_refuse(&s->listeners);
+}
+
 static void stop_workers(struct supervisor *s)
 {
     uint64_t patience = (uint64_t)s->site.config->shutdown_timeout + STOP_MARGIN_MS;
     uint64_t deadline = mb_mono_ns() + patience * 1000000u;
     atomic_store(&s->shm->stopping, 1);
     mb_crew_signal(&s->crew, SIGTERM);
+    refuse_clients(s);
     bool is_killed = false;
     while (!mb_crew_is_empty(&s->crew)) {
         if (!is_killed && (s->site.signals.stops > 1 || mb_mono_ns() > deadline)) {
@@ -206,8 +217,8 @@ static void stop_workers(struct supervisor *s)
 
 static void close_all(struct supervisor *s)
 {
+    mb_listen_close(&s->listeners); /* before PostgreSQL's stop: nobody answers there any more */
     mb_site_close(&s->site, true);
-    mb_listen_close(&s->listeners);
     mb_bundle_free(&s->scripts);
     mb_bundle_free(&s->migrations);
     explicit_bzero(s->secret, sizeof s->secret);

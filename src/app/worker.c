@@ -84,8 +84,6 @@ static void on_drained(void *ctx, bool clean)
     struct worker *w = ctx;
     if (!clean) mb_log(MB_LOG_WARN, "requests were cut: shutdown_timeout passed", NULL);
     close_timer(&w->beat);
-    mb_http_server_free(w->http);
-    w->http = NULL;
     mb_handler_free(w->handler);
     w->handler = NULL;
     if (w->db)
@@ -98,7 +96,6 @@ static void stop(struct worker *w)
 {
     if (w->stopping) return;
     w->stopping = true;
-    atomic_store(&w->shm->ready, 0);
     atomic_store(&w->shm->beat_ns, 0); /* siblings accept from our socket from now on */
     close_timer(&w->siblings);
     uv_close((uv_handle_t *)&w->term, NULL);
@@ -106,6 +103,7 @@ static void stop(struct worker *w)
         mb_http_drain(w->http, (uint32_t)w->plan->config->shutdown_timeout, on_drained, w);
     else /* the start failed */
         on_drained(w, true);
+    atomic_store(&w->shm->ready, 0); /* last: the supervisor takes it as "accepts no more" */
 }
 
 static void on_term(uv_signal_t *s, int signum)
@@ -237,8 +235,10 @@ static enum mb_rc build_http(struct worker *w, struct mb_err *err)
     if (w->plan->admin_fd < 0) return MB_OK;
     int index;
     rc = mb_http_listen(w->http, w->plan->admin_fd, MB_TAG_ADMIN, &index, err);
-    if (rc == MB_OK) mb_http_accept(w->http, index, true);
-    return rc;
+    if (rc != MB_OK) return rc;
+    mb_http_outlast(w->http, index); /* /readyz must be seen to be red */
+    mb_http_accept(w->http, index, true);
+    return MB_OK;
 }
 
 static void init_handles(struct worker *w)
@@ -282,6 +282,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
         stop(w);
     }
     uv_run(&w->loop, UV_RUN_DEFAULT);
+    mb_http_server_free(w->http); /* its handles are closed now */
     mb_vm_free(w->vm);
     mb_db_free(w->db);
     uv_loop_close(&w->loop);

@@ -55,8 +55,9 @@ static void on_closed(uv_handle_t *handle)
 {
     struct mb_conn *c = (struct mb_conn *)(void *)handle;
     struct mb_http_server *s = c->server;
-    free(c);
     s->closing_handles--;
+    s->outlasting -= c->outlasts;
+    free(c);
     mb_server__forget(s);
 }
 

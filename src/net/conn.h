@@ -38,6 +38,7 @@ struct mb_conn {
     bool eof;               /* the client will send no more */
     bool trusted;           /* the peer is a trusted proxy */
     bool refused;           /* over a ceiling: only here to be told so */
+    bool outlasts;          /* of a listener that goes on while the server drains */
     char peer_text[MB_ADDR_TEXT];
 };
 

@@ -94,9 +94,11 @@ MB_MUST_CHECK enum mb_rc mb_http_server_new(struct mb_http_server **out, uv_loop
 MB_MUST_CHECK enum mb_rc mb_http_listen(struct mb_http_server *s, int fd, int tag, int *out_index,
                                         struct mb_err *err);
 void mb_http_accept(struct mb_http_server *s, int index, bool on);
-/* Graceful end: stop accepting, answer what is in flight (Connection: close), close idle
- * connections; calls done when the last connection is gone or after deadline_ms, when the rest
- * is cut. */
+/* Goes on accepting from it while the server drains. Its connections do not hold the drain up. */
+void mb_http_outlast(struct mb_http_server *s, int index);
+/* Graceful end: take in what waits to be accepted and stop accepting, answer what is in flight
+ * (Connection: close), close idle connections; calls done when the last connection is gone or
+ * after deadline_ms, when the rest is cut. */
 void mb_http_drain(struct mb_http_server *s, uint32_t deadline_ms, void (*done)(void *ctx, bool clean),
                    void *ctx);
 bool mb_http_draining(const struct mb_http_server *s);

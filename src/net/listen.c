@@ -26,10 +26,12 @@ struct mb_listener {
     struct mb_http_server *server;
     struct mb_listener *next;
     int fd, tag, index;
-    bool on; /* what the owner wants; a pause does not change it */
+    bool on;       /* what the owner wants; a pause does not change it */
+    bool outlasts; /* the drain */
 };
 
 static void on_connection(uv_poll_t *poll, int status, int events);
+static void accept_waiting(struct mb_listener *l);
 
 static void start(struct mb_listener *l)
 {
@@ -60,11 +62,24 @@ enum mb_rc mb_http_listen(struct mb_http_server *s, int fd, int tag, int *out_in
     return MB_OK;
 }
 
-void mb_http_accept(struct mb_http_server *s, int index, bool on)
+static struct mb_listener *find(const struct mb_http_server *s, int index)
 {
     struct mb_listener *l = s->listeners;
     while (l && l->index != index)
         l = l->next;
+    return l;
+}
+
+void mb_http_outlast(struct mb_http_server *s, int index)
+{
+    struct mb_listener *l = find(s, index);
+    if (l)
+        l->outlasts = true;
+}
+
+void mb_http_accept(struct mb_http_server *s, int index, bool on)
+{
+    struct mb_listener *l = find(s, index);
     if (!l || l->on == on || s->draining)
         return;
     l->on = on;
@@ -77,6 +92,10 @@ void mb_http_accept(struct mb_http_server *s, int index, bool on)
 void mb_listen__stop_all(struct mb_http_server *s)
 {
     for (struct mb_listener *l = s->listeners; l; l = l->next) {
+        if (l->outlasts)
+            continue;
+        if (l->on && s->accept_again == 0)
+            accept_waiting(l); /* they have connected already: the socket may be closed next */
         l->on = false;
         uv_poll_stop(&l->poll);
     }
@@ -156,6 +175,8 @@ static void welcome(struct mb_listener *l, int fd, const struct mb_addr *peer)
     struct mb_conn *c = mb_conn__open(l->server, fd, peer, l->tag);
     if (!c)
         return;
+    c->outlasts = l->outlasts;
+    l->server->outlasting += l->outlasts;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* worth no refusal */
     if (!mb_ceiling__enter(c)) {
         refuse(c);
@@ -165,11 +186,8 @@ static void welcome(struct mb_listener *l, int fd, const struct mb_addr *peer)
     mb_conn__settle(c);
 }
 
-static void on_connection(uv_poll_t *poll, int status, int events)
+static void accept_waiting(struct mb_listener *l)
 {
-    struct mb_listener *l = (struct mb_listener *)(void *)poll;
-    (void)status;
-    (void)events;
     for (int i = 0; i < ACCEPTS_PER_EVENT; i++) {
         struct sockaddr_storage from;
         socklen_t size = sizeof from;
@@ -185,4 +203,11 @@ static void on_connection(uv_poll_t *poll, int status, int events)
             return;
         }
     }
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    accept_waiting((struct mb_listener *)(void *)poll);
 }

@@ -44,7 +44,7 @@ static void on_sweep(uv_timer_t *timer)
     mb_phase__sweep(s);
     mb_listen__resume(s);
     if (s->draining && !s->drained && uv_now(s->loop) >= s->drain_deadline) {
-        bool clean = mb_link_is_alone(&s->connections);
+        bool clean = s->closing_handles == s->outlasting;
         cut_all(s);
         finish_drain(s, clean);
     } else if (!s->draining && mb_link_is_alone(&s->connections) && s->accept_again == 0) {
@@ -60,8 +60,10 @@ void mb_server__wake(struct mb_http_server *s)
 
 void mb_server__forget(struct mb_http_server *s)
 {
-    if (s->draining && !s->drained && s->closing_handles == 0)
-        finish_drain(s, true);
+    if (!s->draining || s->drained || s->closing_handles > s->outlasting)
+        return;
+    cut_all(s);
+    finish_drain(s, true);
 }
 
 static void start_handles(struct mb_http_server *s)
@@ -141,10 +143,12 @@ void mb_http_drain(struct mb_http_server *s, uint32_t deadline_ms,
     mb_listen__stop_all(s);
     mb_server__wake(s);
     for (link = s->connections.next; link != &s->connections; link = next) {
+        struct mb_conn *c = MB_CONN_OF(link, by_server);
         next = link->next;
-        mb_conn__drain(MB_CONN_OF(link, by_server));
+        if (!c->outlasts)
+            mb_conn__drain(c);
     }
-    if (s->closing_handles == 0)
+    if (s->closing_handles == s->outlasting)
         s->drain_deadline = uv_now(s->loop); /* done, but never from inside this call */
 }
 

@@ -51,6 +51,7 @@ struct mb_http_server {
     void (*drain_done)(void *ctx, bool clean);
     void *drain_ctx;
     unsigned closing_handles;  /* uv handles of connections not yet closed */
+    unsigned outlasting;       /* those of them that do not hold the drain up */
 };
 
 /* Counters have one writer, this server, so a plain add will do; readers want a whole figure. */
