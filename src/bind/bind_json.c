@@ -63,18 +63,19 @@ static enum mb_rc encode_array(struct encoder *e, int index, size_t n)
 static enum mb_rc encode_object(struct encoder *e, int index)
 {
     enum mb_rc rc = mb_buf_add(e->out, "{", 1);
+    int key = lua_gettop(e->L) + 1;
     bool first = true;
     lua_pushnil(e->L);
     while (rc == MB_OK && lua_next(e->L, index)) {
-        if (lua_type(e->L, -2) != LUA_TSTRING)
+        if (lua_type(e->L, key) != LUA_TSTRING)
             return mb_fail(e->err, MB_E_JSON, "an object has a key that is a %s, not a string",
-                           luaL_typename(e->L, -2));
+                           luaL_typename(e->L, key));
         if (!first) rc = mb_buf_add(e->out, ",", 1);
         first = false;
-        if (rc == MB_OK) rc = encode_string(e, lua_gettop(e->L) - 1);
+        if (rc == MB_OK) rc = encode_string(e, key);
         if (rc == MB_OK) rc = mb_buf_add(e->out, ":", 1);
-        if (rc == MB_OK) rc = encode_value(e, lua_gettop(e->L));
-        if (rc == MB_OK) lua_pop(e->L, 1);
+        if (rc == MB_OK) rc = encode_value(e, key + 1);
+        if (rc == MB_OK) lua_settop(e->L, key);
     }
     return rc == MB_OK ? mb_buf_add(e->out, "}", 1) : rc;
 }
