@@ -21,25 +21,34 @@ local FILTERS <const> = [[
    AND ($6::boolean IS NULL OR CASE WHEN $6 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
    AND ($8::timestamptz IS NULL OR (s."startTime", s."id") > ($8, $9::text))]]
 
--- A search over providers by one indexed condition: all providers are judged once, availabilities
--- only for the slots that fit.
+-- A search over providers by one condition. OFFSET 0 has the slots put in order first and judged
+-- after that, one by one, until the page is full. Providers and availabilities are judged once, and
+-- names looked up for the page alone.
 local function over_providers(condition)
   return [[
 SELECT s."id", s."providerId", p."name" AS "providerName", s."serviceId", v."name" AS "serviceName",
        s."locationId", l."name" AS "locationName", s."startTime", s."endTime",
        CASE WHEN p."showPrice" THEN s."price" END AS "price", s."isOnlineAvailable", s."isInPerson"
-  FROM "CalculatedAvailabilitySlot" s
+  FROM (SELECT s.*
+          FROM (SELECT s.* FROM "CalculatedAvailabilitySlot" s
+                 WHERE s."status" = 'AVAILABLE' AND s."startTime" < $5::timestamptz
+                   AND s."startTime" >= greatest($4::timestamptz, $8::timestamptz, (SELECT mb_now()))
+                   AND ]] .. condition .. [[
+
+                 ORDER BY s."startTime", s."id"
+                OFFSET 0) s
+         WHERE s."providerId" IN (SELECT ps."id" FROM mb_provider_standing() ps WHERE ps.is_open) IS TRUE
+           AND s."availabilityId" IN (
+               SELECT a."id" FROM mb_availability_standing() a
+                WHERE a."startTime" < $5::timestamptz AND a."endTime" > $4::timestamptz AND a.is_open) IS TRUE]]
+    .. FILTERS .. not_held 's."providerId"' .. [[
+
+         ORDER BY s."startTime", s."id"
+         LIMIT $7) s
   JOIN "Provider" p ON p."id" = s."providerId"
   JOIN "Service" v ON v."id" = s."serviceId"
   LEFT JOIN "Location" l ON l."id" = s."locationId"
- WHERE ]] .. condition .. [[
-
-   AND s."providerId" = ANY (ARRAY(SELECT ps."id" FROM mb_provider_standing() ps WHERE ps.is_open))
-   AND EXISTS (SELECT FROM mb_availability_standing() a WHERE a."id" = s."availabilityId" AND a.is_open)]]
-    .. FILTERS .. not_held 's."providerId"' .. [[
-
- ORDER BY s."startTime", s."id"
- LIMIT $7]]
+ ORDER BY s."startTime", s."id"]]
 end
 
 return {
