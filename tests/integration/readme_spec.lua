@@ -1,20 +1,31 @@
 -- The commands of README.md work as they stand there: every shell block after a line
 -- `<!-- tested -->` is run, in order and in one shell, against a demo server. Only the address is
--- replaced.
+-- replaced. The route that it adds is added to a copy of the scripts, and asked.
 
 local cjson = require "cjson"
 local cluster = require "support.cluster"
 local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
+local temp = require "support.temp"
 
 local ADDRESS <const> = "http://127.0.0.1:8080"
+
+local readme <const> = paths.read "README.md"
 
 -- The tested blocks: a list of texts.
 local function blocks()
   local found = {}
-  for block in paths.read("README.md"):gmatch "<!%-%- tested %-%->\n+```sh\n(.-)```" do found[#found + 1] = block end
+  for block in readme:gmatch "<!%-%- tested %-%->\n+```sh\n(.-)```" do found[#found + 1] = block end
   return found
+end
+
+-- The block after `<!-- tested: name -->`.
+local function block_named(name)
+  for found, block in readme:gmatch "<!%-%- tested: (%S+) %-%->\n+```%l+\n(.-)```" do
+    if found == name then return block end
+  end
+  error("README.md has no block " .. name)
 end
 
 -- Runs the blocks in one bash; what each printed, as a list.
@@ -68,5 +79,60 @@ describe("README.md", function()
 
   it("shows nothing else", function()
     assert.equal(4, #outputs)
+  end)
+end)
+
+describe("the route of one's own in README.md", function()
+  local home, site
+
+  setup(function()
+    home = temp.dir()
+    process.check { "cp", "-r", "lua", "migrations", home }
+    for name in readme:gmatch "<!%-%- tested: (lua/%S+) %-%->" do
+      paths.write(home .. "/" .. name, block_named(name))
+    end
+    site = server.start { database = cluster.fresh "demo", workers = 1, env = { MEDBOOKD_HOME = home } }
+  end)
+
+  it("is accepted by medbookd check", function()
+    local result = site:command "check"
+    assert(result.code == 0, result.out .. result.err)
+  end)
+
+  it("answers as a page of two rows", function()
+    local page = cjson.decode(run_blocks({ block_named "request" }, "http://127.0.0.1:" .. site.port)[1])
+    assert.equal(2, #page.data)
+    for _, location in ipairs(page.data) do
+      assert.is_string(location.name)
+      assert.is_string(location.formattedAddress)
+    end
+  end)
+
+  it("refuses what its query does not allow", function()
+    assert.equal(422, site:get("/v1/locations?limit=0").status)
+  end)
+
+  it("is named by medbookd check when it lacks its permission", function()
+    local path = home .. "/lua/routes/locations.lua"
+    paths.write(path, (paths.read(path):gsub(', permission = "public"', "")))
+    local result = site:command "check"
+    assert.not_equal(0, result.code)
+    assert.matches("routes/locations%.lua: route 1: a route needs 'permission'", result.out .. result.err)
+  end)
+end)
+
+describe("the keys in README.md", function()
+  it("exist and have these defaults", function()
+    local sample = "\n" .. process.check({ paths.binary(), "config" }, { cwd = "/" }).out
+    local table_text, rows = readme:match "\n| key | default.-\n\n", 0
+    for key, default in table_text:gmatch "\n| `([^`]+)` | ([^|]*) |" do
+      rows = rows + 1
+      local value = sample:match("\n#" .. key:gsub("%.", "%%.") .. " = ?([^\n]*)")
+      assert(value, "there is no key " .. key)
+      local told = default:match "^`(.*)`$"
+      if told then assert.equal(told, value, key) end
+      if default == "none" then assert.equal("", value, key) end
+    end
+    assert.is_true(rows > 5)
   end)
 end)
