@@ -56,16 +56,27 @@ static bool is_plain_word(uint64_t word)
     return ((word & MB_UTF8__HIGH) | mb_utf8__special(word)) == 0;
 }
 
-static bool is_plain_byte(unsigned char c)
+/* Up to seven bytes as a word, filled up with blanks. */
+static uint64_t short_word(const char *s, size_t len)
 {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+    char bytes[8] = "        ";
+    if (len >= 4) {
+        memcpy(bytes, s, 4);
+        memcpy(bytes + len - 4, s + len - 4, 4);
+    } else if (len > 0) {
+        bytes[0] = s[0];
+        bytes[len / 2] = s[len / 2];
+        bytes[len - 1] = s[len - 1];
+    }
+    return mb_utf8__load(bytes);
 }
 
 /* Copies s when it is printable ASCII without anything to escape, as most texts are: in steps of
- * eight, the last of which overlaps the one before. */
+ * eight, the last of which overlaps the one before; less than eight bytes are stored as a word, for
+ * which there is room. */
 static bool add_plain(struct mb_buf *b, const char *s, size_t len)
 {
-    if (len > SIZE_MAX - 2 || mb_buf_reserve(b, len + 2) != MB_OK) return false;
+    if (len > SIZE_MAX / 2 || mb_buf_reserve(b, len + 2 + sizeof(uint64_t)) != MB_OK) return false;
     char *out = b->data + b->len;
     for (size_t i = 0; len >= 8 && i < len; i += 8) {
         size_t at = len - i < 8 ? len - 8 : i;
@@ -73,9 +84,10 @@ static bool add_plain(struct mb_buf *b, const char *s, size_t len)
         if (!is_plain_word(word)) return false;
         memcpy(out + 1 + at, &word, sizeof word);
     }
-    for (size_t i = 0; len < 8 && i < len; i++) {
-        if (!is_plain_byte((unsigned char)s[i])) return false;
-        out[1 + i] = s[i];
+    if (len < 8) {
+        uint64_t word = short_word(s, len);
+        if (!is_plain_word(word)) return false;
+        memcpy(out + 1, &word, sizeof word);
     }
     out[0] = out[1 + len] = '"';
     b->len += len + 2;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/slab.h"
 #include "bind/modules.h"
 #include "bind/request.h"
 
@@ -20,6 +21,7 @@ struct mb_vm {
     struct mb_vm_plan plan;
     bool is_built; /* boot.lua ran: from now on only requests run */
     size_t bytes;
+    struct mb_slab slab; /* what is small of them */
     struct mb_routes *routes;
     struct mb_vm_route *route;
     size_t nroutes;
@@ -50,17 +52,41 @@ struct mb_vm *mb_vm_of(lua_State *L)
 
 /* The counting allocator: a request over the ceiling fails like an exhausted machine, which Lua
  * answers with a full collection and then a "not enough memory" error of that one task. */
+static void *take(struct mb_vm *vm, size_t size)
+{
+    return size <= MB_SLAB_MOST ? mb_slab_take(&vm->slab, size) : malloc(size);
+}
+
+static void give(struct mb_vm *vm, void *p, size_t size)
+{
+    if (size <= MB_SLAB_MOST)
+        mb_slab_give(&vm->slab, p, size);
+    else
+        free(p);
+}
+
+static void *resize(struct mb_vm *vm, void *ptr, size_t old, size_t size)
+{
+    if (old > MB_SLAB_MOST && size > MB_SLAB_MOST) return realloc(ptr, size);
+    void *p = take(vm, size);
+    if (p && old > 0) {
+        memcpy(p, ptr, old < size ? old : size);
+        give(vm, ptr, old);
+    }
+    return p;
+}
+
 static void *vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 {
     struct mb_vm *vm = ud;
     size_t old = ptr ? osize : 0;
     if (nsize == 0) {
         vm->bytes -= old;
-        free(ptr);
+        if (old > 0) give(vm, ptr, old);
         return NULL;
     }
     if (nsize > old && vm->bytes - old + nsize > vm->plan.memory_max) return NULL;
-    void *p = realloc(ptr, nsize);
+    void *p = resize(vm, ptr, old, nsize);
     if (p) vm->bytes = vm->bytes - old + nsize;
     return p;
 }
@@ -383,5 +409,6 @@ void mb_vm_free(struct mb_vm *vm)
     for (size_t i = 0; i < vm->nroutes; i++) free(vm->route[i].pattern);
     free(vm->route);
     mb_routes_free(vm->routes);
+    mb_slab_reset(&vm->slab);
     free(vm);
 }

@@ -91,6 +91,17 @@ static enum mb_fault in_method(struct mb_guard *g, char c)
     return MB_FAULT_NONE;
 }
 
+/* "HTTP/1.1" CR as it nearly always comes, in one step; anything else byte by byte. */
+static const char *skip_version(struct mb_guard *g, const char *p, const char *end)
+{
+    static const char usual[] = "HTTP/1.1\r";
+    size_t n = sizeof usual - 1;
+    if (g->place != 0 || (size_t)(end - p) < n || memcmp(p, usual, n) != 0) return p;
+    g->minor = 1;
+    g->state = AT_LINE_LF;
+    return p + n;
+}
+
 /* "HTTP/" digit "." digit CR, of which only 1.0 and 1.1 are spoken. */
 static enum mb_fault in_version(struct mb_guard *g, char c)
 {
@@ -189,6 +200,7 @@ static const char *skip_run(struct mb_guard *g, const struct mb_http_limits *lim
 {
     switch (g->state) {
     case IN_TARGET: return run(g, p, end, TARGET, limits->max_target);
+    case IN_VERSION: return skip_version(g, p, end);
     case IN_NAME: return run(g, p, end, TOKEN, limits->max_header_line);
     case IN_VALUE: {
         const char *to = run(g, p, end, PLAIN, limits->max_header_line);
