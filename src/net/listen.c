@@ -92,7 +92,7 @@ void mb_http_accept(struct mb_http_server *s, int index, bool on)
 void mb_listen__stop_all(struct mb_http_server *s)
 {
     for (struct mb_listener *l = s->listeners; l; l = l->next) {
-        if (l->outlasts)
+        if (l->outlasts && !s->ending)
             continue;
         if (l->on && s->accept_again == 0)
             accept_waiting(l); /* they have connected already: the socket may be closed next */

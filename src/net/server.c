@@ -58,12 +58,23 @@ void mb_server__wake(struct mb_http_server *s)
         uv_timer_start(&s->sweep, on_sweep, MB_SWEEP_MS, MB_SWEEP_MS);
 }
 
+/* Only connections that outlast the drain are left, if any: nobody joins them, and those who have
+ * just connected get the time of one sweep to be answered. */
+static void end_drain(struct mb_http_server *s)
+{
+    s->ending = true;
+    mb_listen__stop_all(s);
+    s->drain_deadline = uv_now(s->loop) + (s->outlasting > 0 ? MB_SWEEP_MS : 0);
+}
+
 void mb_server__forget(struct mb_http_server *s)
 {
     if (!s->draining || s->drained || s->closing_handles > s->outlasting)
         return;
-    cut_all(s);
-    finish_drain(s, true);
+    if (s->outlasting == 0)
+        finish_drain(s, true);
+    else if (!s->ending)
+        end_drain(s);
 }
 
 static void start_handles(struct mb_http_server *s)
@@ -149,7 +160,7 @@ void mb_http_drain(struct mb_http_server *s, uint32_t deadline_ms,
             mb_conn__drain(c);
     }
     if (s->closing_handles == s->outlasting)
-        s->drain_deadline = uv_now(s->loop); /* done, but never from inside this call */
+        end_drain(s); /* done, but never from inside this call */
 }
 
 bool mb_http_draining(const struct mb_http_server *s)

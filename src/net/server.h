@@ -46,7 +46,7 @@ struct mb_http_server {
     char date[30];             /* "Mon, 23 Nov 2026 20:19:09 GMT" */
     uint64_t date_until;       /* loop time until which it holds */
 
-    bool draining, drained;
+    bool draining, ending, drained;
     uint64_t drain_deadline;
     void (*drain_done)(void *ctx, bool clean);
     void *drain_ctx;

@@ -3,8 +3,15 @@
 local cjson = require "cjson"
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
+local home = require "support.home"
 local http = require "support.http"
+local native = require "support.native"
+local paths = require "support.paths"
+local process = require "support.process"
 local server = require "support.server"
+local socket = require "socket"
+local temp = require "support.temp"
+local unix = require "socket.unix"
 
 local LOGIN <const> = cjson.encode { email = "naledi.mokoena@demo.example", password = "Sunbird-2026" }
 
@@ -73,5 +80,201 @@ describe("SIGTERM", function()
     assert.same({ "exit", 0 }, { how, code })
     assert.is_true(scraper:is_closed())
     assert.no.matches("Sanitizer", app:log())
+  end)
+end)
+
+describe("while a worker hangs", function()
+  it("its siblings serve every request, on old and on new connections", function()
+    local app = server.start { database = cluster.fresh(), workers = 2,
+                               env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua",
+                                       MEDBOOKD_WORKER_HANG_TIMEOUT = "60s",
+                                       MEDBOOKD_SHUTDOWN_TIMEOUT = "1s" } }
+    local hung = app:connect()
+    hung:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
+    eventually(function() return figure(app, "medbookd_requests_in_flight") == 2 end)
+    for _ = 1, 60 do assert.equal(200, app:get("/readyz").status) end
+    assert.equal(2, #app:workers())
+    assert.is_nil(app:log():find("worker hangs", 1, true))
+    hung:close()
+    for _, pid in ipairs(app:workers()) do app:signal("KILL", pid) end -- the hung one is deaf to a stop
+  end)
+end)
+
+-- A program that takes the place of medbookd and hands it what a service manager would.
+local function wrapped(script)
+  local file = temp.file("medbookd", ("#!/bin/bash\n%s\nexec '%s' \"$@\"\n"):format(script, paths.binary()))
+  process.check { "chmod", "755", file }
+  return file
+end
+
+describe("a service manager", function()
+  it("hands in a listening socket, which is served and outlives the server", function()
+    local listener = assert(socket.tcp4())
+    assert(listener:bind("127.0.0.1", native.free_port()))
+    assert(listener:listen(64))
+    local _, port = listener:getsockname()
+    local app = server.start {
+      database = cluster.fresh(), port = tonumber(port),
+      binary = wrapped(("exec 3<&%d; export LISTEN_PID=$$ LISTEN_FDS=1"):format(listener:getfd())),
+      env = { MEDBOOKD_HOME = paths.root, MEDBOOKD_LISTEN = "127.0.0.1:1" },
+    }
+    assert.equal(200, app:get("/v1/providers").status)
+    assert.same({ "exit", 0 }, { app:stop() })
+    local later = assert(http.connect(tonumber(port)))
+    later:close()
+    listener:close()
+  end)
+
+  it("is told when the server is ready, and when it stops", function()
+    local file = temp.dir() .. "/notify"
+    local manager = assert(unix.dgram())
+    assert(manager:bind(file))
+    manager:settimeout(30)
+    local app = server.start { database = cluster.fresh(), env = { NOTIFY_SOCKET = file } }
+    assert.equal("READY=1", manager:receive())
+    assert.same({ "exit", 0 }, { app:stop() })
+    assert.equal("STOPPING=1", manager:receive())
+    manager:close()
+  end)
+end)
+
+describe("settings by environment", function()
+  local ORIGIN <const> = "https://clinic.example"
+  local app
+
+  setup(function()
+    app = server.start {
+      database = cluster.fresh "demo", workers = 1,
+      env = {
+        MEDBOOKD_HTTP_CORS_ORIGINS = ORIGIN, MEDBOOKD_HTTP_TRUSTED_PROXIES = "127.0.0.1",
+        MEDBOOKD_HTTP_GZIP_MIN_BYTES = "1B", MEDBOOKD_HTTP_MAX_HEADER_BYTES = "2KB",
+        MEDBOOKD_HTTP_MAX_HEADER_LINE = "512B",
+        MEDBOOKD_HTTP_MAX_HEADERS = "8", MEDBOOKD_HTTP_MAX_TARGET = "256B", MEDBOOKD_DEV = "true",
+      },
+    }
+  end)
+
+  it("http.cors_origins: lets that origin read and no other", function()
+    local function allowed(origin)
+      return app:get("/v1/providers", { headers = { Origin = origin } }).headers["access-control-allow-origin"]
+    end
+    assert.equal(ORIGIN, allowed(ORIGIN))
+    assert.is_nil(allowed "https://other.example")
+  end)
+
+  it("http.trusted_proxies: logs the client that the proxy names", function()
+    app:get("/v1/providers?limit=1", { headers = { ["X-Forwarded-For"] = "203.0.113.9" } })
+    eventually(function()
+      return #app:log_lines(function(line)
+        return line.client == "203.0.113.9" and line.route == "/v1/providers"
+      end) == 1
+    end)
+  end)
+
+  it("http.gzip_min_bytes: compresses what is longer", function()
+    local response = app:get("/v1/providers", { headers = { ["Accept-Encoding"] = "gzip" } })
+    assert.equal("gzip", response.headers["content-encoding"])
+  end)
+
+  it("dev: says how long it took", function()
+    assert.matches("^total;dur=%d", app:get("/v1/providers").headers["server-timing"])
+  end)
+
+  local nine = {}
+  for i = 1, 9 do nine[i] = { "X-" .. i, "1" } end
+  local long = {}
+  for i = 1, 5 do long[i] = { "X-" .. i, ("a"):rep(500) } end
+  for key, case in pairs {
+    max_header_line = { 431, { headers = { { "X-Long", ("a"):rep(600) } } } },
+    max_header_bytes = { 431, { headers = long } },
+    max_headers = { 431, { headers = nine } },
+    max_target = { 414, { target = "/" .. ("a"):rep(300) } },
+  } do
+    it("http." .. key .. ": refuses more and names the key", function()
+      local response = app:get(case[2].target or "/v1/providers", case[2])
+      assert.equal(case[1], response.status)
+      assert.truthy(response.body:find("http." .. key, 1, true), response.body)
+    end)
+  end
+
+  it("http.max_connections_per_address and log.access: one more is refused, nothing is logged", function()
+    local other = server.start { database = cluster.fresh(), workers = 1,
+                                 env = { MEDBOOKD_HTTP_MAX_CONNECTIONS_PER_ADDRESS = "2",
+                                         MEDBOOKD_LOG_ACCESS = "false" } }
+    local kept = {}
+    eventually(function()
+      kept[1] = other:connect()
+      return kept[1]:request("GET", "/readyz").status == 200
+    end)
+    kept[2] = other:connect()
+    assert.equal(200, kept[2]:request("GET", "/readyz").status)
+    local third = other:connect():read()
+    assert.same({ 503, "too_many_connections" }, { third.status, third.json.code })
+    for _, client in ipairs(kept) do client:close() end
+    other:stop()
+    assert.same({}, other:log_lines(function(line) return line.status ~= nil end))
+  end)
+end)
+
+describe("the admin address", function()
+  local app
+
+  setup(function()
+    app = server.start { database = cluster.fresh "demo",
+                         env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua", MEDBOOKD_WORKER_HANG_TIMEOUT = "1s" } }
+  end)
+
+  it("answers /livez and /readyz, and nothing of the API", function()
+    assert.equal(200, app:admin("/livez").status)
+    assert.equal(200, app:admin("/readyz").status)
+    assert.equal(404, app:admin("/v1/providers").status)
+    assert.equal(404, app:get("/metrics").status)
+  end)
+
+  local function by_class(class) return figure(app, ('medbookd_requests_total{class="%s"}'):format(class)) end
+
+  it("counts requests by the class of their status, and the queries they took", function()
+    local good, bad, queries = by_class "2xx", by_class "4xx", figure(app, "medbookd_db_queries_total")
+    for _ = 1, 5 do assert.equal(200, app:get("/v1/providers").status) end
+    for _ = 1, 3 do assert.equal(404, app:get("/no-such").status) end
+    assert.equal(bad + 3, by_class "4xx")
+    assert.is_true(by_class "2xx" >= good + 5) -- looking at the figures counts too
+    assert.is_true(figure(app, "medbookd_db_queries_total") >= queries + 5)
+  end)
+
+  it("puts every request into one box of the histogram", function()
+    local text = app:admin("/metrics").body
+    local count = tonumber(text:match "medbookd_request_duration_seconds_count (%d+)")
+    local total, last = 0, 0
+    for n in text:gmatch 'medbookd_requests_total{class="%dxx"} (%d+)' do total = total + tonumber(n) end
+    for n in text:gmatch 'medbookd_request_duration_seconds_bucket{le="[^"]+"} (%d+)' do
+      assert.is_true(tonumber(n) >= last)
+      last = tonumber(n)
+    end
+    assert.equal(total, count)
+    assert.equal(last, count)
+  end)
+
+  it("counts workers that hung and were replaced", function()
+    local client = app:connect()
+    client:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
+    eventually(function() return figure(app, "medbookd_worker_hangs_total") == 1 end, { within = 30 })
+    eventually(function() return figure(app, "medbookd_worker_restarts_total") == 1 end, { within = 30 })
+    client:close()
+  end)
+end)
+
+describe("medbookd migrate status", function()
+  it("shows for every migration how long it took and how long it waited for locks", function()
+    local result = process.check({ paths.binary(), "migrate", "status" }, {
+      env = { MEDBOOKD_BIN = false, MEDBOOKD_HOME = paths.root, MEDBOOKD_DATABASE_URL = cluster.fresh().url,
+              MEDBOOKD_DATA_DIR = temp.dir() } })
+    local head, count = result.out:match "^([^\n]+)", 0
+    assert.matches("duration +lock wait$", head)
+    for name, line in result.out:gmatch "\n(%d%d%d%d_[%w_]+)([^\n]+)" do
+      assert.matches(" applied +%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d +%d+ ms +%d+ ms$", line, name)
+      count = count + 1
+    end
+    assert.is_true(count > 0)
   end)
 end)
