@@ -5,17 +5,36 @@ local function etag(version)
   return ('"%d"'):format(version)
 end
 
--- The version that If-Match demands; nil without the header or for `*`.
-local function expected(req)
+-- No row has it: what If-Match demands when none of its tags can match.
+local NO_VERSION <const> = -1
+
+local function bad()
+  error(problem(400, "invalid_if_match", 'If-Match takes entity tags such as "3"'))
+end
+
+local function version_of(tag)
+  return #tag <= 9 and tag:match "^[1-9]%d*$" and math.tointeger(tonumber(tag))
+end
+
+-- The version that If-Match demands of a row that is at `current`; nil without the header or for
+-- `*`. A weak tag and a tag of another make match nothing; any tag of a list may match.
+local function expected(req, current)
   local header = req:header("if-match")
   if not header or header == "*" then
     return
   end
-  local version = header:match('^"(%d+)"$')
-  version = version and #version <= 9 and math.tointeger(tonumber(version))
-  if not version then
-    error(problem(400, "invalid_if_match", 'If-Match takes one entity tag such as "3"'))
-  end
+  local version, rest = NO_VERSION, header
+  repeat
+    local weak, tag, behind = rest:match '^[ \t]*(W?/?)"([^"%c ]*)"[ \t]*(.*)$'
+    if not tag or weak ~= "" and weak ~= "W/" or behind ~= "" and behind:sub(1, 1) ~= "," then
+      bad()
+    end
+    local found = weak == "" and version_of(tag)
+    if found and version ~= current then
+      version = found
+    end
+    rest = behind:sub(2)
+  until behind == ""
   return version
 end
 

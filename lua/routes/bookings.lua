@@ -38,7 +38,8 @@ return {
     handler = function(req, row)
       local key, hash = idempotency.of(req, req.body)
       local done = booking.cancel(row, {
-        reason = req.body.reason, version = conditional.expected(req), user_id = req.user_id, key = key, hash = hash,
+        reason = req.body.reason, version = conditional.expected(req, row.version),
+        user_id = req.user_id, key = key, hash = hash,
       })
       return 200, done.body, { ETag = conditional.etag(done.version) }
     end,

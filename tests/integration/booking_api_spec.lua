@@ -1,6 +1,7 @@
 -- The main job over REST, as a booking site does it: find providers and free slots, book one, look
 -- at it, cancel it; every refusal with its stable code.
 local cluster = require "support.cluster"
+local eventually = require "support.eventually"
 local server = require "support.server"
 
 local JSON <const> = "application/json"
@@ -66,12 +67,18 @@ describe("the booking API", function()
   describe("finding a provider", function()
     it("lists bookable ones with their next free slot, page by page, each once", function()
       local seen, count, cursor = {}, 0, nil
+      local free = [[SELECT s."id", mb_instant(s."startTime") AS start FROM "CalculatedAvailabilitySlot" s
+        JOIN mb_availability_standing() a ON a."id" = s."availabilityId" AND a.is_open
+        WHERE s."providerId" = '%s' AND s."status" = 'AVAILABLE' AND s."startTime" > now() ORDER BY s."startTime", s."id" LIMIT 1]]
       repeat
         local r = get("/v1/providers?limit=7" .. (cursor and "&cursor=" .. cursor or ""))
         assert.equal(200, r.status, r.body)
         for _, p in ipairs(r.json.data) do
           assert.is_nil(seen[p.id])
           seen[p.id], count = true, count + 1
+          local next_slot = assert(database.query(free:format(p.id))[1], p.id)
+          assert.equal(next_slot.id, p.nextSlotId)
+          assert.equal(next_slot.start, p.nextSlotAt)
         end
         cursor = type(r.json.nextCursor) == "string" and r.json.nextCursor
       until not cursor
@@ -79,14 +86,59 @@ describe("the booking API", function()
     end)
 
     it("filters by type, service, place, language and way of meeting", function()
-      for _, filter in ipairs { "type=Dentist", "location=Durban", "language=IsiZulu", "online=true" } do
-        local r = get("/v1/providers?limit=100&" .. filter)
-        assert.is_true(#r.json.data > 0 and #r.json.data < 40, filter)
+      local config = [[EXISTS (SELECT FROM "ServiceAvailabilityConfig" c WHERE c."providerId" = p."id" AND %s)]]
+      local place = [[c."locationId" IN (SELECT "id" FROM "Location" WHERE "formattedAddress" LIKE '%Durban%')]]
+      local service = database.query [[SELECT c."serviceId" AS id FROM "ServiceAvailabilityConfig" c
+        GROUP BY 1 HAVING count(DISTINCT c."providerId") BETWEEN 2 AND 30 ORDER BY 1 LIMIT 1]][1].id
+      local wanted = {
+        ["type=Dentist"] = [[EXISTS (SELECT FROM "ProviderTypeAssignment" a JOIN "ProviderType" t
+          ON t."id" = a."providerTypeId" WHERE a."providerId" = p."id" AND t."name" = 'Dentist')]],
+        ["service=" .. service] = config:format(([[c."serviceId" = '%s']]):format(service)),
+        ["location=durban"] = (config:gsub("%%s", (place:gsub("%%", "%%%%")))),
+        ["language=IsiZulu"] = [['IsiZulu' = ANY (p."languages")]],
+        ["online=true"] = config:format [[c."isOnlineAvailable"]],
+      }
+      for filter, condition in pairs(wanted) do
+        local expected, found = {}, {}
+        for i, p in ipairs(database.query([[SELECT p."id" FROM "Provider" p JOIN mb_provider_standing() ps
+          ON ps."id" = p."id" AND ps.is_open WHERE ]] .. condition .. [[ ORDER BY p."name", p."id"]])) do
+          expected[i] = p.id
+        end
+        for i, p in ipairs(get("/v1/providers?limit=100&" .. filter).json.data) do found[i] = p.id end
+        assert.is_true(#expected > 0 and #expected < 40, filter)
+        assert.same(expected, found, filter)
       end
       for _, p in ipairs(get("/v1/providers?limit=100&language=IsiZulu").json.data) do
         assert.is_truthy(table.concat(p.languages, " "):find "IsiZulu")
       end
       assert.equal(0, #get("/v1/providers?service=none").json.data)
+    end)
+
+    it("names a next free slot at the place and of the service asked for", function()
+      -- A provider who is sooner free elsewhere.
+      local case = assert(database.query [[
+        SELECT s."providerId" AS provider, s."locationId" AS location, s."serviceId" AS service,
+               l."name", min(s."startTime") AS start
+          FROM "CalculatedAvailabilitySlot" s
+          JOIN mb_availability_standing() a ON a."id" = s."availabilityId" AND a.is_open
+          JOIN mb_provider_standing() p ON p."id" = s."providerId" AND p.is_open
+          JOIN "Location" l ON l."id" = s."locationId"
+         WHERE s."status" = 'AVAILABLE' AND s."startTime" > now() + interval '1 hour'
+         GROUP BY 1, 2, 3, 4
+        HAVING min(s."startTime") > (SELECT min(x."startTime") FROM "CalculatedAvailabilitySlot" x
+          JOIN mb_availability_standing() y ON y."id" = x."availabilityId" AND y.is_open
+          WHERE x."providerId" = s."providerId" AND x."status" = 'AVAILABLE' AND x."startTime" > now() + interval '1 hour'
+            AND x."locationId" IS DISTINCT FROM s."locationId")
+         ORDER BY 1, 2, 3 LIMIT 1]][1], "everybody works at one place")
+      local target = ("/v1/providers?limit=100&location=%s&service=%s"):format(
+        case.name:gsub("[^%w]", function(c) return ("%%%02X"):format(c:byte()) end), case.service)
+      local found
+      for _, p in ipairs(get(target).json.data) do
+        if p.id == case.provider then found = p end
+      end
+      local slot = database.query(([[SELECT "locationId" AS location, "serviceId" AS service
+        FROM "CalculatedAvailabilitySlot" WHERE "id" = '%s']]):format(found.nextSlotId))[1]
+      assert.same({ location = case.location, service = case.service }, slot)
     end)
 
     it("shows one, never a provider who does not trade, never a placeholder", function()
@@ -229,14 +281,62 @@ describe("the booking API", function()
       assert.equal(201, post("/v1/bookings", guest(slot)).status)
       is_refused(post("/v1/bookings", guest(slot)), 409, "slot_taken")
       local overlapped = value(([[SELECT "id" AS v FROM "CalculatedAvailabilitySlot"
-        WHERE "providerId" = '%s' AND "status" = 'INVALID' LIMIT 1]]):format(slot.provider))
-      if overlapped then is_refused(post("/v1/bookings", guest(overlapped)), 409, "slot_overlapped") end
-      local suspended = value [[SELECT s."id" AS v FROM "CalculatedAvailabilitySlot" s
-        JOIN "Provider" p ON p."id" = s."providerId" WHERE p."status" = 'SUSPENDED' AND s."startTime" > now() LIMIT 1]]
-      if suspended then is_refused(post("/v1/bookings", guest(suspended)), 409, "not_bookable") end
-      local past = value [[SELECT s."id" AS v FROM "CalculatedAvailabilitySlot" s
-        WHERE s."startTime" < now() AND s."status" = 'AVAILABLE' LIMIT 1]]
-      if past then is_refused(post("/v1/bookings", guest(past)), 422, "slot_past") end
+        WHERE "providerId" = '%s' AND "status" = 'INVALID' ORDER BY "id" LIMIT 1]]):format(slot.provider))
+      is_refused(post("/v1/bookings", guest(assert(overlapped))), 409, "slot_overlapped")
+    end)
+
+    it("says why not for a provider who stopped, a time that passed and one that is blocked", function()
+      local slot = free_slot()
+      local function refused_after(change, status, code)
+        database.run(change:gsub("%$", slot.id))
+        is_refused(post("/v1/bookings", guest(slot)), status, code)
+      end
+      local provider = [[UPDATE "Provider" SET "status" = '%s'
+        WHERE "id" = (SELECT "providerId" FROM "CalculatedAvailabilitySlot" WHERE "id" = '$')]]
+      local was = value(([[SELECT "status" AS v FROM "Provider" WHERE "id" = '%s']]):format(slot.provider))
+      refused_after(provider:format "SUSPENDED", 409, "not_bookable")
+      database.run((provider:format(was):gsub("%$", slot.id)))
+      local times = value(([[SELECT format('"startTime" = %%L, "endTime" = %%L', "startTime", "endTime") AS v
+        FROM "CalculatedAvailabilitySlot" WHERE "id" = '%s']]):format(slot.id))
+      local slot_change = [[UPDATE "CalculatedAvailabilitySlot" SET %s WHERE "id" = '$']]
+      refused_after(slot_change:format [["startTime" = now() - interval '1 hour', "endTime" = now()]], 422, "slot_past")
+      database.run((slot_change:format(times):gsub("%$", slot.id)))
+      refused_after(slot_change:format [["status" = 'BLOCKED']], 409, "slot_blocked")
+      database.run((slot_change:format [["status" = 'AVAILABLE']]:gsub("%$", slot.id)))
+    end)
+
+    it("answers 409 request_in_progress while the agenda is held, and the retry books once", function()
+      local slot = free_slot()
+      local holder = io.popen(("psql -X -q -d '%s' >/dev/null"):format(database.url), "w")
+      holder:write(([[BEGIN; SELECT FROM "ProviderAgenda" WHERE "providerId" = '%s' FOR UPDATE;
+        SELECT pg_advisory_lock(4711);]]):format(slot.provider), "\n")
+      holder:flush()
+      eventually(function()
+        return value [[SELECT count(*) AS v FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711]] == "1"
+      end, { what = "the agenda to be held" })
+      local function book() return post("/v1/bookings", guest(slot), { ["Idempotency-Key"] = "held" }) end
+      for _ = 1, 2 do
+        local r = book()
+        is_refused(r, 409, "request_in_progress")
+        assert.equal("1", r.headers["retry-after"])
+      end
+      holder:write "ROLLBACK;\n"
+      holder:close()
+      local made = book()
+      assert.equal(201, made.status, made.body)
+      assert.equal(made.body, book().body)
+      assert.equal("1", value(([[SELECT count(*) AS v FROM "Booking" WHERE "providerId" = '%s']]):format(slot.provider)))
+    end)
+
+    it("replays with a token that works today", function()
+      local slot = free_slot()
+      local function book() return post("/v1/bookings", guest(slot), { ["Idempotency-Key"] = "raised" }).json end
+      local first = book()
+      database.run(([[UPDATE "Booking" SET "tokenVersion" = 2 WHERE "id" = '%s']]):format(first.id))
+      local again = book()
+      assert.equal(first.id, again.id)
+      assert.are_not.equal(first.manageToken, again.manageToken)
+      assert.equal(200, get("/v1/bookings/" .. again.id, again.manageToken).status)
     end)
 
     it("asks how to meet where both ways are offered, and refuses the way that is not", function()
@@ -308,8 +408,9 @@ describe("the booking API", function()
         return app:request("POST", "/v1/bookings/" .. one.id .. "/cancel", { headers = headers })
       end
       is_refused(cancel { ["If-Match"] = '"7"' }, 412, "version_mismatch")
+      is_refused(cancel { ["If-Match"] = 'W/"1"' }, 412, "version_mismatch")
       is_refused(cancel { ["If-Match"] = "7" }, 400, "invalid_if_match")
-      local done = cancel { ["If-Match"] = '"1"', ["Idempotency-Key"] = "c" }
+      local done = cancel { ["If-Match"] = '"7", "1"', ["Idempotency-Key"] = "c" }
       assert.equal(200, done.status, done.body)
       assert.equal(done.body, cancel { ["Idempotency-Key"] = "c" }.body)
       is_refused(cancel {}, 409, "already_cancelled")
