@@ -1,17 +1,19 @@
 -- `./dev run` as a newcomer meets it: it ends with a served demo clinic and three curl lines that
--- work when pasted; Ctrl-C stops all; a second start has the same data.
+-- work when pasted; Ctrl-C stops all; a second start has the same data and loads nothing.
 
 local cjson = require "cjson"
+local http = require "support.http"
 local native = require "support.native"
 local eventually = require "support.eventually"
 local paths = require "support.paths"
 local process = require "support.process"
+local socket = require "socket"
 local temp = require "support.temp"
 
 local LAST_WORDS <const> = "Authorization: Bearer"
 
 describe("./dev", function()
-  local environment
+  local environment, first -- first: the booking of the first start
 
   setup(function()
     environment = { MEDBOOKD_BIN = false, MEDBOOKD_DATABASE_URL = false, MEDBOOKD_HOME = false,
@@ -45,6 +47,12 @@ describe("./dev", function()
     return answers
   end
 
+  local function look(booking)
+    local port = tonumber(environment.MEDBOOKD_LISTEN:match "%d+$")
+    return http.request("GET", "/v1/bookings/" .. booking.id,
+      { port = port, headers = { Authorization = "Bearer " .. booking.manageToken } }).json
+  end
+
   it("run ends with three curl lines that search, book and look", function()
     local child = start "run"
     await_lines(child)
@@ -52,25 +60,45 @@ describe("./dev", function()
     assert.equal(3, #found.data)
     assert.equal(found.data[1].id, booked.slotId)
     assert.equal(booked.id, seen.id)
+    first = booked
     assert.same({ "exit", 0 }, { child:stop(30, "INT") })
   end)
 
-  it("run finds its data again, and offers another slot", function()
+  it("run loads nothing a second time, and keeps the booking", function()
     local child = start "run"
     await_lines(child)
-    local _, booked, seen = table.unpack(paste(child:output()))
-    assert.equal(booked.id, seen.id)
+    assert.matches("\ndemo: all thirty days are there already\n", child:output())
+    assert.is_nil(child:output():find("slots cut", 1, true))
+    assert.equal(first.id, look(first).id)
+    local _, booked = table.unpack(paste(child:output()))
+    assert.not_equal(first.slotId, booked.slotId)
     assert.same({ "exit", 0 }, { child:stop(30, "TERM") })
   end)
 
-  it("run refuses an address that is taken, in one line", function()
-    local child = start "run"
-    await_lines(child)
-    local second = start "run"
-    assert.same({ "exit", 1 }, { second:wait(60) })
-    assert.equal(("dev: another server answers at %s; stop it or set MEDBOOKD_LISTEN to another address\n")
-      :format(environment.MEDBOOKD_LISTEN), second:output())
-    assert.same({ "exit", 0 }, { child:stop(30) })
+  it("run refuses an address that any program has taken, in one line and before it builds", function()
+    for _, name in ipairs { "MEDBOOKD_LISTEN", "MEDBOOKD_ADMIN_LISTEN" } do
+      local host, port = environment[name]:match "^(.*):(%d+)$"
+      local listener = assert(socket.bind(host, tonumber(port)))
+      local child = start "run"
+      assert.same({ "exit", 1 }, { child:wait(60) })
+      assert.equal(("dev: %s is taken by another program; stop it or set %s to another address\n")
+        :format(environment[name], name), child:output())
+      listener:close()
+    end
+  end)
+
+  -- Stand-ins for the programs that it asks: nothing is installed, and this user may not change that.
+  it("says in one line which packages are missing", function()
+    local folder = temp.dir()
+    for name, text in pairs { ["dpkg-query"] = "exit 0", id = "echo 1000", sudo = "exit 1" } do
+      paths.write(folder .. "/" .. name, "#!/bin/sh\n" .. text .. "\n")
+      process.check { "chmod", "755", folder .. "/" .. name }
+    end
+    local result = process.run({ "./dev", "build" }, { cwd = paths.root,
+      env = { PATH = folder .. ":" .. os.getenv "PATH" } })
+    assert.equal(1, result.code)
+    assert.matches("^dev: packages are missing [^\n]*; as root run: apt%-get install gcc [^|\n]* curl\n$",
+      result.out .. result.err)
   end)
 
   it("help names every verb", function()

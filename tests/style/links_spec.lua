@@ -22,7 +22,9 @@ local function check_spans(path, text, wrong)
   for span in text:gmatch "`([%w_./-]+)`" do
     local top = span:match "^(%l+)/"
     local is_shown = text:find("<!-- tested: " .. span .. " -->", 1, true)
-    if TOP[top] and not is_shown and not lfs.attributes(span) then wrong[#wrong + 1] = ("%s: names %s"):format(path, span) end
+    if TOP[top] and not is_shown and not lfs.attributes(span) then
+      wrong[#wrong + 1] = ("%s: names %s"):format(path, span)
+    end
   end
 end
 
