@@ -257,6 +257,12 @@ static bool split_pair(char *line, char **key, char **value)
     return **key != '\0';
 }
 
+/* Some editors put a byte order mark before the first line; it is no part of a key. */
+static char *skip_mark(char *line)
+{
+    return strncmp(line, "\xEF\xBB\xBF", 3) == 0 ? line + 3 : line;
+}
+
 static enum mb_rc load_line(struct load *l, char *line, unsigned number, unsigned *seen)
 {
     line = trim(line);
@@ -283,7 +289,7 @@ static enum mb_rc load_stream(struct load *l, FILE *in, const char *file)
         (void)snprintf(origin, sizeof origin, "%.140s:%u", file, number);
         if (strlen(line) == sizeof line - 1 && line[sizeof line - 2] != '\n')
             return mb_fail(l->err, MB_E_CONFIG, "%s: the line is too long", origin);
-        enum mb_rc rc = load_line(l, line, number, seen);
+        enum mb_rc rc = load_line(l, number == 1 ? skip_mark(line) : line, number, seen);
         if (rc != MB_OK) return rc;
     }
     return MB_OK;
@@ -355,6 +361,12 @@ static enum mb_rc check_together(const struct mb_config *c, struct mb_err *err)
         return mb_fail(err, MB_E_CONFIG,
                        "configuration: database.pool_min (%lld) is over database.pool_max (%lld)",
                        (long long)c->database_pool_min, (long long)c->database_pool_max);
+    size_t n = strlen(c->listen);
+    bool any_port = n >= 2 && strcmp(c->listen + n - 2, ":0") == 0;
+    if (strcmp(c->listen, c->admin_listen) == 0 && !any_port)
+        return mb_fail(err, MB_E_CONFIG,
+                       "configuration: listen and admin_listen are both %.80s; they need two ports",
+                       c->listen);
     if (c->http_max_header_line > c->http_max_header_bytes)
         return mb_fail(err, MB_E_CONFIG,
                        "configuration: http.max_header_line is over http.max_header_bytes");

@@ -18,9 +18,9 @@
     X(MB_E_TIMEOUT, "timeout", 504, "the deadline passed")                                     \
     X(MB_E_CANCELLED, "cancelled", 499, "the client went away")                                \
     X(MB_E_DB_UNAVAILABLE, "database_unavailable", 503, "the database cannot be reached")      \
-    X(MB_E_DB_QUEUE_FULL, "database_queue_full", 503, "too many requests wait for the database") \
-    X(MB_E_DB_QUEUE_TIMEOUT, "database_queue_timeout", 504, "no database connection became free in time") \
-    X(MB_E_DB_TIMEOUT, "database_timeout", 504, "the database did not answer in time")         \
+    X(MB_E_DB_QUEUE_FULL, "database_queue_full", 503, "too many requests wait for the database (database.queue_max)") \
+    X(MB_E_DB_QUEUE_TIMEOUT, "database_queue_timeout", 504, "no database connection became free in time (database.queue_timeout)") \
+    X(MB_E_DB_TIMEOUT, "database_timeout", 504, "the database did not answer in time (database.statement_timeout)")         \
     X(MB_E_DB_LOST, "database_connection_lost", 503, "the database connection broke; the outcome is unknown") \
     X(MB_E_DB_CONFLICT, "database_conflict", 503, "the transaction conflicted with another")   \
     X(MB_E_DB_CONSTRAINT, "constraint_violation", 409, "a database constraint was violated")   \

@@ -71,6 +71,8 @@ static void test_values(void)
     ok(!load(NULL, "data_dir=") && says("data_dir"), "refuses an empty data folder");
     ok(!load(NULL, "database.pool_min=9") && says("pool_max"),
        "compares keys that belong together");
+    ok(!load(NULL, "admin_listen=127.0.0.1:8080") && says("listen and admin_listen"),
+       "refuses one address for both listeners");
 }
 
 static void test_file(void)
@@ -78,6 +80,8 @@ static void test_file(void)
     ok(load_text("# comment\n\n listen = 127.0.0.1:9 \r\ndata_dir=\" a \"\n") &&
            strcmp(config.listen, "127.0.0.1:9") == 0 && strcmp(config.data_dir, " a ") == 0,
        "reads lines, comments, quotes and CRLF");
+    ok(load_text("\xEF\xBB\xBFworkers = 3\n") && config.workers == 3,
+       "skips a byte order mark before the first line");
     ok(load_text("database.url = postgres://u@h/d?x=#1=2") &&
            strcmp(config.database_url, "postgres://u@h/d?x=#1=2") == 0,
        "leaves # and = inside a value, and needs no last line end");
