@@ -43,7 +43,7 @@ static uint64_t scan_queue(struct mb_db *db, uint64_t now)
         }
         mb_pool__leave_queue(op);
         mb_db__count(&db->stats->queue_timeouts, 1);
-        mb_op__fail(op, MB_E_DB_QUEUE_TIMEOUT, "no database connection became free in time");
+        mb_op__fail(op, MB_E_DB_QUEUE_TIMEOUT, "no database connection became free in time (database.queue_timeout)");
     }
     return nearest;
 }

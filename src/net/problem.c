@@ -95,6 +95,7 @@ struct mb_str mb_reply__overload(struct mb_http_server *s)
 {
     struct mb_buf *b = &s->scratch;
     size_t at;
+    bool is_full = s->open >= s->config.limits.max_connections; /* else it is the address's own */
     mb_buf_clear(b);
     if (mb_buf_addf(b,
                     "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\n"
@@ -105,8 +106,9 @@ struct mb_str mb_reply__overload(struct mb_http_server *s)
         return (struct mb_str){NULL, 0};
     at = b->len;
     if (write_problem(b, 503, "too_many_connections",
-                      "the ceiling of connections is reached (http.max_connections, "
-                      "http.max_connections_per_address)",
+                      is_full ? "the ceiling of connections is reached (http.max_connections)"
+                              : "the ceiling of connections of one address is reached "
+                                "(http.max_connections_per_address)",
                       NULL, (struct mb_str){NULL, 0}) != MB_OK)
         return (struct mb_str){NULL, 0};
     char digits[5];
