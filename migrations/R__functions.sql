@@ -272,8 +272,10 @@ BEGIN
         PERFORM FROM "ProviderAgenda" WHERE "providerId" = owner FOR NO KEY UPDATE;
     END IF;
     IF request_key IS NOT NULL THEN
-        RETURN QUERY SELECT k.outcome, k."resourceId", 1, 1, k."body"
-                       FROM mb_answer(actor, path, request_key, request_hash) k;
+        -- The first version, as answered then, but a token that works today.
+        RETURN QUERY SELECT k.outcome, k."resourceId", 1, x."tokenVersion", k."body"
+                       FROM mb_answer(actor, path, request_key, request_hash) k
+                       LEFT JOIN "Booking" x ON x."id" = k."resourceId";
         IF FOUND THEN
             PERFORM mb_wrote_nothing();
             RETURN;

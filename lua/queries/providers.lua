@@ -2,6 +2,10 @@
 -- contact, no price where "showPrice" is false.
 local query = require "mb.query"
 
+-- The location l has $3 in its name, address or search terms.
+local IS_NAMED <const> = [[position(lower($3) IN lower(
+    concat_ws(chr(10), l."name", l."formattedAddress", array_to_string(l."searchTerms", chr(10))))) > 0]]
+
 return {
   -- Bookable providers by name and id, with the next free slot that fits the filters. Each filter
   -- may be null: $1 provider type (id or name), $2 service (id or name), $3 part of a location's
@@ -23,6 +27,7 @@ SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."ave
        WHERE s."providerId" = p."id" AND s."startTime" > (SELECT mb_now())
          AND s."status" = 'AVAILABLE' AND a.is_open
          AND ($2::text IS NULL OR s."serviceId" IN (SELECT v."id" FROM "Service" v WHERE $2 IN (v."id", v."name")))
+         AND ($3::text IS NULL OR s."locationId" IN (SELECT l."id" FROM "Location" l WHERE ]] .. IS_NAMED .. [[))
          AND ($5::boolean IS NULL OR CASE WHEN $5 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
          AND NOT EXISTS (SELECT FROM "SlotHold" h
                           WHERE h."providerId" = p."id" AND h."expiresAt" > mb_now()
@@ -43,8 +48,7 @@ SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."ave
         WHERE c."providerId" = p."id"
           AND ($2 IS NULL OR $2 IN (v."id", v."name"))
           AND ($5 IS NULL OR CASE WHEN $5 THEN c."isOnlineAvailable" ELSE c."isInPerson" END)
-          AND ($3::text IS NULL OR position(lower($3) IN lower(
-              concat_ws(chr(10), l."name", l."formattedAddress", array_to_string(l."searchTerms", chr(10))))) > 0)))
+          AND ($3::text IS NULL OR ]] .. IS_NAMED .. [[)))
  ORDER BY p."name", p."id"
  LIMIT $6]]),
 
