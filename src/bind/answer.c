@@ -41,13 +41,17 @@ void mb_answer_starved(const struct mb_answer *a)
 /* ---- results ---- */
 
 struct results {
-    int status, body, headers; /* stack indices but for status */
+    int status;
+    int body, headers; /* stack indices; 0 = none */
 };
+
+static bool is_body(int type) { return type == LUA_TTABLE || type == LUA_TUSERDATA; }
 
 static enum mb_rc read_results(lua_State *L, int first, struct results *r, struct mb_err *err)
 {
     int n = lua_gettop(L) - first + 1;
     *r = (struct results){.status = 200, .body = first};
+    if (n == 1 && is_body(lua_type(L, first))) return MB_OK; /* by far the most frequent */
     if (n > 0 && lua_isinteger(L, first)) {
         lua_Integer status = lua_tointeger(L, first);
         if (status < 200 || status > 599)
@@ -60,14 +64,17 @@ static enum mb_rc read_results(lua_State *L, int first, struct results *r, struc
                        luaL_typename(L, first));
     }
     if (n > 3) return mb_fail(err, MB_E_SCRIPT, "a handler returned %d values", n);
-    r->headers = r->body + 1;
-    lua_settop(L, r->headers);
-    if (lua_isnil(L, r->body) && r->body == first) r->status = 204;
-    int body = lua_type(L, r->body), headers = lua_type(L, r->headers);
-    if (body != LUA_TNIL && body != LUA_TTABLE && body != LUA_TUSERDATA)
+    lua_settop(L, r->body + 1);
+    int body = lua_type(L, r->body), headers = lua_type(L, r->body + 1);
+    if (body == LUA_TNIL && r->body == first) r->status = 204;
+    if (body == LUA_TNIL)
+        r->body = 0;
+    else if (!is_body(body))
         return mb_fail(err, MB_E_SCRIPT, "a handler returned a %s as its body",
                        lua_typename(L, body));
-    if (headers != LUA_TNIL && headers != LUA_TTABLE)
+    if (headers == LUA_TTABLE)
+        r->headers = lua_gettop(L);
+    else if (headers != LUA_TNIL)
         return mb_fail(err, MB_E_SCRIPT, "a handler returned a %s as its headers",
                        lua_typename(L, headers));
     return MB_OK;
@@ -80,10 +87,10 @@ static enum mb_rc reply(lua_State *L, const struct results *r, const struct mb_a
     size_t nheaders = 0;
     const char *type = NULL;
     enum mb_rc rc = MB_OK;
-    if (lua_istable(L, r->headers))
+    if (r->headers)
         rc = mb_collect_headers(L, r->headers, headers, MAX_HEADERS, &nheaders, NULL, err);
     mb_buf_clear(a->scratch);
-    if (rc == MB_OK && !lua_isnil(L, r->body)) {
+    if (rc == MB_OK && r->body) {
         type = "application/json";
         rc = mb_json_encode(L, r->body, a->scratch, err);
     }
@@ -98,12 +105,13 @@ static enum mb_rc answer(lua_State *L, int first, const struct mb_answer *a, str
     enum mb_rc rc = read_results(L, first, &r, err);
     if (rc != MB_OK) return rc;
     if (a->stream->out_begun) {
-        if (r.body != first || !lua_isnil(L, r.body))
+        if (r.body || r.status != 204)
             return mb_fail(err, MB_E_SCRIPT, "a handler returned an answer after req:begin");
         mb_http_end(a->http);
         return MB_OK;
     }
-    if (mb_is_problem(L, r.body)) return mb_reply_problem(L, r.body, a->http, a->scratch, err);
+    if (r.body && mb_is_problem(L, r.body))
+        return mb_reply_problem(L, r.body, a->http, a->scratch, err);
     return reply(L, &r, a, err);
 }
 

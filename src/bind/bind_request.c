@@ -16,12 +16,14 @@ struct mb_request_handle {
 };
 
 static const char REQUEST_TYPE[] = "mb.request";
+static const char METATABLE; /* registry key: the same metatable, found without its name */
 
 struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view)
 {
     struct mb_request_handle *h = lua_newuserdatauv(L, sizeof *h, 1);
     h->view = view;
-    luaL_setmetatable(L, REQUEST_TYPE);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &METATABLE);
+    lua_setmetatable(L, -2);
     return h;
 }
 
@@ -264,6 +266,8 @@ void mb_request_register(lua_State *L)
                                        {"write", req_write},
                                        {NULL, NULL}};
     luaL_newmetatable(L, REQUEST_TYPE);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &METATABLE);
     luaL_newlib(L, getters);
     luaL_newlib(L, methods);
     lua_pushcclosure(L, req_index, 2);
