@@ -18,7 +18,6 @@ local KEYS <const> = {
   query = "table", body = "body", max_body = "number", subject = "function", auth = "boolean",
 }
 local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
-local DEFAULT_MAX_BODY <const> = 64 * 1024
 
 local function check(route, where)
   if type(route) ~= "table" then
@@ -103,7 +102,7 @@ function routes:add(module, list)
       method = route.method,
       pattern = route.path,
       body = route.body == "stream" and "stream" or route.body and "json" or "none",
-      max_body = math.tointeger(route.max_body) or DEFAULT_MAX_BODY,
+      max_body = math.tointeger(route.max_body) or 0,
       run = compile(route, where, self.authenticate),
     }
   end

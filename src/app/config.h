@@ -88,6 +88,9 @@ enum mb_config_type {
     X(http_max_target, "http.max_target", BYTES, "8KB", 64, 1048576, "", "request target")         \
     X(http_max_body, "http.max_body", BYTES, "1MB", 0, 1073741824, "",                             \
       "request body, over any route's own")                                                        \
+    X(http_max_json_body, "http.max_json_body", BYTES, "64KB", 64, 1073741824, "",                 \
+      "request body of a route that sets no max_body of its own")                                  \
+    X(http_max_query_fields, "http.max_query_fields", INT, "64", 1, 10000, "", "fields of a query")\
     X(http_max_pipeline_bytes, "http.max_pipeline_bytes", BYTES, "64KB", 1024, 16777216, "",       \
       "bytes read ahead while a request runs")                                                     \
     X(http_max_output_bytes, "http.max_output_bytes", BYTES, "256KB", 16384, 268435456, "",        \
@@ -110,6 +113,14 @@ enum mb_config_type {
       "origins that browsers may call from, or *; empty = none")                                   \
     X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \
       "a patient may cancel until this long before the start")                                     \
+    X(json_max_depth, "json.max_depth", INT, "32", 1, 64, "", "nested arrays and objects of a body")\
+    X(json_max_keys, "json.max_keys", INT, "1000", 1, 100000, "", "keys of one object of a body")  \
+    X(json_max_tokens, "json.max_tokens", INT, "100000", 1, 10000000, "",                          \
+      "values and keys of a body")                                                                 \
+    X(auth_hash_parallel, "auth.hash_parallel", INT, "2", 1, 64, "",                               \
+      "passwords that a worker verifies at once; each takes a processor and 19 MB")                \
+    X(auth_hash_queue, "auth.hash_queue", INT, "64", 0, 100000, "",                                \
+      "sign-ins that may wait for that; more are refused with 503")                                \
     X(auth_session_lifetime, "auth.session_lifetime", MS, "12h", 60000, 31536000000, "",           \
       "how long a sign-in lasts")                                                                  \
     X(dev, "dev", BOOL, "false", 0, 0, "", "development: Server-Timing, error details in answers")

@@ -164,6 +164,20 @@ static struct mb_http_config http_config(const struct mb_config *c)
     };
 }
 
+static struct mb_vm_limits vm_limits(const struct mb_config *c)
+{
+    return (struct mb_vm_limits){
+        .max_json_body = (uint64_t)c->http_max_json_body,
+        .max_query_fields = (uint32_t)c->http_max_query_fields,
+        .json = {.depth = (unsigned)c->json_max_depth,
+                 .tokens = (size_t)c->json_max_tokens,
+                 .keys = (size_t)c->json_max_keys,
+                 .string_bytes = mb_json_default_limits.string_bytes},
+        .hash_parallel = (int)c->auth_hash_parallel,
+        .hash_queue = (int)c->auth_hash_queue,
+    };
+}
+
 static struct mb_script *script_list(const struct mb_bundle *bundle)
 {
     struct mb_script *list = calloc(bundle->count ? bundle->count : 1, sizeof *list);
@@ -209,7 +223,8 @@ static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *e
                               .settings = w->settings,
                               .nsettings = *nsettings,
                               .secret = w->plan->secret,
-                              .memory_max = (size_t)w->plan->config->worker_memory};
+                              .memory_max = (size_t)w->plan->config->worker_memory,
+                              .limits = vm_limits(w->plan->config)};
     enum mb_rc rc = mb_vm_new(&w->vm, &plan, err);
     if (rc != MB_OK) return rc;
     struct mb_handler_plan handler = {.vm = w->vm,
@@ -311,7 +326,8 @@ int mb_scripts_check(const struct mb_config *config, const struct mb_bundle *scr
                               .nscripts = scripts->count,
                               .settings = settings,
                               .nsettings = nsettings,
-                              .memory_max = (size_t)config->worker_memory};
+                              .memory_max = (size_t)config->worker_memory,
+                              .limits = vm_limits(config)};
     if (mb_vm_new(&vm, &plan, &err) != MB_OK) {
         fprintf(stderr, "medbookd: check: %s\n", err.text);
     } else {

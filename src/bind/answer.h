@@ -22,7 +22,8 @@ struct mb_answer {
 void mb_answer_results(lua_State *L, int first, const struct mb_answer *a);
 /* The error object, as mb_answer_trace left it, is at the top. May raise out of memory only. */
 void mb_answer_raised(lua_State *L, const struct mb_answer *a);
-/* A message handler: a text gets its traceback, a problem stays one; nothing else is looked into. */
+/* A message handler: a text gets its traceback, a problem stays one, of others only the type is
+ * told. */
 int mb_answer_trace(lua_State *L);
 /* 500, and the text into the log; trace may be NULL. Needs no memory of Lua. */
 void mb_answer_broken(const struct mb_answer *a, const char *text, const char *trace);

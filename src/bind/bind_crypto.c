@@ -12,7 +12,7 @@
  * loop. mb.id: identifiers. Keys never reach a script: hmac derives one per purpose.
  */
 
-enum { TOKEN_BYTES = 32, MAX_PASSWORD = 1024, HASHING_AT_ONCE = 2, HASHING_QUEUE = 64 };
+enum { TOKEN_BYTES = 32, MAX_PASSWORD = 1024 };
 
 static void push_base64url(lua_State *L, const unsigned char *bytes, size_t n)
 {
@@ -117,6 +117,7 @@ struct hash_wait {
 static struct {
     struct hashing *first, **last;
     int running, waiting;
+    int most; /* auth.hash_parallel, as the last caller had it */
 } queue;
 
 static void do_hash(uv_work_t *work)
@@ -156,7 +157,7 @@ static void hash_done(uv_work_t *work, int status)
         mb_task_wake(&j->waiter->wait);
     }
     free_hashing(j);
-    if (queue.first && queue.running < HASHING_AT_ONCE) {
+    if (queue.first && queue.running < queue.most) {
         struct hashing *next = queue.first;
         queue.first = next->next;
         if (!queue.first) queue.last = &queue.first;
@@ -199,7 +200,9 @@ static int hash_result(lua_State *L, int status, lua_KContext at)
 static int hash_start(lua_State *L, bool verify, struct mb_str password, struct mb_str hash)
 {
     mb_task_check(L, "crypto password hashing");
-    if (queue.waiting >= HASHING_QUEUE) {
+    const struct mb_vm_limits *limits = &mb_vm_plan(mb_vm_of(L))->limits;
+    queue.most = limits->hash_parallel;
+    if (queue.running >= queue.most && queue.waiting >= limits->hash_queue) {
         mb_push_problem(L, 503, "login_busy", "too many sign-ins at once", 1);
         return lua_error(L);
     }
@@ -215,7 +218,7 @@ static int hash_start(lua_State *L, bool verify, struct mb_str password, struct 
     j->verify = verify;
     j->waiter = h;
     h->job = j;
-    if (queue.running < HASHING_AT_ONCE) {
+    if (queue.running < queue.most) {
         start_hashing(mb_vm_plan(mb_vm_of(L))->loop, j);
     } else {
         if (!queue.first) queue.last = &queue.first;

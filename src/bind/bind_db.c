@@ -293,7 +293,7 @@ static unsigned take_flag(lua_State *L)
     return flag;
 }
 
-/* db.tx(function(tx) … end) or db.tx("read_only" | "serializable" | "repeatable_read", function) */
+/* db.tx(function(tx) … end), or with "read_only", "serializable" or "repeatable_read" before it */
 static int l_tx(lua_State *L)
 {
     struct mb_task *task = check_free(L, "db.tx");

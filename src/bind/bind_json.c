@@ -251,7 +251,7 @@ static int decode_protected(lua_State *L)
                                              on_end,    on_begin_array, on_end};
     struct decode_call *c = lua_touserdata(L, 1);
     struct decoder d = {.L = L, .depth = 0};
-    c->rc = mb_json_read(c->text, &mb_json_default_limits, &sink, &d, &c->scratch, c->fault);
+    c->rc = mb_json_read(c->text, &mb_vm_plan(mb_vm_of(L))->limits.json, &sink, &d, &c->scratch, c->fault);
     return c->rc == MB_OK ? 1 : 0;
 }
 

@@ -9,8 +9,6 @@
 
 /* The request handle: getters computed on first use and kept in the handle's own table. */
 
-enum { MAX_QUERY_FIELDS = 64 };
-
 struct mb_request_handle {
     const struct mb_request_view *view; /* NULL once the request is over */
 };
@@ -128,15 +126,17 @@ static int get_query(lua_State *L)
 {
     struct mb_str q = mb_http_query(view_of(L)->http);
     const char *p = q.ptr, *end = q.ptr + q.len;
-    int fields = 0;
+    uint32_t fields = 0, most = mb_vm_plan(mb_vm_of(L))->limits.max_query_fields;
     lua_newtable(L);
     while (p < end) {
         const char *amp = memchr(p, '&', (size_t)(end - p));
         const char *stop = amp ? amp : end;
         const char *eq = memchr(p, '=', (size_t)(stop - p));
         if (stop > p) {
-            if (++fields > MAX_QUERY_FIELDS)
-                return bad_query(L, "the query has more than 64 fields");
+            if (++fields > most)
+                return bad_query(L, lua_pushfstring(L, "the query has more than %d fields "
+                                                       "(http.max_query_fields)",
+                                                    (int)most));
             push_decoded(L, (struct mb_str){p, (size_t)((eq ? eq : stop) - p)});
             lua_pushvalue(L, -1);
             if (lua_rawget(L, -3) != LUA_TNIL) return bad_query(L, "the query names a field twice");
@@ -206,7 +206,7 @@ static int req_read(lua_State *L) { return mb_stream_read(L, view_of(L)->stream)
 static int req_begin(lua_State *L) { return mb_stream_begin(L, view_of(L)->stream); }
 static int req_write(lua_State *L) { return mb_stream_write(L, view_of(L)->stream); }
 
-/* Upvalue 1 = getters by name, 2 = methods. Order: fields set or computed before, methods, getters. */
+/* Upvalue 1 = getters by name, 2 = methods. Fields that were set or computed before come first. */
 static int req_index(lua_State *L)
 {
     view_of(L);

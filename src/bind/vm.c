@@ -1,20 +1,15 @@
 #include "bind/vm.h"
 
 #include <lauxlib.h>
-#include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "base/slab.h"
-#include "bind/modules.h"
 #include "bind/request.h"
+#include "bind/sandbox.h"
 
-/*
- * Building a state. Scripts see only what is put into the globals here: text-only loading, no
- * io, os, debug, package; globals are fixed once boot.lua ran. Every call from C into the state
- * is protected.
- */
+/* A state's memory, its building and its routes. Every call from C into it is protected. */
 
 struct mb_vm {
     lua_State *L;
@@ -32,8 +27,6 @@ struct mb_vm {
  * few megabytes and saves a good part of the walks. */
 enum { GC_PAUSE = 400 };
 
-static const char LOADED; /* registry key: modules by name */
-
 lua_State *mb_vm_state(struct mb_vm *vm) { return vm->L; }
 const struct mb_vm_plan *mb_vm_plan(const struct mb_vm *vm) { return &vm->plan; }
 const struct mb_routes *mb_vm_routes(const struct mb_vm *vm) { return vm->routes; }
@@ -50,8 +43,6 @@ struct mb_vm *mb_vm_of(lua_State *L)
     return vm;
 }
 
-/* The counting allocator: a request over the ceiling fails like an exhausted machine, which Lua
- * answers with a full collection and then a "not enough memory" error of that one task. */
 static void *take(struct mb_vm *vm, size_t size)
 {
     return size <= MB_SLAB_MOST ? mb_slab_take(&vm->slab, size) : malloc(size);
@@ -76,6 +67,8 @@ static void *resize(struct mb_vm *vm, void *ptr, size_t old, size_t size)
     return p;
 }
 
+/* The counting allocator: a request over the ceiling fails like an exhausted machine, which Lua
+ * answers with a full collection and then a "not enough memory" error of that one task. */
 static void *vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
 {
     struct mb_vm *vm = ud;
@@ -89,197 +82,6 @@ static void *vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     void *p = resize(vm, ptr, old, nsize);
     if (p) vm->bytes = vm->bytes - old + nsize;
     return p;
-}
-
-static const struct mb_script *find_script(const struct mb_vm *vm, const char *name)
-{
-    for (size_t i = 0; i < vm->plan.nscripts; i++)
-        if (strcmp(vm->plan.scripts[i].name, name) == 0) return &vm->plan.scripts[i];
-    return NULL;
-}
-
-/* "queries.slots" -> "queries/slots.lua"; false when too long or not a plain dotted name. */
-static bool script_name(const char *module, char *out, size_t cap)
-{
-    size_t n = strlen(module);
-    if (n == 0 || n + 5 > cap || module[0] == '.') return false;
-    for (size_t i = 0; i < n; i++) {
-        char c = module[i];
-        bool word =
-            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-        if (!word && c != '.') return false;
-        out[i] = c == '.' ? '/' : c;
-    }
-    memcpy(out + n, ".lua", 5);
-    return true;
-}
-
-static int vm_setting(lua_State *L)
-{
-    const char *key = luaL_checkstring(L, 1);
-    const struct mb_vm_plan *plan = mb_vm_plan(mb_vm_of(L));
-    for (size_t i = 0; i < plan->nsettings; i++)
-        if (strcmp(plan->settings[i].key, key) == 0) {
-            lua_pushstring(L, plan->settings[i].value);
-            return 1;
-        }
-    return luaL_error(L, "unknown configuration key '%s'", key);
-}
-
-/* mb.config is one function: config("booking.cancel_until") -> the value as text. */
-static int open_config(lua_State *L)
-{
-    lua_pushcfunction(L, vm_setting);
-    return 1;
-}
-
-static const struct {
-    const char *name;
-    lua_CFunction open;
-} c_modules[] = {
-    {"mb.json", mb_open_json},       {"mb.db", mb_open_db},   {"mb.query", mb_open_query},
-    {"mb.problem", mb_open_problem}, {"mb.log", mb_open_log}, {"mb.time", mb_open_time},
-    {"mb.crypto", mb_open_crypto},   {"mb.id", mb_open_id},   {"mb.config", open_config},
-};
-
-static lua_CFunction find_c_module(const char *module)
-{
-    for (size_t i = 0; i < sizeof c_modules / sizeof *c_modules; i++)
-        if (strcmp(c_modules[i].name, module) == 0) return c_modules[i].open;
-    return NULL;
-}
-
-/* Pushes the function that makes the module's value. */
-static void push_loader(lua_State *L, const char *module)
-{
-    const struct mb_vm *vm = mb_vm_of(L);
-    char name[256];
-    lua_CFunction open = find_c_module(module);
-    if (open) {
-        lua_pushcfunction(L, open);
-        return;
-    }
-    if (!script_name(module, name, sizeof name))
-        luaL_error(L,
-                   "'%s' is no name of a module: words of letters, digits and _ with dots between",
-                   module);
-    const struct mb_script *s = find_script(vm, name);
-    if (!s)
-        luaL_error(L,
-                   "module '%s' not found: there is no lua/%s and no built-in module of that name",
-                   module, name);
-    if (vm->is_built)
-        luaL_error(L, "module '%s' was not loaded at the start: require it at the top of a file",
-                   module);
-    lua_pushfstring(L, "@%s", s->name);
-    if (luaL_loadbufferx(L, s->text.ptr, s->text.len, lua_tostring(L, -1), "t") != LUA_OK)
-        lua_error(L);
-    lua_remove(L, -2);
-}
-
-static const char LOADING; /* value of a module that is being loaded */
-
-static void note_module(lua_State *L, const char *module, int value)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
-    lua_pushvalue(L, value);
-    lua_setfield(L, -2, module);
-    lua_pop(L, 1);
-}
-
-/* require(module) at stack index 1; LOADED is pushed above, so further arguments do not count. */
-static int vm_require(lua_State *L)
-{
-    const char *module = luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
-    int type = lua_getfield(L, 2, module);
-    if (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == (const void *)&LOADING)
-        return luaL_error(L, "module '%s' requires itself, directly or by way of others", module);
-    if (type != LUA_TNIL) return 1;
-    push_loader(L, module);
-    lua_pushlightuserdata(L, (void *)&LOADING);
-    note_module(L, module, lua_gettop(L));
-    lua_pop(L, 1);
-    lua_pushvalue(L, 1);
-    int status = lua_pcall(L, 1, 1, 0);
-    if (status != LUA_OK || lua_isnil(L, -1)) {
-        lua_pushnil(L);
-        note_module(L, module, lua_gettop(L));
-        lua_pop(L, 1);
-    }
-    if (status != LUA_OK) return lua_error(L);
-    if (lua_isnil(L, -1))
-        return luaL_error(L, "module '%s' returned nothing: it ends with `return`", module);
-    note_module(L, module, lua_gettop(L));
-    return 1;
-}
-
-static int vm_scripts(lua_State *L)
-{
-    const char *prefix = luaL_checkstring(L, 1);
-    const struct mb_vm_plan *plan = mb_vm_plan(mb_vm_of(L));
-    lua_newtable(L);
-    for (size_t i = 0, n = 0; i < plan->nscripts; i++) {
-        const char *name = plan->scripts[i].name;
-        size_t len = strlen(name);
-        if (strncmp(name, prefix, strlen(prefix)) != 0 || len < 5 ||
-            strcmp(name + len - 4, ".lua") != 0)
-            continue;
-        luaL_gsub(L, name, "/", ".");
-        lua_pushlstring(L, lua_tostring(L, -1), len - 4);
-        lua_rawseti(L, -3, (lua_Integer)++n);
-        lua_pop(L, 1);
-    }
-    return 1;
-}
-
-static int vm_undefined_global(lua_State *L)
-{
-    return luaL_error(L, "undefined global '%s'", luaL_tolstring(L, 2, NULL));
-}
-
-static int vm_assigned_global(lua_State *L)
-{
-    return luaL_error(L, "assignment to global '%s': use `local`", luaL_tolstring(L, 2, NULL));
-}
-
-static void open_libraries(lua_State *L)
-{
-    static const luaL_Reg libs[] = {
-        {LUA_GNAME, luaopen_base},        {LUA_TABLIBNAME, luaopen_table},
-        {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
-        {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine}};
-    for (size_t i = 0; i < sizeof libs / sizeof *libs; i++) {
-        luaL_requiref(L, libs[i].name, libs[i].func, 1);
-        lua_pop(L, 1);
-    }
-    static const char *const removed[] = {"dofile",         "loadfile", "load",
-                                          "collectgarbage", "print",    "warn"};
-    for (size_t i = 0; i < sizeof removed / sizeof *removed; i++) {
-        lua_pushnil(L);
-        lua_setglobal(L, removed[i]);
-    }
-    lua_getglobal(L, LUA_STRLIBNAME);
-    lua_pushnil(L);
-    lua_setfield(L, -2, "dump");
-    lua_pop(L, 1);
-    lua_pushcfunction(L, vm_require);
-    lua_setglobal(L, "require");
-}
-
-static void lock_globals(lua_State *L)
-{
-    lua_pushglobaltable(L);
-    lua_createtable(L, 0, 3);
-    lua_pushcfunction(L, vm_undefined_global);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, vm_assigned_global);
-    lua_setfield(L, -2, "__newindex");
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, -2);
-    lua_pop(L, 1);
 }
 
 static int method_of(const char *name)
@@ -341,17 +143,9 @@ static void take_routes(struct mb_vm *vm, lua_State *L)
 static int vm_build(lua_State *L)
 {
     struct mb_vm *vm = mb_vm_of(L);
-    lua_newtable(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &LOADED);
-    open_libraries(L);
+    mb_sandbox_open(L);
     mb_request_register(L);
-    lock_globals(L);
-    const struct mb_script *boot = find_script(vm, "boot.lua");
-    if (!boot) return luaL_error(L, "boot.lua is missing in the script folder");
-    if (luaL_loadbufferx(L, boot->text.ptr, boot->text.len, "@boot.lua", "t") != LUA_OK)
-        return lua_error(L);
-    lua_pushcfunction(L, vm_scripts);
-    lua_call(L, 1, 1);
+    mb_sandbox_boot(L);
     luaL_checktype(L, -1, LUA_TTABLE);
     take_routes(vm, L);
     return 0;

@@ -7,6 +7,7 @@
 #include <lua.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "db/db.h"
 #include "net/route.h"
 
@@ -21,6 +22,15 @@ struct mb_vm_setting {
     const char *key, *value; /* configuration keys that scripts may read, as text */
 };
 
+/* Ceilings of what a client may send; configuration keys of the same names. */
+struct mb_vm_limits {
+    uint64_t max_json_body;     /* http.max_json_body: of a route without max_body */
+    uint32_t max_query_fields;  /* http.max_query_fields */
+    struct mb_json_limits json; /* json.max_depth, json.max_tokens, json.max_keys */
+    int hash_parallel;          /* auth.hash_parallel */
+    int hash_queue;             /* auth.hash_queue */
+};
+
 /* Borrowed for the life of the state: scripts, settings, secret, db. */
 struct mb_vm_plan {
     uv_loop_t *loop;
@@ -31,6 +41,7 @@ struct mb_vm_plan {
     size_t nsettings;
     const unsigned char *secret; /* 32 bytes */
     size_t memory_max;           /* bytes of the whole state */
+    struct mb_vm_limits limits;
 };
 
 /* One route as boot.lua compiled it. */

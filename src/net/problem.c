@@ -87,7 +87,8 @@ void mb_request__refuse_size(struct mb_http_request *r)
     char detail[160];
     bool own = r->body_max < r->conn->server->config.limits.max_body;
     snprintf(detail, sizeof detail, "the body is over %llu bytes (%s)",
-             (unsigned long long)r->body_max, own ? "the route's own limit" : "http.max_body");
+             (unsigned long long)r->body_max,
+             own ? "the limit of this route, by default http.max_json_body" : "http.max_body");
     refuse(r, 413, "body_too_large", detail);
 }
 

@@ -18,7 +18,12 @@ static inline bool open_vm(const struct mb_script *scripts, size_t n, size_t mem
                               .scripts = scripts,
                               .nscripts = n,
                               .secret = secret,
-                              .memory_max = memory_max};
+                              .memory_max = memory_max,
+                              .limits = {.max_json_body = 65536,
+                                         .max_query_fields = 64,
+                                         .json = mb_json_default_limits,
+                                         .hash_parallel = 2,
+                                         .hash_queue = 64}};
     return mb_vm_new(&vm, &plan, err) == MB_OK;
 }
 

@@ -1,0 +1,224 @@
+#include "bind/sandbox.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "bind/modules.h"
+
+/*
+ * What scripts can reach: text-only loading out of the bundle, no io, os, debug, package, and
+ * globals that stand still.
+ */
+
+static const char LOADED; /* registry key: modules by name */
+
+static const struct mb_script *find_script(const struct mb_vm *vm, const char *name)
+{
+    const struct mb_vm_plan *plan = mb_vm_plan(vm);
+    for (size_t i = 0; i < plan->nscripts; i++)
+        if (strcmp(plan->scripts[i].name, name) == 0) return &plan->scripts[i];
+    return NULL;
+}
+
+/* "queries.slots" -> "queries/slots.lua"; false when too long or not a plain dotted name. */
+static bool script_name(const char *module, char *out, size_t cap)
+{
+    size_t n = strlen(module);
+    if (n == 0 || n + 5 > cap || module[0] == '.') return false;
+    for (size_t i = 0; i < n; i++) {
+        char c = module[i];
+        bool word =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        if (!word && c != '.') return false;
+        out[i] = c == '.' ? '/' : c;
+    }
+    memcpy(out + n, ".lua", 5);
+    return true;
+}
+
+static int l_setting(lua_State *L)
+{
+    const char *key = luaL_checkstring(L, 1);
+    const struct mb_vm_plan *plan = mb_vm_plan(mb_vm_of(L));
+    for (size_t i = 0; i < plan->nsettings; i++)
+        if (strcmp(plan->settings[i].key, key) == 0) {
+            lua_pushstring(L, plan->settings[i].value);
+            return 1;
+        }
+    return luaL_error(L, "unknown configuration key '%s'", key);
+}
+
+/* mb.config is one function: config("booking.cancel_until") -> the value as text. */
+static int open_config(lua_State *L)
+{
+    lua_pushcfunction(L, l_setting);
+    return 1;
+}
+
+static const struct {
+    const char *name;
+    lua_CFunction open;
+} c_modules[] = {
+    {"mb.json", mb_open_json},       {"mb.db", mb_open_db},   {"mb.query", mb_open_query},
+    {"mb.problem", mb_open_problem}, {"mb.log", mb_open_log}, {"mb.time", mb_open_time},
+    {"mb.crypto", mb_open_crypto},   {"mb.id", mb_open_id},   {"mb.config", open_config},
+};
+
+static lua_CFunction find_c_module(const char *module)
+{
+    for (size_t i = 0; i < sizeof c_modules / sizeof *c_modules; i++)
+        if (strcmp(c_modules[i].name, module) == 0) return c_modules[i].open;
+    return NULL;
+}
+
+/* Pushes the function that makes the module's value. */
+static void push_loader(lua_State *L, const char *module)
+{
+    const struct mb_vm *vm = mb_vm_of(L);
+    char name[256];
+    lua_CFunction open = find_c_module(module);
+    if (open) {
+        lua_pushcfunction(L, open);
+        return;
+    }
+    if (!script_name(module, name, sizeof name))
+        luaL_error(L,
+                   "'%s' is no name of a module: words of letters, digits and _ with dots between",
+                   module);
+    const struct mb_script *s = find_script(vm, name);
+    if (!s)
+        luaL_error(L,
+                   "module '%s' not found: there is no lua/%s and no built-in module of that name",
+                   module, name);
+    if (mb_vm_is_built(vm))
+        luaL_error(L, "module '%s' was not loaded at the start: require it at the top of a file",
+                   module);
+    lua_pushfstring(L, "@%s", s->name);
+    if (luaL_loadbufferx(L, s->text.ptr, s->text.len, lua_tostring(L, -1), "t") != LUA_OK)
+        lua_error(L);
+    lua_remove(L, -2);
+}
+
+static const char LOADING; /* value of a module that is being loaded */
+
+static void note_module(lua_State *L, const char *module, int value)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
+    lua_pushvalue(L, value);
+    lua_setfield(L, -2, module);
+    lua_pop(L, 1);
+}
+
+/* require(module) at stack index 1; LOADED is pushed above, so further arguments do not count. */
+static int l_require(lua_State *L)
+{
+    const char *module = luaL_checkstring(L, 1);
+    lua_settop(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
+    int type = lua_getfield(L, 2, module);
+    if (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == (const void *)&LOADING)
+        return luaL_error(L, "module '%s' requires itself, directly or by way of others", module);
+    if (type != LUA_TNIL) return 1;
+    push_loader(L, module);
+    lua_pushlightuserdata(L, (void *)&LOADING);
+    note_module(L, module, lua_gettop(L));
+    lua_pop(L, 1);
+    lua_pushvalue(L, 1);
+    int status = lua_pcall(L, 1, 1, 0);
+    if (status != LUA_OK || lua_isnil(L, -1)) {
+        lua_pushnil(L);
+        note_module(L, module, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    if (status != LUA_OK) return lua_error(L);
+    if (lua_isnil(L, -1))
+        return luaL_error(L, "module '%s' returned nothing: it ends with `return`", module);
+    note_module(L, module, lua_gettop(L));
+    return 1;
+}
+
+static int l_scripts(lua_State *L)
+{
+    const char *prefix = luaL_checkstring(L, 1);
+    const struct mb_vm_plan *plan = mb_vm_plan(mb_vm_of(L));
+    lua_newtable(L);
+    for (size_t i = 0, n = 0; i < plan->nscripts; i++) {
+        const char *name = plan->scripts[i].name;
+        size_t len = strlen(name);
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || len < 5 ||
+            strcmp(name + len - 4, ".lua") != 0)
+            continue;
+        luaL_gsub(L, name, "/", ".");
+        lua_pushlstring(L, lua_tostring(L, -1), len - 4);
+        lua_rawseti(L, -3, (lua_Integer)++n);
+        lua_pop(L, 1);
+    }
+    return 1;
+}
+
+static int l_undefined_global(lua_State *L)
+{
+    return luaL_error(L, "undefined global '%s'", luaL_tolstring(L, 2, NULL));
+}
+
+static int l_assigned_global(lua_State *L)
+{
+    return luaL_error(L, "assignment to global '%s': use `local`", luaL_tolstring(L, 2, NULL));
+}
+
+static void open_libraries(lua_State *L)
+{
+    static const luaL_Reg libs[] = {
+        {LUA_GNAME, luaopen_base},        {LUA_TABLIBNAME, luaopen_table},
+        {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},
+        {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine}};
+    for (size_t i = 0; i < sizeof libs / sizeof *libs; i++) {
+        luaL_requiref(L, libs[i].name, libs[i].func, 1);
+        lua_pop(L, 1);
+    }
+    static const char *const removed[] = {"dofile",         "loadfile", "load",
+                                          "collectgarbage", "print",    "warn"};
+    for (size_t i = 0; i < sizeof removed / sizeof *removed; i++) {
+        lua_pushnil(L);
+        lua_setglobal(L, removed[i]);
+    }
+    lua_getglobal(L, LUA_STRLIBNAME);
+    lua_pushnil(L);
+    lua_setfield(L, -2, "dump");
+    lua_pop(L, 1);
+}
+
+/* From now on an unknown name is an error, not nil, and a forgotten `local` is one too. */
+static void lock_globals(lua_State *L)
+{
+    lua_pushglobaltable(L);
+    lua_createtable(L, 0, 3);
+    lua_pushcfunction(L, l_undefined_global);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, l_assigned_global);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_pop(L, 1);
+}
+
+void mb_sandbox_open(lua_State *L)
+{
+    lua_newtable(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &LOADED);
+    open_libraries(L);
+    lua_pushcfunction(L, l_require);
+    lua_setglobal(L, "require");
+    lock_globals(L);
+}
+
+void mb_sandbox_boot(lua_State *L)
+{
+    const struct mb_script *boot = find_script(mb_vm_of(L), "boot.lua");
+    if (!boot) luaL_error(L, "boot.lua is missing in the script folder");
+    if (luaL_loadbufferx(L, boot->text.ptr, boot->text.len, "@boot.lua", "t") != LUA_OK)
+        lua_error(L);
+    lua_pushcfunction(L, l_scripts);
+    lua_call(L, 1, 1);
+}
