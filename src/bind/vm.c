@@ -102,7 +102,7 @@ static enum mb_body_mode body_mode(lua_State *L, const char *word)
 
 static void out_of_memory(lua_State *L) { luaL_error(L, "not enough memory"); }
 
-/* The compiled route at -1 becomes *r. */
+/* The compiled route at -1 becomes *r; a max_body of 0 stands for the configured one. */
 static void take_route(struct mb_vm *vm, struct mb_vm_route *r, lua_State *L)
 {
     static const char *const fields[] = {"where", "method", "pattern", "body", "max_body", "run"};
@@ -117,7 +117,7 @@ static void take_route(struct mb_vm *vm, struct mb_vm_route *r, lua_State *L)
     if (!(r->pattern = strdup(luaL_checkstring(L, at + 3)))) out_of_memory(L);
     r->body = body_mode(L, luaL_checkstring(L, at + 4));
     lua_Integer max_body = luaL_checkinteger(L, at + 5);
-    r->max_body = max_body > 0 ? (uint64_t)max_body : 0;
+    r->max_body = max_body > 0 ? (uint64_t)max_body : vm->plan.limits.max_json_body;
     luaL_checktype(L, at + 6, LUA_TFUNCTION);
     r->run_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     (void)snprintf(r->label, sizeof r->label, "%s %s", mb_method_name(r->method), r->pattern);
