@@ -235,11 +235,11 @@ describe("the migrations", function()
     local database = cluster.fresh "empty"
     local before = {}
     migrate(database.url, "up", "8")
-    for version = 9, 16 do
+    for version = 9, 17 do
       before[version] = dump_without_functions(database.url)
       migrate(database.url, "up", tostring(version))
     end
-    for version = 16, 9, -1 do
+    for version = 17, 9, -1 do
       migrate(database.url, "down")
       assert_same_dump(before[version], dump_without_functions(database.url))
     end

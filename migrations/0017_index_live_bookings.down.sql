@@ -1,0 +1,1 @@
+DROP INDEX "Booking_providerId_startTime_live_idx";
