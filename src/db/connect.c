@@ -70,6 +70,7 @@ static void start(struct mb_link *l, const char *host, const char *hostaddr, con
     struct mb_dsn_params p;
     mb_dsn_fill(&l->db->dsn, &p, host, hostaddr, port);
     l->conn = PQconnectStartParams(p.names, p.values, 0);
+    l->age++;
     l->state = MB_LINK_CONNECTING;
     if (l->conn == NULL || PQstatus(l->conn) == CONNECTION_BAD) {
         mb_link__close(l, l->conn != NULL ? PQerrorMessage(l->conn) : "out of memory");

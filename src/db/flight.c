@@ -160,11 +160,18 @@ static void take(struct mb_link *l, struct mb_op *op, PGresult *res)
     }
 }
 
+/* Whether the connection of that age is still there: a closed place is filled again at once, and what
+ * was read of the old one must not be held against the new one. */
+static bool is_same(const struct mb_link *l, uint32_t age)
+{
+    return l->conn != NULL && l->age == age;
+}
+
 /* Never asks libpq for a result while it is busy: that would block. Each turn takes one of the
  * finitely many answers that the flight awaits, or finds a surplus and ends the link. */
-static void drain(struct mb_link *l)
+static void drain(struct mb_link *l, uint32_t age)
 {
-    while (l->conn != NULL && !mb_list_is_empty(&l->flight) && !PQisBusy(l->conn))
+    while (is_same(l, age) && !mb_list_is_empty(&l->flight) && !PQisBusy(l->conn))
         take(l, (struct mb_op *)l->flight.next, PQgetResult(l->conn));
 }
 
@@ -179,19 +186,20 @@ bool mb_link__receive(struct mb_link *l)
     /* With TLS one call may leave decrypted bytes behind, at most a record of 16 KB, which no
      * poll would report; each further call takes at least half of it. */
     int turns = PQsslInUse(l->conn) ? 3 : 1;
-    for (int i = 0; i < turns && l->conn != NULL; i++) {
+    uint32_t age = l->age;
+    for (int i = 0; i < turns && is_same(l, age); i++) {
         bool alive = PQconsumeInput(l->conn) == 1;
-        drain(l); /* also what came before the end: the reason */
-        if (l->conn != NULL && (!alive || PQstatus(l->conn) == CONNECTION_BAD))
+        drain(l, age); /* also what came before the end: the reason */
+        if (is_same(l, age) && (!alive || PQstatus(l->conn) == CONNECTION_BAD))
             mb_link__close(l, PQerrorMessage(l->conn));
     }
-    if (l->conn == NULL) return false;
+    if (!is_same(l, age)) return false;
     drop_notifications(l);
     if (l->nflight == 0)
         mb_link__settle(l);
     else if (l->db->nqueued > 0)
         mb_pool__pump(l->db);
-    return l->conn != NULL;
+    return is_same(l, age);
 }
 
 void mb_link__orphan(struct mb_link *l, struct mb_op *op)

@@ -28,6 +28,7 @@ struct mb_link {
     struct mb_tx *tx;         /* pinned by */
     struct mb_node flight;    /* ops sent, in order of their answers */
     uint32_t nflight, norphans;
+    uint32_t age; /* counts the connections that this place has had */
     uint32_t surplus; /* results beyond what was asked for: the protocol is out of step */
     bool alone;       /* what flies must have no company: a write, a transaction, our own */
     bool idle;        /* counted as idle by the pool */
