@@ -264,6 +264,14 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     mb_conn__settle(c);
 }
 
+/* A peer that does not read would let an orderly close linger in the kernel with all its bytes. */
+static void reset(struct mb_conn *c)
+{
+    static const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    mb_conn__cut(c);
+}
+
 void mb_conn__expire(struct mb_conn *c, enum mb_phase phase)
 {
     struct mb_http_request *r = c->req;
@@ -275,6 +283,7 @@ void mb_conn__expire(struct mb_conn *c, enum mb_phase phase)
         mb_request__refuse(r, MB_FAULT_BODY_TIMEOUT);
         break;
     case MB_PHASE_REQUEST: mb_request__refuse(r, MB_FAULT_REQUEST_TIMEOUT); break;
+    case MB_PHASE_WRITE: reset(c); break;
     default: mb_conn__cut(c); break;
     }
     mb_conn__turn(c);
