@@ -75,8 +75,10 @@ void mb_request_id(char out[MB_REQUEST_ID_LEN + 1])
     unsigned char bytes[MB_REQUEST_ID_LEN / 2];
     mb_random(bytes, sizeof bytes);
     for (size_t i = 0; i < sizeof bytes; i++) {
-        out[2 * i] = base36[bytes[i] >> 4];
-        out[2 * i + 1] = base36[bytes[i] & 15];
+        /* Arithmetic instead of a table, so that the compiler does many at once. */
+        int high = bytes[i] >> 4, low = bytes[i] & 15;
+        out[2 * i] = (char)('0' + high + (high > 9 ? 'a' - '9' - 1 : 0));
+        out[2 * i + 1] = (char)('0' + low + (low > 9 ? 'a' - '9' - 1 : 0));
     }
     out[MB_REQUEST_ID_LEN] = '\0';
 }
