@@ -79,7 +79,7 @@ local function unfinished(line)
 end
 
 local function foreign_path(line)
-  return line:match "/home/%w+/" or line:match "/Users/%w+/"
+  return line:match "/home/%w+/" or line:match "/Users/%w+/" or line:match "%f[%w/]/wor[k]/"
 end
 
 local function without_this(list)
