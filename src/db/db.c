@@ -112,8 +112,6 @@ void mb_db_free(struct mb_db *db)
     free(db);
 }
 
-bool mb_db_is_up(const struct mb_db *db) { return db->nup > 0; }
-
 int mb_db_retry_after(const struct mb_db *db)
 {
     uint64_t now = mb_mono_ns();

@@ -68,8 +68,8 @@ MB_MUST_CHECK enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop,
 void mb_db_close(struct mb_db *db, uint32_t deadline_ms, void (*done)(void *ctx), void *ctx);
 void mb_db_free(struct mb_db *db);
 
-/* Whether statements have a chance now: some connection is up. */
-bool mb_db_is_up(const struct mb_db *db);
+/* Somebody else reaches the database: while no connection is up, the back-off ends now. */
+void mb_db_retry(struct mb_db *db);
 /* Seconds a client should wait, from the reconnect back-off and the queue; at least 1. */
 int mb_db_retry_after(const struct mb_db *db);
 struct mb_str mb_db_last_error(const struct mb_db *db); /* why it is not up; may be empty */

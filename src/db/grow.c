@@ -47,6 +47,15 @@ void mb_pool__grow(struct mb_db *db, bool is_wanted)
     mb_link__open(l);
 }
 
+void mb_db_retry(struct mb_db *db)
+{
+    if (db->nup > 0 || db->nopening > 0 || db->closing) return;
+    db->next_try_ns = 0;
+    mb_pool__enter(db);
+    mb_pool__grow(db, true);
+    mb_pool__leave(db);
+}
+
 static void set_up(struct mb_db *db, uint32_t n)
 {
     db->nup = n;
@@ -114,6 +123,10 @@ void mb_pool__trim(struct mb_db *db)
         struct mb_link *l = &db->links[i];
         bool is_spare = db->nup > db->config.pool_min && db->nup > 1 &&
                         now - l->used_ns > db->config.idle_timeout * MS_NS;
-        if (l->idle && (is_spare || now >= l->renew_ns)) mb_link__close(l, NULL);
+        bool is_old = now >= l->renew_ns;
+        if (l->idle && is_old && db->nup == 1 && db->config.pool_max > 1)
+            mb_pool__grow(db, true); /* the last one goes when another is there */
+        else if (l->idle && (is_spare || is_old))
+            mb_link__close(l, NULL);
     }
 }

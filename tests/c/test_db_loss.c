@@ -1,6 +1,7 @@
 /*
  * The database goes and comes back: every error typed, no statement hangs, the pool heals.
  */
+#include "db/pool.h"
 #include "db_fixture.h"
 
 static void open_with(uint32_t least, uint32_t most)
@@ -11,14 +12,16 @@ static void open_with(uint32_t least, uint32_t most)
     open_db(&c);
 }
 
+static bool is_up(void) { return atomic_load(&stats.connections) > 0; }
+
 static void await_up(void)
 {
-    while (!mb_db_is_up(db)) turn(10);
+    while (!is_up()) turn(10);
 }
 
 static void await_down(void)
 {
-    while (mb_db_is_up(db)) turn(10);
+    while (is_up()) turn(10);
 }
 
 static void is_away_at_start(void)
@@ -29,13 +32,49 @@ static void is_away_at_start(void)
     start(&r, MB_DB_READ, "SELECT 1", NULL);
     await(&r);
     ok(r.rc == MB_E_DB_UNAVAILABLE, "without a server a statement is refused");
-    ok(!mb_db_is_up(db) && mb_db_last_error(db).len > 0, "the pool says why");
+    ok(!is_up() && mb_db_last_error(db).len > 0, "the pool says why");
     start(&r, MB_DB_WRITE, "SELECT 1", NULL);
     ok(r.done && r.rc == MB_E_DB_UNAVAILABLE, "the next one at once");
     ok(mb_db_retry_after(db) >= 1, "with a time to come back");
     pg_start();
     await_up();
     ok(is(run(MB_DB_READ, "SELECT 1", NULL), "1"), "the pool finds the server when it comes");
+    close_db();
+}
+
+static void is_told_of_the_return(void)
+{
+    struct reply r;
+    pg_stop(SIGINT);
+    open_with(1, 2);
+    while (atomic_load(&stats.connect_failures) < 8 || db->nopening > 0) turn(10);
+    db->next_try_ns += 3600u * 1000000000ull;
+    uv_timer_stop(&db->retry);
+    pg_start();
+    start(&r, MB_DB_READ, "SELECT 1", NULL);
+    ok(r.rc == MB_E_DB_UNAVAILABLE, "a pool that waits does not look by itself");
+    mb_db_retry(db);
+    ok(db->nopening == 1, "told that the server is back, it connects at once");
+    mb_db_retry(db);
+    ok(db->nopening == 1, "told again, it does not connect twice");
+    await_up();
+    ok(is(run(MB_DB_READ, "SELECT 1", NULL), "1"), "and serves");
+    mb_db_retry(db);
+    ok(db->nopening == 0, "told while it is up, it does nothing");
+    close_db();
+}
+
+static void renews_its_only_connection(void)
+{
+    open_with(1, 2);
+    run(MB_DB_READ, "SELECT 1", NULL);
+    uint64_t connects = atomic_load(&stats.connects);
+    for (uint32_t i = 0; i < 2; i++) db->links[i].renew_ns = 1;
+    while (atomic_load(&stats.connects) == connects) {
+        if (!is_up()) break;
+        turn(10);
+    }
+    ok(is_up(), "an old connection goes when another is there");
     close_db();
 }
 
@@ -184,6 +223,8 @@ int main(void)
 {
     pg_make();
     is_away_at_start();
+    is_told_of_the_return();
+    renews_its_only_connection();
     loses_a_backend();
     loses_a_transaction();
     survives_a_restart();
