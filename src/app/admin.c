@@ -1,5 +1,7 @@
 #include "app/admin.h"
 
+#include <stdio.h>
+
 #include "base/clock.h"
 
 /* Health and metrics; requests that are not ours are handed to the scripts unchanged. */
@@ -16,13 +18,27 @@ static void plain(struct mb_http_request *req, int status, struct mb_str text)
     mb_http_reply(req, status, "text/plain; charset=utf-8", NULL, 0, text);
 }
 
+/* Workers that take requests and have no connection. The next request may go to any of them. */
+static unsigned count_cut_off(const struct mb_shm *shm)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < shm->nworkers; i++)
+        n += atomic_load(&shm->worker[i].ready) != 0 &&
+             atomic_load(&shm->worker[i].db.connections) == 0;
+    return n;
+}
+
 static void readyz(const struct mb_admin *a, struct mb_http_request *req)
 {
+    unsigned cut_off = count_cut_off(a->shm);
+    char detail[96];
+    (void)snprintf(detail, sizeof detail, "%u of %u workers cannot reach the database", cut_off,
+                   a->shm->nworkers);
     if (atomic_load(&a->shm->stopping))
         mb_http_problem(req, 503, "stopping", "this server is stopping", MB_STR(""), 1, NULL, 0);
-    else if (!mb_db_is_up(a->db))
-        mb_http_problem(req, 503, "database_unavailable", "the database cannot be reached",
-                        MB_STR(""), mb_db_retry_after(a->db), NULL, 0);
+    else if (cut_off > 0)
+        mb_http_problem(req, 503, "database_unavailable", detail, MB_STR(""),
+                        mb_db_retry_after(a->db), NULL, 0);
     else
         plain(req, 200, MB_STR("ready\n"));
 }

@@ -51,21 +51,25 @@ static void on_flush(uv_timer_t *t)
     mb_log_flush();
 }
 
-/* Accepts from the sockets of siblings that are dead, hung or starting, until they beat again. */
+/* Accepts from the sockets of siblings that are dead, hung or starting, until they beat again. A
+ * sibling that reaches the database ends this worker's back-off: the box heals as one. */
 static void on_siblings(uv_timer_t *t)
 {
     struct worker *w = t->data;
     const struct mb_shm *shm = w->plan->shm;
     uint64_t now = mb_mono_ns();
+    bool is_reached = false;
     for (uint32_t i = 0; i < shm->nworkers; i++) {
         if (i == w->plan->index || w->stopping) continue;
         uint64_t beat = atomic_load(&shm->worker[i].beat_ns);
         bool stale = beat == 0 || now > beat + STALE_NS;
+        is_reached = is_reached || (!stale && atomic_load(&shm->worker[i].db.connections) > 0);
         if (stale != w->taken[i]) {
             w->taken[i] = stale;
             mb_http_accept(w->http, w->listener[i], stale);
         }
     }
+    if (is_reached && !w->stopping) mb_db_retry(w->db);
 }
 
 static void close_timer(uv_timer_t *t)

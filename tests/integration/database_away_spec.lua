@@ -4,13 +4,14 @@
 local clinics = require "chaos.clinic"
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
+local psql = require "support.psql"
 
 describe("when PostgreSQL is away, medbookd", function()
   local own, clinic
 
   setup(function()
     own = cluster.start()
-    clinic = clinics.start { database = own:database "demo" }
+    clinic = clinics.start { database = own:database "demo", workers = 2 }
   end)
 
   before_each(function()
@@ -36,6 +37,25 @@ describe("when PostgreSQL is away, medbookd", function()
     search()
     assert.equal(200, clinic.server:get("/livez").status)
     eventually(function() return clinic.server:get("/readyz").status == 503 end, { what = "/readyz to be red" })
+  end)
+
+  it("is not ready while one of its workers is cut off, and heals as one", function()
+    own:start()
+    clinic:await_service(0)
+    local function admin(sql) return psql.run(own:url "postgres", sql:format(clinic.server.options.database.name)) end
+    admin 'ALTER DATABASE "%s" WITH ALLOW_CONNECTIONS false'
+    admin [[SELECT pg_terminate_backend(min(pid)) FROM pg_stat_activity
+      WHERE datname = '%s' AND application_name = 'medbookd']]
+    local red
+    eventually(function()
+      red = clinic.server:get "/readyz"
+      return red.status == 503
+    end, { what = "/readyz to be red" })
+    assert.equal("database_unavailable", red.json.code)
+    assert.equal("1 of 2 workers cannot reach the database", red.json.detail)
+    admin 'ALTER DATABASE "%s" WITH ALLOW_CONNECTIONS true'
+    clinic:await_service(0)
+    for _ = 1, 40 do assert.equal(200, search().status) end
   end)
 
   it("serves again, without a restart, once it is back", function()
