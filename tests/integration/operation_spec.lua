@@ -264,6 +264,24 @@ describe("the admin address", function()
   end)
 end)
 
+describe("a path of the API", function()
+  local app
+
+  setup(function() app = server.start { database = cluster.fresh() } end)
+
+  it("refuses methods that it does not know, and names those that it does", function()
+    for path, methods in pairs { ["/v1/providers"] = "GET, HEAD", ["/v1/bookings"] = "POST" } do
+      for _, method in ipairs { "DELETE", "PUT", "PATCH" } do
+        local response = app:request(method, path)
+        assert.same({ 405, "method_not_allowed", methods },
+          { response.status, response.json.code, response.headers.allow })
+      end
+      local asked = app:request("OPTIONS", path)
+      assert.same({ 204, methods }, { asked.status, asked.headers.allow })
+    end
+  end)
+end)
+
 describe("medbookd migrate status", function()
   it("shows for every migration how long it took and how long it waited for locks", function()
     local result = process.check({ paths.binary(), "migrate", "status" }, {
