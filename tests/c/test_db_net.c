@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "db_fixture.h"
@@ -65,6 +66,41 @@ static void open_at(const char *host, const char *more)
     c.url = url;
     c.connect_timeout = 1000;
     open_db(&c);
+}
+
+/* The descriptor of this process's session: the one socket whose peer is the server. */
+static int find_socket(void)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_in peer = {0};
+        socklen_t size = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == port)
+            return fd;
+    }
+    return -1;
+}
+
+static int socket_option(int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    return getsockopt(find_socket(), level, name, &value, &size) == 0 ? value : -1;
+}
+
+/* What ends a session whose peer is gone without a word, on either side. */
+static void limits_silence(void)
+{
+    open_at("127.0.0.1", "sslmode=disable");
+    run(MB_DB_READ, "SELECT 1", NULL);
+    ok(socket_option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 3000,
+       "the socket dies when nothing is acknowledged for tcp_user_timeout");
+    ok(socket_option(SOL_SOCKET, SO_KEEPALIVE) == 1, "and is probed when idle");
+    ok(is(run(MB_DB_READ, "SHOW client_connection_check_interval", NULL), "1s"),
+       "the server looks whether the client is still there");
+    ok(is(run(MB_DB_READ, "SHOW idle_in_transaction_session_timeout", NULL), "10s"),
+       "and ends a transaction that idles");
+    close_db();
 }
 
 static void looks_names_up(void)
@@ -154,6 +190,7 @@ int main(void)
 {
     pg_make();
     listen_on_tcp();
+    limits_silence();
     looks_names_up();
     tries_every_host();
     speaks_tls();
