@@ -39,7 +39,8 @@ endforeach()
 target_compile_options(mb_hardening INTERFACE -fno-strict-aliasing -fno-common)
 foreach(flag -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
         -ftrivial-auto-var-init=zero -fno-delete-null-pointer-checks -fno-strict-overflow
-        -fexceptions -fzero-call-used-regs=used-gpr)
+        -fexceptions -fzero-call-used-regs=used-gpr -fstrict-flex-arrays=3
+        -fzero-init-padding-bits=all)
   mb_try_flag(mb_hardening ${flag})
 endforeach()
 
