@@ -13,13 +13,14 @@ local temp = require "support.temp"
 local LAST_WORDS <const> = "Authorization: Bearer"
 
 describe("./dev", function()
-  local environment, first -- first: the booking of the first start
+  local environment, data, first -- first: the booking of the first start
 
   setup(function()
+    data = temp.dir() .. "/var"
     environment = { MEDBOOKD_BIN = false, MEDBOOKD_DATABASE_URL = false, MEDBOOKD_HOME = false,
                     MEDBOOKD_LISTEN = "127.0.0.1:" .. native.free_port(),
                     MEDBOOKD_ADMIN_LISTEN = "127.0.0.1:" .. native.free_port(),
-                    MEDBOOKD_DATA_DIR = temp.dir() .. "/var", MEDBOOKD_WORKERS = "1",
+                    MEDBOOKD_DATA_DIR = false, MEDBOOKD_WORKERS = "1",
                     DEV_RELEASE = paths.build():match "/(strict)$" or false }
   end)
 
@@ -54,18 +55,20 @@ describe("./dev", function()
   end
 
   it("run ends with three curl lines that search, book and look", function()
-    local child = start "run"
+    local child = start("run", "--set", "data_dir=" .. data)
     await_lines(child)
+    assert.truthy(child:output():find("Data: " .. data .. "/\n", 1, true))
     local found, booked, seen = table.unpack(paste(child:output()))
     assert.equal(3, #found.data)
     assert.equal(found.data[1].id, booked.slotId)
     assert.equal(booked.id, seen.id)
     first = booked
     assert.same({ "exit", 0 }, { child:stop(30, "INT") })
+    assert.is_nil(io.open(data .. "/postgres/postmaster.pid")) -- the database has ended too
   end)
 
   it("run loads nothing a second time, and keeps the booking", function()
-    local child = start "run"
+    local child = start("run", "--set", "data_dir=" .. data)
     await_lines(child)
     assert.matches("\ndemo: all thirty days are there already\n", child:output())
     assert.is_nil(child:output():find("slots cut", 1, true))
