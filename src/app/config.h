@@ -49,8 +49,12 @@ enum mb_config_type {
       "connections a worker keeps open")                                                           \
     X(database_pool_max, "database.pool_max", INT, "8", 1, 1000, "",                               \
       "connections of one worker at most")                                                         \
+    X(database_pool_reads, "database.pool_reads", INT, "1", 0, 1000, "",                           \
+      "of the open connections, those that writes and transactions leave to reads; an only one "   \
+      "serves all")                                                                                \
     X(database_queue_max, "database.queue_max", INT, "1000", 1, 1000000, "",                       \
-      "statements of one worker that may wait for a connection; more are refused with 503")        \
+      "reads of one worker that may wait for a connection, and as many others; more are refused "  \
+      "with 503")                                                                                  \
     X(database_queue_timeout, "database.queue_timeout", MS, "5s", 1, 3600000, "",                  \
       "longest wait for a connection before 504")                                                  \
     X(database_connect_timeout, "database.connect_timeout", MS, "5s", 1, 3600000, "",              \
@@ -108,7 +112,10 @@ enum mb_config_type {
     X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
       "smaller answers are not compressed; 0 = never compress")                                    \
     X(http_trusted_proxies, "http.trusted_proxies", NETWORKS, "", 0, 0, "",                        \
-      "addresses or networks whose Forwarded and X-Forwarded-For are believed")                    \
+      "addresses or networks of proxies that say who the client is")                               \
+    X(http_proxy_header, "http.proxy_header", WORD, "x-forwarded-for", 0, 0,                       \
+      "x-forwarded-for|forwarded",                                                                 \
+      "the one field in which they say it; the other may be the client's own and is not looked at")\
     X(http_cors_origins, "http.cors_origins", ORIGINS, "", 0, 0, "",                               \
       "origins that browsers may call from, or *; empty = none")                                   \
     X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \

@@ -64,7 +64,7 @@ enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop, const struct mb_db_con
     atomic_store(&stats->connections, 0);
     atomic_store(&stats->idle, 0);
     atomic_store(&stats->waiting, 0);
-    mb_list_init(&db->queue);
+    for (int i = 0; i < MB_LINES; i++) mb_list_init(&db->line[i].ops);
     mb_list_init(&db->ready);
     mb_list_init(&db->delivering);
     mb_list_init(&db->spare);
@@ -115,7 +115,7 @@ void mb_db_free(struct mb_db *db)
 int mb_db_retry_after(const struct mb_db *db)
 {
     uint64_t now = mb_mono_ns();
-    uint64_t wait = db->nqueued * db->pace_ns;
+    uint64_t wait = mb_pool__wait_ns(db);
     if (db->nup == 0 && db->next_try_ns > now) wait += db->next_try_ns - now;
     uint64_t seconds = (wait + 999999999ull) / 1000000000ull;
     return seconds < 1 ? 1 : seconds > 30 ? 30 : (int)seconds;

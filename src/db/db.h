@@ -21,7 +21,8 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     const char *url;  /* libpq connection string or URI */
     const char *application_name;
     uint32_t pool_min, pool_max; /* connections of this worker */
-    uint32_t queue_max;          /* operations waiting for a connection */
+    uint32_t pool_reads;         /* of those open, left to reads by writes and transactions */
+    uint32_t queue_max;          /* reads that may wait for a connection, and as many others */
     uint32_t queue_timeout;
     uint32_t connect_timeout;
     uint32_t statement_timeout; /* set on the session too */

@@ -31,7 +31,7 @@ struct mb_link {
     uint32_t age; /* counts the connections that this place has had */
     uint32_t surplus; /* results beyond what was asked for: the protocol is out of step */
     bool alone;       /* what flies must have no company: a write, a transaction, our own */
-    bool idle;        /* counted as idle by the pool */
+    bool idle, held;  /* counted as such by the pool */
     uint64_t cut_at;  /* closed unless something ends before; 0 = none */
     uint64_t used_ns, renew_ns;
     struct mb_cache cache;

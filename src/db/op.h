@@ -51,6 +51,7 @@ struct mb_op {
     uint64_t deadline_ns; /* the owner's */
     uint64_t leave_ns;    /* when it stops waiting for a connection */
     uint64_t since_ns;    /* queued, then sent */
+    uint64_t ticket;      /* its place among all who wait */
     PGresult *res;
     struct mb_err err; /* err.rc is the outcome */
     int nparams;

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * The inside of the pool: which link takes which op, the bounded queue, growth, back-off, the
+ * The inside of the pool: which link takes which op, the bounded lines, growth, back-off, the
  * one deadline timer. Contract for users: db/db.h.
  */
 #include <stdatomic.h>
@@ -19,6 +19,17 @@ enum {
     MB_DB_CANCELS = 2, /* threads of the loop's pool that may sit in PQcancel */
 };
 
+/* Those who wait for a connection, oldest first. */
+struct mb_line {
+    struct mb_node ops;
+    uint32_t n;
+    uint64_t taken_ns; /* when the last one left */
+    uint64_t pace_ns;  /* mean time between two leaving */
+};
+
+/* Reads stand apart from what holds a connection alone: neither wears out the other's places. */
+enum { MB_LINE_SHARED, MB_LINE_ALONE, MB_LINES };
+
 struct mb_db {
     uv_loop_t *loop;
     struct mb_db_config config; /* its texts are in dsn */
@@ -29,11 +40,11 @@ struct mb_db {
 
     struct mb_link *links; /* pool_max places */
     uint32_t nup, nopening, nidle;
+    uint32_t nheld; /* up and in the hands of one write or transaction */
 
-    struct mb_node queue; /* waiting for a connection, oldest first */
-    uint32_t nqueued;
-    uint64_t taken_ns; /* when the last one left the queue */
-    uint64_t pace_ns;  /* mean time between two leaving */
+    struct mb_line line[MB_LINES];
+    uint32_t nqueued; /* in all lines */
+    uint64_t tickets; /* drawn by those who join a line: who came first */
 
     struct mb_node ready; /* ended, callback to come */
     struct mb_node delivering;
@@ -72,14 +83,15 @@ static inline void mb_db__count(_Atomic uint64_t *counter, uint64_t n)
 /* ---- pool.c ---- */
 /* A link for this op now, or NULL. */
 struct mb_link *mb_pool__pick(struct mb_db *db, enum mb_op_kind kind);
-void mb_pool__pump(struct mb_db *db);  /* queue -> links */
-void mb_pool__mark(struct mb_link *l); /* recount whether it is idle */
+void mb_pool__pump(struct mb_db *db);  /* lines -> links */
+void mb_pool__mark(struct mb_link *l); /* recount whether it is idle, or held */
 MB_MUST_CHECK enum mb_rc mb_pool__admit(struct mb_db *db, enum mb_op_kind kind,
                                         uint64_t deadline_ns, struct mb_err *err);
 /* Sends it or queues it; after mb_pool__admit said yes. */
 MB_MUST_CHECK enum mb_rc mb_pool__place(struct mb_op *op, struct mb_err *err);
 void mb_pool__leave_queue(struct mb_op *op);
 void mb_pool__requeue(struct mb_op *op); /* at the head: it has waited before */
+uint64_t mb_pool__wait_ns(const struct mb_db *db); /* that the longest line stands for */
 bool mb_pool__is_down(const struct mb_db *db, enum mb_op_kind kind);
 
 /* ---- grow.c ---- */

@@ -30,11 +30,11 @@ void mb_pool__kick(struct mb_db *db) { uv_idle_start(&db->kick, on_kick); }
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-static uint64_t scan_queue(struct mb_db *db, uint64_t now)
+static uint64_t scan_line(struct mb_db *db, struct mb_line *line, uint64_t now)
 {
     uint64_t nearest = UINT64_MAX;
-    struct mb_node *n = db->queue.next, *next;
-    for (; n != &db->queue; n = next) {
+    struct mb_node *n = line->ops.next, *next;
+    for (; n != &line->ops; n = next) {
         struct mb_op *op = (struct mb_op *)n;
         next = n->next;
         if (now < op->leave_ns) {
@@ -82,7 +82,8 @@ static void on_deadline(uv_timer_t *timer)
     uint64_t now = mb_mono_ns();
     mb_pool__enter(db);
     db->armed_ns = UINT64_MAX;
-    uint64_t nearest = scan_queue(db, now);
+    uint64_t nearest = UINT64_MAX;
+    for (int i = 0; i < MB_LINES; i++) nearest = least(nearest, scan_line(db, &db->line[i], now));
     for (uint32_t i = 0; i < db->config.pool_max; i++)
         nearest = least(nearest, scan_link(&db->links[i], now));
     if (db->grace_ns != 0 && now < db->grace_ns)

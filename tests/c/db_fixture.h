@@ -32,6 +32,7 @@ static inline struct mb_db_config make_config(void)
                                  .application_name = "test",
                                  .pool_min = 1,
                                  .pool_max = 1,
+                                 .pool_reads = 1,
                                  .queue_max = 100,
                                  .queue_timeout = 5000,
                                  .connect_timeout = 5000,
