@@ -1,6 +1,7 @@
 /*
  * The client's address. Hops are read from the right and only as long as each is a trusted
- * proxy: what stands further left could have been written by anyone.
+ * proxy: what stands further left could have been written by anyone. So could the field that the
+ * proxy does not write: only the one that is configured counts.
  */
 #include "net/request.h"
 #include "net/token.h"
@@ -36,7 +37,7 @@ const char *mb_http_client(const struct mb_http_request *r)
         return r->conn->peer_text;
     if (r->client[0] != '\0')
         return r->client;
-    if (r->known_times[MB_KNOWN_FORWARDED] > 0)
+    if (r->conn->server->config.reads_forwarded)
         (void)walk(r, MB_STR("forwarded"), mb_peer_pop_forwarded, &client);
     else
         (void)walk(r, MB_STR("x-forwarded-for"), mb_peer_pop_xff, &client);

@@ -46,7 +46,8 @@ struct mb_http_limits {
 
 struct mb_http_config {
     struct mb_http_limits limits;
-    const char *trusted_proxies; /* "127.0.0.1, 10.0.0.0/8, ::1": peers whose Forwarded headers count */
+    const char *trusted_proxies; /* "127.0.0.1, 10.0.0.0/8, ::1": peers that tell the client's address */
+    bool reads_forwarded;        /* those proxies write Forwarded; else X-Forwarded-For */
     const char *cors_origins;    /* "", "*" or a list of exact origins */
     bool access_log;
     bool server_timing;          /* dev: Server-Timing header */

@@ -336,8 +336,16 @@ describe("the client's address", function()
     assert.equal("192.0.2.9", client { { "X-Forwarded-For", "1.1.1.1, 192.0.2.9" },
                                        { "X-Forwarded-For", "10.2.2.2" } })
     assert.equal("10.1.1.1", client { ["X-Forwarded-For"] = "192.0.2.9, junk, 10.1.1.1" })
-    assert.equal("2001:db8::7", client { Forwarded = 'for=1.1.1.1, for="[2001:db8::7]:99";proto=https' })
     assert.equal("127.0.0.1", client {})
+  end)
+
+  it("is taken from the one field that the proxies write, as the other may be the client's own", function()
+    local both = { ["X-Forwarded-For"] = "192.0.2.9", Forwarded = 'for=1.1.1.1, for="[2001:db8::7]:99";proto=https' }
+    local function client(options)
+      return probes.start(options):request("GET", "/", { headers = both }).json.client
+    end
+    assert.equal("192.0.2.9", client { trusted = "127.0.0.1" })
+    assert.equal("2001:db8::7", client { trusted = "127.0.0.1", forwarded = 1 })
   end)
 end)
 

@@ -1,7 +1,7 @@
 /*
  * A server on the real HTTP layer whose answers show what arrived, for the tests of src/net.
  *
- *   http_probe [key=value ...]     limits by their names in http.h, and cors, trusted, log, timing,
+ *   http_probe [key=value ...]     limits by their names in http.h, and cors, trusted, forwarded, log, timing,
  *                                  backlog; prints "port N" when it listens, drains on SIGTERM
  *
  * /json      a small answer, at once         /hang      no answer
@@ -347,6 +347,8 @@ static bool set(struct mb_http_config *config, const char *arg)
         config->cors_origins = equals + 1;
     else if (mb_str_eq(key, MB_STR("trusted")))
         config->trusted_proxies = equals + 1;
+    else if (mb_str_eq(key, MB_STR("forwarded")))
+        config->reads_forwarded = true;
     else if (mb_str_eq(key, MB_STR("log")))
         config->access_log = equals[1] == '1';
     else if (mb_str_eq(key, MB_STR("timing")))

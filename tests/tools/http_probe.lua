@@ -8,7 +8,7 @@ local process = require "support.process"
 local probe = {}
 probe.__index = probe
 
--- settings: limits by their names in src/net/http.h, and cors, trusted, log, timing. Options:
+-- settings: limits by their names in src/net/http.h, and cors, trusted, forwarded, log, timing. Options:
 -- prefix (argv in front, such as prlimit).
 function probe.start(settings, options)
   local argv = {}
