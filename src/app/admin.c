@@ -18,22 +18,28 @@ static void plain(struct mb_http_request *req, int status, struct mb_str text)
     mb_http_reply(req, status, "text/plain; charset=utf-8", NULL, 0, text);
 }
 
-/* Workers that take requests and have no connection. The next request may go to any of them. */
-static unsigned count_cut_off(const struct mb_shm *shm)
+/* Workers that take requests and have no connection, counted and named by their number. The next
+ * request may go to any of them. */
+static unsigned count_cut_off(const struct mb_shm *shm, char *names, size_t size)
 {
     unsigned n = 0;
-    for (uint32_t i = 0; i < shm->nworkers; i++)
-        n += atomic_load(&shm->worker[i].ready) != 0 &&
-             atomic_load(&shm->worker[i].db.connections) == 0;
+    size_t at = 0;
+    for (uint32_t i = 0; i < shm->nworkers; i++) {
+        if (atomic_load(&shm->worker[i].ready) == 0 ||
+            atomic_load(&shm->worker[i].db.connections) > 0)
+            continue;
+        at += (size_t)snprintf(names + at, size - at, "%s%u", n > 0 ? ", " : "", i + 1);
+        n++;
+    }
     return n;
 }
 
 static void readyz(const struct mb_admin *a, struct mb_http_request *req)
 {
-    unsigned cut_off = count_cut_off(a->shm);
-    char detail[96];
-    (void)snprintf(detail, sizeof detail, "%u of %u workers cannot reach the database", cut_off,
-                   a->shm->nworkers);
+    char names[MB_MAX_WORKERS * 4] = "", detail[sizeof names + 64];
+    unsigned cut_off = count_cut_off(a->shm, names, sizeof names);
+    (void)snprintf(detail, sizeof detail, "%u of %u workers cannot reach the database: %s", cut_off,
+                   a->shm->nworkers, names);
     if (atomic_load(&a->shm->stopping))
         mb_http_problem(req, 503, "stopping", "this server is stopping", MB_STR(""), 1, NULL, 0);
     else if (cut_off > 0)
