@@ -41,11 +41,13 @@ enum mb_config_type {
       "how long SIGTERM waits for requests in flight")                                             \
     X(worker_hang_timeout, "worker.hang_timeout", MS, "10s", 0, 3600000, "",                       \
       "a worker without a heartbeat for this long is killed; 0 = never")                           \
+    X(worker_start_timeout, "worker.start_timeout", MS, "30s", 0, 3600000, "",                     \
+      "a worker that is not up after this long is killed; 0 = never")                              \
     X(worker_memory, "worker.script_memory", BYTES, "256MB", 8388608, 17179869184, "",             \
       "memory of the scripts of one worker")                                                       \
     X(database_url, "database.url", TEXT, "", 0, 0, "",                                            \
       "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")            \
-    X(database_pool_min, "database.pool_min", INT, "1", 0, 1000, "",                               \
+    X(database_pool_min, "database.pool_min", INT, "1", 1, 1000, "",                               \
       "connections a worker keeps open")                                                           \
     X(database_pool_max, "database.pool_max", INT, "8", 1, 1000, "",                               \
       "connections of one worker at most")                                                         \
@@ -97,6 +99,10 @@ enum mb_config_type {
     X(http_max_query_fields, "http.max_query_fields", INT, "64", 1, 10000, "", "fields of a query")\
     X(http_max_pipeline_bytes, "http.max_pipeline_bytes", BYTES, "64KB", 1024, 16777216, "",       \
       "bytes read ahead while a request runs")                                                     \
+    X(http_max_reply, "http.max_reply", BYTES, "64MB", 65536, 1073741824, "",                      \
+      "one JSON text that a script makes: an answer, or json.encode")                              \
+    X(http_max_input_bytes, "http.max_input_bytes", BYTES, "64KB", 1024, 268435456, "",            \
+      "bytes of a streamed body that a script has not read; then the client has to wait")          \
     X(http_max_output_bytes, "http.max_output_bytes", BYTES, "256KB", 16384, 268435456, "",        \
       "bytes queued for one slow reader of a stream")                                              \
     X(http_head_timeout, "http.head_timeout", MS, "10s", 1, 3600000, "",                           \
@@ -124,6 +130,8 @@ enum mb_config_type {
     X(json_max_keys, "json.max_keys", INT, "1000", 1, 100000, "", "keys of one object of a body")  \
     X(json_max_tokens, "json.max_tokens", INT, "100000", 1, 10000000, "",                          \
       "values and keys of a body")                                                                 \
+    X(json_max_string, "json.max_string", BYTES, "1MB", 64, 8388608, "",                           \
+      "one string or key of a body")                                                               \
     X(auth_hash_parallel, "auth.hash_parallel", INT, "2", 1, 64, "",                               \
       "passwords that a worker verifies at once; each takes a processor and 19 MB")                \
     X(auth_hash_queue, "auth.hash_queue", INT, "64", 0, 100000, "",                                \

@@ -15,9 +15,8 @@
 
 enum {
     TICK_MS = 100,
-    START_TICKS = 300, /* a worker may take this long to its first beat */
-    ABORT_TICKS = 10,  /* between SIGABRT and SIGKILL */
-    CALM_TICKS = 20,   /* one that lived this long is started again at once */
+    ABORT_TICKS = 10, /* between SIGABRT and SIGKILL */
+    CALM_TICKS = 20,  /* one that lived this long is started again at once */
     MAX_PAUSE_TICKS = 50,
 };
 
@@ -128,12 +127,21 @@ static void end_hung(struct mb_crew *c, unsigned index)
     char running[sizeof c->plan.shm->worker[index].running], detail[256];
     memcpy(running, c->plan.shm->worker[index].running, sizeof running);
     running[sizeof running - 1] = '\0';
-    (void)snprintf(detail, sizeof detail, "no heartbeat for %u ms; running %s",
-                   place->silent * TICK_MS, running[0] != '\0' ? running : "nothing it told of");
+    (void)snprintf(detail, sizeof detail, "no heartbeat for %u ms (%s); running %s",
+                   place->silent * TICK_MS,
+                   place->beat == 0 ? "worker.start_timeout" : "worker.hang_timeout",
+                   running[0] != '\0' ? running : "nothing it told of");
     log_worker(MB_LOG_ERROR, "worker hangs; ending it", index, detail);
     atomic_fetch_add(&c->plan.shm->worker_hangs, 1);
     (void)kill(place->pid, SIGABRT);
     place->kill_in = ABORT_TICKS;
+}
+
+/* Ticks that a worker may be silent; 0 = for ever. */
+static unsigned patience(const struct mb_config *config, uint64_t beat)
+{
+    int64_t ms = beat == 0 ? config->worker_start_timeout : config->worker_hang_timeout;
+    return (unsigned)((ms + TICK_MS - 1) / TICK_MS);
 }
 
 static void watch(struct mb_crew *c, unsigned index)
@@ -145,11 +153,10 @@ static void watch(struct mb_crew *c, unsigned index)
         return;
     }
     uint64_t beat = atomic_load(&c->plan.shm->worker[index].beat);
-    unsigned limit = (unsigned)(c->plan.config->worker_hang_timeout / TICK_MS);
-    if (limit == 0 && c->plan.config->worker_hang_timeout > 0) limit = 1;
     place->silent = beat == place->beat ? place->silent + 1 : 0;
     place->beat = beat;
-    if (limit == 0 || place->silent < limit || (beat == 0 && place->silent < START_TICKS)) return;
+    unsigned limit = patience(c->plan.config, beat);
+    if (limit == 0 || place->silent < limit) return;
     if (is_held(place->pid))
         place->silent = 0;
     else

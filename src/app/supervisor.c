@@ -124,7 +124,7 @@ static void hire(struct supervisor *s)
 
 static bool is_connected(const struct supervisor *s)
 {
-    for (unsigned i = 0; i < s->listeners.count && s->site.config->database_pool_min > 0; i++)
+    for (unsigned i = 0; i < s->listeners.count; i++)
         if (atomic_load(&s->shm->worker[i].db.connections) == 0) return false;
     return true;
 }

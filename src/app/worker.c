@@ -174,11 +174,13 @@ static struct mb_vm_limits vm_limits(const struct mb_config *c)
 {
     return (struct mb_vm_limits){
         .max_json_body = (uint64_t)c->http_max_json_body,
+        .max_reply = (size_t)c->http_max_reply,
+        .max_input = (size_t)c->http_max_input_bytes,
         .max_query_fields = (uint32_t)c->http_max_query_fields,
         .json = {.depth = (unsigned)c->json_max_depth,
                  .tokens = (size_t)c->json_max_tokens,
                  .keys = (size_t)c->json_max_keys,
-                 .string_bytes = mb_json_default_limits.string_bytes},
+                 .string_bytes = (size_t)c->json_max_string},
         .hash_parallel = (int)c->auth_hash_parallel,
         .hash_queue = (int)c->auth_hash_queue,
     };

@@ -43,7 +43,7 @@ struct mb_json_sink {
 struct mb_json_fault {
     size_t offset;       /* byte of the text */
     char pointer[256];   /* JSON pointer of the value in work, possibly cut */
-    char text[128];      /* what was wrong */
+    char text[128];      /* what was wrong; a limit with its number and configuration key */
 };
 
 /* scratch: decoded strings are built here (cleared, kept for reuse). fault may be NULL. */

@@ -25,13 +25,31 @@ struct reader {
     unsigned depth;
     size_t tokens;
     enum expect expect;
-    const char *wrong; /* text of the fault, once there is one */
+    char wrong[96]; /* text of the fault, once there is one */
 };
 
 static enum mb_rc refuse(struct reader *r, enum mb_rc rc, const char *wrong)
 {
-    r->wrong = wrong;
+    (void)snprintf(r->wrong, sizeof r->wrong, "%s", wrong);
     return rc;
+}
+
+/* The text names the limit by number and by the configuration key that sets it. */
+static enum mb_rc refuse_over(struct reader *r, const char *what, size_t limit, const char *key)
+{
+    (void)snprintf(r->wrong, sizeof r->wrong, "%s %zu (%s)", what, limit, key);
+    return MB_E_LIMIT;
+}
+
+static enum mb_rc refuse_string(struct reader *r)
+{
+    return refuse_over(r, "the bytes of a string are more than", r->limits->string_bytes,
+                       "json.max_string");
+}
+
+static enum mb_rc refuse_keys(struct reader *r)
+{
+    return refuse_over(r, "the keys of an object are more than", r->limits->keys, "json.max_keys");
 }
 
 static void skip_blank(struct reader *r)
@@ -44,7 +62,9 @@ static bool in_object(const struct reader *r) { return mb_json__top(&r->stack)->
 
 static enum mb_rc count_token(struct reader *r)
 {
-    return ++r->tokens > r->limits->tokens ? refuse(r, MB_E_LIMIT, "too many values") : MB_OK;
+    if (++r->tokens <= r->limits->tokens) return MB_OK;
+    return refuse_over(r, "the values and keys are more than", r->limits->tokens,
+                       "json.max_tokens");
 }
 
 static enum mb_rc told(struct reader *r, enum mb_rc rc)
@@ -65,17 +85,16 @@ static enum mb_rc read_string(struct reader *r, struct mb_str *out, struct mb_st
     }
     *raw = *out = (struct mb_str){begin, (size_t)(close - begin)};
     /* An escape takes up to six bytes per byte of text: what is longer cannot fit. */
-    if (raw->len / 6 > r->limits->string_bytes)
-        return refuse(r, MB_E_LIMIT, "a string is too long");
+    if (raw->len / 6 > r->limits->string_bytes) return refuse_string(r);
     if (escaped) {
         struct mb_buf *mem = r->stack.mem;
         size_t before = mem->len;
         enum mb_rc rc = mb_json__decode(mem, begin, close);
-        if (rc != MB_OK) return refuse(r, rc, "a string is too long");
+        if (rc != MB_OK) return refuse(r, rc, "a string finds no memory");
         *out = (struct mb_str){mem->data + before, mem->len - before};
         mem->len = before; /* borrowed until scratch is used again */
     }
-    if (out->len > r->limits->string_bytes) return refuse(r, MB_E_LIMIT, "a string is too long");
+    if (out->len > r->limits->string_bytes) return refuse_string(r);
     r->p = close + 1;
     return MB_OK;
 }
@@ -167,9 +186,10 @@ static enum mb_rc read_word(struct reader *r)
 
 static enum mb_rc open_container(struct reader *r, bool object)
 {
-    if (r->depth == r->limits->depth) return refuse(r, MB_E_LIMIT, "nested too deep");
+    if (r->depth == r->limits->depth)
+        return refuse_over(r, "nested deeper than", r->limits->depth, "json.max_depth");
     enum mb_rc rc = mb_json__push(&r->stack, object);
-    if (rc != MB_OK) return refuse(r, rc, "nested too deep");
+    if (rc != MB_OK) return refuse(r, rc, "the nesting finds no memory");
     r->depth++;
     r->p++;
     r->expect = EXPECT_FIRST;
@@ -205,12 +225,11 @@ static enum mb_rc read_value(struct reader *r)
 
 static enum mb_rc note_key(struct reader *r, struct mb_str key, struct mb_str raw)
 {
-    if (mb_json__top(&r->stack)->count == r->limits->keys)
-        return refuse(r, MB_E_LIMIT, "too many keys in an object");
+    if (mb_json__top(&r->stack)->count == r->limits->keys) return refuse_keys(r);
     bool again;
     size_t at = (size_t)(raw.ptr - r->stack.text.ptr);
     enum mb_rc rc = mb_json__note_key(&r->stack, key, at, raw.len, &again);
-    if (rc != MB_OK) return refuse(r, rc, "too many keys in an object");
+    if (rc != MB_OK) return refuse(r, rc, "the keys of an object find no memory");
     return again ? refuse(r, MB_E_JSON, "a key stands twice in an object") : MB_OK;
 }
 

@@ -203,7 +203,7 @@ static int hash_start(lua_State *L, bool verify, struct mb_str password, struct 
     const struct mb_vm_limits *limits = &mb_vm_plan(mb_vm_of(L))->limits;
     queue.most = limits->hash_parallel;
     if (queue.running >= queue.most && queue.waiting >= limits->hash_queue) {
-        mb_push_problem(L, 503, "login_busy", "too many sign-ins at once", 1);
+        mb_push_problem(L, 503, "login_busy", "too many sign-ins at once (auth.hash_queue)", 1);
         return lua_error(L);
     }
     struct hash_wait *h = lua_newuserdatauv(L, sizeof *h, 0);

@@ -7,11 +7,7 @@
 
 /* mb.json, and the two directions between Lua values and JSON text. */
 
-enum {
-    ENCODE_DEPTH = 64,
-    ENCODE_MAX = 64 * 1024 * 1024,
-    DECODE_SCRATCH = 16 * 1024 * 1024 /* the limits of base/json.h stay well below */
-};
+enum { ENCODE_DEPTH = 64 };
 
 static const char RAW_TYPE[] = "mb.json.raw";
 static const char ARRAY_TAG; /* registry key of the metatable that marks arrays */
@@ -142,9 +138,10 @@ enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out, struct mb
     err->rc = MB_OK;
     enum mb_rc rc = lua_checkstack(L, 8) ? encode_value(&e, lua_absindex(L, index)) : MB_E_NOMEM;
     lua_settop(L, top);
-    return rc == MB_OK || err->rc == rc
-               ? rc
-               : mb_fail(err, rc, "the answer is larger than its buffer may be");
+    if (rc == MB_OK || err->rc == rc) return rc;
+    return rc == MB_E_LIMIT
+               ? mb_fail(err, rc, "the text is over %zu bytes (http.max_reply)", out->max)
+               : mb_fail(err, rc, "not enough memory for the text");
 }
 
 /* ---- decoding ----
@@ -259,7 +256,7 @@ static int decode_protected(lua_State *L)
 enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault *fault)
 {
     struct decode_call c = {.text = text, .fault = fault, .rc = MB_OK};
-    mb_buf_init(&c.scratch, DECODE_SCRATCH);
+    mb_buf_init(&c.scratch, SIZE_MAX / 2); /* grows with the text, which has a limit */
     lua_pushcfunction(L, decode_protected);
     lua_pushlightuserdata(L, &c);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
@@ -286,7 +283,7 @@ static int l_encode(lua_State *L)
 {
     luaL_checkany(L, 1);
     struct encode_call *c = lua_newuserdatauv(L, sizeof *c, 0);
-    mb_buf_init(&c->buf, ENCODE_MAX);
+    mb_buf_init(&c->buf, mb_vm_plan(mb_vm_of(L))->limits.max_reply);
     luaL_setmetatable(L, "mb.json.buffer");
     if (mb_json_encode(L, 1, &c->buf, &c->err) != MB_OK)
         return luaL_error(L, "json.encode: %s", c->err.text);

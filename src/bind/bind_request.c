@@ -134,8 +134,9 @@ static int get_query(lua_State *L)
         const char *eq = memchr(p, '=', (size_t)(stop - p));
         if (stop > p) {
             if (++fields > most)
-                return bad_query(L, lua_pushfstring(L, "the query has more than %d fields "
-                                                       "(http.max_query_fields)",
+                return bad_query(L, lua_pushfstring(L,
+                                                    "the query has more than %d fields "
+                                                    "(http.max_query_fields)",
                                                     (int)most));
             push_decoded(L, (struct mb_str){p, (size_t)((eq ? eq : stop) - p)});
             lua_pushvalue(L, -1);
@@ -171,10 +172,12 @@ static int get_body(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    if (mb_json_decode(L, text, &fault) == MB_OK) return 1;
-    lua_pushfstring(L, "the body is not valid JSON: %s at byte %d", fault.text,
-                    (int)fault.offset + 1);
-    mb_push_problem(L, 400, "invalid_json", lua_tostring(L, -1), -1);
+    enum mb_rc rc = mb_json_decode(L, text, &fault);
+    if (rc == MB_OK) return 1;
+    bool is_over = rc == MB_E_LIMIT;
+    lua_pushfstring(L, "the body is %s: %s at byte %d", is_over ? "over a limit" : "not valid JSON",
+                    fault.text, (int)fault.offset + 1);
+    mb_push_problem(L, 400, is_over ? mb_rc_word(rc) : "invalid_json", lua_tostring(L, -1), -1);
     add_pointer(L, fault.pointer, fault.text);
     return lua_error(L);
 }

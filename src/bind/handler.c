@@ -10,7 +10,6 @@
 /* From the callbacks of the server to the coroutine of a request, and back at its end. */
 
 enum {
-    MAX_REPLY = 64 * 1024 * 1024, /* one buffered JSON answer */
     INLINE_SCRATCH = 256, /* decoded path parameters; longer paths take memory of their own */
     IDLE_CALLS = 256
 };
@@ -146,7 +145,8 @@ static void on_head(void *ctx, struct mb_http_request *req)
     }
     const struct mb_vm_route *route = mb_vm_route_at(h->plan.vm, (size_t)c->match.route);
     c->view = (struct mb_request_view){req, route, &c->match, &c->stream};
-    mb_stream_init(&c->stream, req, route->body == MB_BODY_STREAM);
+    mb_stream_init(&c->stream, req, route->body == MB_BODY_STREAM,
+                   mb_vm_plan(h->plan.vm)->limits.max_input);
     mb_http_set_data(req, c);
     mb_http_set_route(req, route->pattern);
     if (body_fits(route, req)) mb_http_accept_body(req, route->body, route->max_body);
@@ -283,7 +283,7 @@ enum mb_rc mb_handler_new(struct mb_handler **out, const struct mb_handler_plan 
     struct mb_handler *h = calloc(1, sizeof *h);
     if (!h) return MB_E_NOMEM;
     h->plan = *plan;
-    mb_buf_init(&h->reply, MAX_REPLY);
+    mb_buf_init(&h->reply, mb_vm_plan(plan->vm)->limits.max_reply);
     enum mb_rc rc = mb_tasks_new(&h->tasks, plan->vm, plan->running, plan->running_size);
     if (rc != MB_OK) {
         free(h);

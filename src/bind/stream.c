@@ -6,7 +6,7 @@
 
 /* Streams of one request. One reader and one writer at a time: a request has one coroutine. */
 
-enum { IN_PAUSE = 64 * 1024, IN_MAX = 1024 * 1024, MAX_HEADERS = 16 };
+enum { MAX_HEADERS = 16 };
 
 static const char WAIT_TYPE[] = "mb.stream.wait";
 
@@ -15,12 +15,14 @@ struct stream_wait {
     struct mb_stream *stream;
 };
 
-void mb_stream_init(struct mb_stream *s, struct mb_http_request *http, bool has_in)
+void mb_stream_init(struct mb_stream *s, struct mb_http_request *http, bool has_in,
+                    size_t max_input)
 {
     memset(s, 0, sizeof *s);
     s->http = http;
     s->has_in = has_in;
-    mb_buf_init(&s->in, IN_MAX);
+    s->max_input = max_input;
+    mb_buf_init(&s->in, SIZE_MAX / 2); /* a piece, at most what net reads ahead, over max_input */
 }
 
 void mb_stream_reset(struct mb_stream *s)
@@ -42,7 +44,7 @@ bool mb_stream_on_body(struct mb_stream *s, struct mb_str piece)
         return false;
     }
     wake(&s->reader);
-    s->in_paused = s->in.len >= IN_PAUSE;
+    s->in_paused = s->in.len >= s->max_input;
     return !s->in_paused;
 }
 

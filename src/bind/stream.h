@@ -13,12 +13,14 @@
 struct mb_stream {
     struct mb_http_request *http;
     struct mb_buf in; /* received, not yet read */
+    size_t max_input; /* with so much of it the client has to wait */
     struct mb_wait *reader, *writer;
     bool has_in; /* the route takes its body as a stream */
     bool in_ended, in_paused, out_begun;
 };
 
-void mb_stream_init(struct mb_stream *s, struct mb_http_request *http, bool has_in);
+void mb_stream_init(struct mb_stream *s, struct mb_http_request *http, bool has_in,
+                    size_t max_input);
 void mb_stream_reset(struct mb_stream *s);
 
 /* From the HTTP callbacks of the same names. */

@@ -25,6 +25,8 @@ struct mb_vm_setting {
 /* Ceilings of what a client may send; configuration keys of the same names. */
 struct mb_vm_limits {
     uint64_t max_json_body;     /* http.max_json_body: of a route without max_body */
+    size_t max_reply;           /* http.max_reply: of one JSON text made by scripts */
+    size_t max_input;           /* http.max_input_bytes: of a streamed body, not yet read */
     uint32_t max_query_fields;  /* http.max_query_fields */
     struct mb_json_limits json; /* json.max_depth, json.max_tokens, json.max_keys */
     int hash_parallel;          /* auth.hash_parallel */

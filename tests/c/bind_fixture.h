@@ -20,6 +20,8 @@ static inline bool open_vm(const struct mb_script *scripts, size_t n, size_t mem
                               .secret = secret,
                               .memory_max = memory_max,
                               .limits = {.max_json_body = 65536,
+                                         .max_reply = 1 << 20,
+                                         .max_input = 65536,
                                          .max_query_fields = 64,
                                          .json = mb_json_default_limits,
                                          .hash_parallel = 2,

@@ -469,8 +469,10 @@ static void test_limits(void)
 {
     ok(read_and_free(repeated("", "[", 32, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"), NULL) == MB_OK,
        "accepts 32 levels");
-    ok(read_and_free(repeated("", "[", 33, ""), NULL) == MB_E_LIMIT, "refuses 33 levels");
     struct mb_json_fault f;
+    ok(read_and_free(repeated("", "[", 33, ""), &f) == MB_E_LIMIT &&
+           strcmp(f.text, "nested deeper than 32 (json.max_depth)") == 0,
+       "refuses 33 levels, and names the limit and its key");
     ok(read_and_free(repeated("", "{\"a\":", 1000000, ""), &f) == MB_E_LIMIT &&
            strlen(f.pointer) == 64,
        "refuses a million levels after 32 of them");

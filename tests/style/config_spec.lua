@@ -1,0 +1,60 @@
+-- Every key of the configuration is read by something, and every key that a message, a script or a test
+-- names is one.
+
+local paths = require "support.paths"
+local tree = require "support.tree"
+
+local HEADER <const> = "src/app/config.h"
+
+-- Keys in the order of the table, and the member of struct mb_config that holds each.
+local function read_keys()
+  local keys, members = {}, {}
+  for member, key in paths.read(HEADER):gmatch '\n    X%(([%w_]+), "([%w_.]+)",' do
+    keys[#keys + 1] = key
+    members[key] = member
+  end
+  return keys, members
+end
+
+local function text_of(...)
+  local texts = {}
+  for _, path in ipairs(tree.files(...)) do
+    if not path:match "^src/app/config" then texts[#texts + 1] = paths.read(path) end
+  end
+  return table.concat(texts, "\n")
+end
+
+describe("the keys of the configuration", function()
+  local keys, members = read_keys()
+  local is_section = {}
+
+  setup(function()
+    assert.is_true(#keys > 50)
+    for _, key in ipairs(keys) do is_section[key:match "^(%w+)%." or ""] = true end
+    is_section[""] = nil
+  end)
+
+  it("are each read by the program or by a script", function()
+    local program, scripts, unread = text_of("src", ".c"), text_of("lua", ".lua"), {}
+    for _, key in ipairs(keys) do
+      local is_read = program:find("[>.]" .. members[key] .. "%f[^%w_]")
+        or scripts:find('config%s*%(?%s*"' .. key:gsub("%.", "%%.") .. '"')
+      if not is_read then unread[#unread + 1] = key .. ": nothing reads it" end
+    end
+    tree.expect_none(unread)
+  end)
+
+  -- In brackets at the end of an error, the way limits are named; or alone in quotes, as scripts ask.
+  it("are the only ones that errors and scripts name", function()
+    tree.expect_none(tree.violations(tree.files("src", ".c", ".h"), function(line)
+      for key in line:gmatch "%(([%l_]+%.[%l_]+)%)" do
+        local is_text = is_section[key:match "^%w+"] and line:find('"', 1, true)
+        if is_text and not members[key] then return key .. " is no key" end
+      end
+    end))
+    tree.expect_none(tree.violations(tree.files("lua", ".lua"), function(line)
+      local key = line:match 'config%s*%(?%s*"([%w_.]+)"'
+      if key and not members[key] then return key .. " is no key" end
+    end))
+  end)
+end)
