@@ -30,7 +30,7 @@ describe("while one provider's agenda is locked", function()
       "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND " .. where)[1].n)
   end
 
-  it("answers searches, and then every booking", function()
+  it("answers searches, stays ready, and then answers every booking", function()
     local slots = clinic:take_slots(1)
     local provider = clinic.slots_by_id[slots[1]].providerId
     process.start { "psql", "-qX", clinic:url(), "-c", "BEGIN", "-c",
@@ -48,6 +48,7 @@ describe("while one provider's agenda is locked", function()
     for _ = 1, 20 do
       assert.equal(200, clinic.server:get(clinic:search(1)).status)
       assert.equal(200, clinic.server:get("/v1/providers").status)
+      assert.equal(200, clinic.server:get("/readyz").status)
     end
     assert.equal(CONNECTIONS - 1, count(STUCK))
     database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " .. HOLDER)
