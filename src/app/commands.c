@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "app/demo.h"
-#include "app/listen.h"
 #include "app/options.h"
 #include "app/say.h"
 #include "app/site.h"
@@ -52,7 +51,6 @@ static int check(const struct mb_options *o, const struct mb_config *config)
     struct mb_bundle scripts = {0}, migrations = {0};
     struct mb_err err = {0};
     enum mb_rc rc = check_parser(&err);
-    if (rc == MB_OK) rc = mb_listen_check(config, &err);
     if (rc == MB_OK) rc = mb_home_find(site.home, config, &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "lua", ".lua", &scripts, &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "app/config_keys.h"
-#include "net/peer.h"
+#include "app/place.h"
 
 extern char **environ;
 
@@ -20,6 +20,7 @@ enum { MAX_LINE = 4096 };
 struct load {
     struct mb_config *config;
     const char *origin;
+    bool is_default;
     struct mb_err *err;
 };
 
@@ -65,61 +66,6 @@ static bool read_scaled(const char *text, const struct mb_config__key *k, int64_
     return false;
 }
 
-static bool is_word(const char *words, const char *value)
-{
-    size_t n = strlen(value);
-    for (const char *at = words; n > 0 && *at != '\0'; at++) {
-        size_t len = strcspn(at, "|");
-        if (len == n && memcmp(at, value, n) == 0) return true;
-        at += len;
-        if (*at == '\0') break;
-    }
-    return false;
-}
-
-static bool is_networks(const char *value)
-{
-    struct mb_networks *list = NULL;
-    enum mb_rc rc = mb_networks_new(&list, value, NULL);
-    mb_networks_free(list);
-    return rc == MB_OK;
-}
-
-/* "https://clinic.example:8443": scheme, host, perhaps a port, nothing behind. */
-static bool is_origin(struct mb_str s)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-:[]";
-    size_t scheme = s.len > 8 && memcmp(s.ptr, "https://", 8) == 0  ? 8
-                    : s.len > 7 && memcmp(s.ptr, "http://", 7) == 0 ? 7
-                                                                    : 0;
-    for (size_t i = scheme; i < s.len; i++)
-        if (strchr(allowed, s.ptr[i]) == NULL) return false;
-    return scheme > 0;
-}
-
-static bool is_origins(const char *value)
-{
-    static const char between[] = ", \t";
-    if (strcmp(value, "*") == 0) return true;
-    for (const char *at = value + strspn(value, between); *at != '\0'; at += strspn(at, between)) {
-        struct mb_str origin = {at, strcspn(at, between)};
-        if (!is_origin(origin)) return false;
-        at += origin.len;
-    }
-    return true;
-}
-
-/* Whether a text may stand for a key of this type. */
-static bool is_text_of(const struct mb_config__key *k, const char *value)
-{
-    switch (k->type) {
-    case MB_CFG_WORD: return is_word(k->words, value);
-    case MB_CFG_NETWORKS: return is_networks(value);
-    case MB_CFG_ORIGINS: return is_origins(value);
-    default: return true;
-    }
-}
-
 static bool read_bool(const char *value, bool *out)
 {
     *out = strcmp(value, "true") == 0;
@@ -152,11 +98,17 @@ static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k
     int64_t number = 0;
     bool fits = true;
     switch (k->type) {
-    case MB_CFG_TEXT:
     case MB_CFG_WORD:
     case MB_CFG_NETWORKS:
     case MB_CFG_ORIGINS:
-        fits = is_text_of(k, value);
+    case MB_CFG_PLACE:
+    case MB_CFG_DSN:
+    case MB_CFG_USER:
+    case MB_CFG_FOLDER:
+    case MB_CFG_HOME:
+        /* A default may be overridden by what follows; then it matters to nobody whether the
+         * machine at hand allows it. */
+        fits = l->is_default || mb_config__is_text_of(k, value);
         if (fits && (*(const char **)(void *)field = keep(value)) == NULL)
             return mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
         break;
@@ -170,6 +122,9 @@ static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k
         break;
     }
     if (fits) return MB_OK;
+    if (k->type == MB_CFG_DSN) /* not shown: it may hold a password */
+        return mb_fail(l->err, MB_E_CONFIG, "%s: %s cannot be read; it must be %s", l->origin,
+                       k->name, mb_config__expected(k));
     return mb_fail(l->err, MB_E_CONFIG, "%s: %s cannot be \"%.60s\"; it must be %s", l->origin,
                    k->name, value, mb_config__expected(k));
 }
@@ -227,8 +182,10 @@ static enum mb_rc unknown_key(const struct load *l, const char *name)
 static enum mb_rc load_defaults(struct load *l)
 {
     l->origin = "default";
+    l->is_default = true;
     for (size_t i = 0; i < MB_CONFIG__COUNT; i++)
         if (set_value(l, &mb_config__keys[i], mb_config__keys[i].dflt) != MB_OK) return MB_E_CONFIG;
+    l->is_default = false;
     return MB_OK;
 }
 
@@ -355,23 +312,28 @@ static enum mb_rc load_set(struct load *l, const char *set)
     return k == NULL ? unknown_key(l, name) : set_value(l, k, value);
 }
 
+/* Port 0 stands for any free one. */
+static bool is_same_place(const char *a, const char *b)
+{
+    struct mb_place one, other;
+    size_t n = strlen(a);
+    return mb_place_parse(&one, a) && mb_place_parse(&other, b) && one.len == other.len &&
+           memcmp(&one.addr, &other.addr, one.len) == 0 && strcmp(a + n - 2, ":0") != 0;
+}
+
 static enum mb_rc check_together(const struct mb_config *c, struct mb_err *err)
 {
     if (c->database_pool_min > c->database_pool_max)
         return mb_fail(err, MB_E_CONFIG,
                        "configuration: database.pool_min (%lld) is over database.pool_max (%lld)",
                        (long long)c->database_pool_min, (long long)c->database_pool_max);
-    size_t n = strlen(c->listen);
-    bool any_port = n >= 2 && strcmp(c->listen + n - 2, ":0") == 0;
-    if (strcmp(c->listen, c->admin_listen) == 0 && !any_port)
+    if (is_same_place(c->listen, c->admin_listen))
         return mb_fail(err, MB_E_CONFIG,
                        "configuration: listen and admin_listen are both %.80s; they need two ports",
                        c->listen);
     if (c->http_max_header_line > c->http_max_header_bytes)
         return mb_fail(err, MB_E_CONFIG,
                        "configuration: http.max_header_line is over http.max_header_bytes");
-    if (c->data_dir[0] == '\0')
-        return mb_fail(err, MB_E_CONFIG, "configuration: data_dir is empty; name a folder");
     return MB_OK;
 }
 

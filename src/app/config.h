@@ -3,7 +3,8 @@
  * The configuration: every key of medbookd with its type, default, range and meaning, in one
  * table. A value comes from, in rising order: the default here, the file (medbookd.conf:
  * `key = value`, # comments), the environment (MEDBOOKD_ + key in capitals, dots as underscores),
- * the command line (--set key=value). An unknown key or a wrong type is refused by name and line.
+ * the command line (--set key=value). An unknown key, a wrong type, and what cannot be an address,
+ * a user, a folder or a connection string, are refused by name and line.
  * Durations take ms, s, min, h, d; sizes take B, KB, MB, GB (1024).
  */
 #include <stdint.h>
@@ -11,27 +12,31 @@
 #include "base/buf.h"
 
 enum mb_config_type {
-    MB_CFG_TEXT,
     MB_CFG_INT,
     MB_CFG_BOOL,
     MB_CFG_MS,
     MB_CFG_BYTES,
     MB_CFG_WORD,
     MB_CFG_NETWORKS, /* addresses and networks, separated by commas or blanks */
-    MB_CFG_ORIGINS   /* scheme://host[:port], separated by commas or blanks; or * */
+    MB_CFG_ORIGINS,  /* scheme://host[:port], separated by commas or blanks; or * */
+    MB_CFG_PLACE,    /* address and port to listen at, or one of the words */
+    MB_CFG_DSN,      /* connection string or URI of libpq, or empty; may hold a password */
+    MB_CFG_USER,     /* name of an unprivileged user, or empty */
+    MB_CFG_FOLDER,   /* a folder, which need not exist yet */
+    MB_CFG_HOME      /* a folder with lua/ and migrations/, or empty */
 };
 
 /* X(member, "key", type, "default", least, most, "words|allowed", "help") */
 #define MB_CONFIG_MAP(X)                                                                           \
-    X(listen, "listen", TEXT, "127.0.0.1:8080", 0, 0, "", "address and port of the API")           \
-    X(admin_listen, "admin_listen", TEXT, "127.0.0.1:8081", 0, 0, "",                              \
+    X(listen, "listen", PLACE, "127.0.0.1:8080", 0, 0, "", "address and port of the API")          \
+    X(admin_listen, "admin_listen", PLACE, "127.0.0.1:8081", 0, 0, "off",                          \
       "address and port of /metrics and health; keep it private; off = none")                      \
-    X(data_dir, "data_dir", TEXT, "var", 0, 0, "",                                                 \
+    X(data_dir, "data_dir", FOLDER, "var", 0, 0, "",                                               \
       "where the embedded database and the secret key live")                                       \
-    X(home, "home", TEXT, "", 0, 0, "",                                                            \
+    X(home, "home", HOME, "", 0, 0, "",                                                            \
       "folder with lua/ and migrations/; empty = beside the program")                              \
     X(workers, "workers", INT, "0", 0, 64, "", "worker processes; 0 = one per processor")          \
-    X(user, "user", TEXT, "", 0, 0, "",                                                            \
+    X(user, "user", USER, "", 0, 0, "",                                                            \
       "user of all processes but the supervisor when started as root; empty = medbookd, else "     \
       "postgres")                                                                                  \
     X(log_level, "log.level", WORD, "info", 0, 0, "debug|info|warn|error",                         \
@@ -45,7 +50,7 @@ enum mb_config_type {
       "a worker that is not up after this long is killed; 0 = never")                              \
     X(worker_memory, "worker.script_memory", BYTES, "256MB", 8388608, 17179869184, "",             \
       "memory of the scripts of one worker")                                                       \
-    X(database_url, "database.url", TEXT, "", 0, 0, "",                                            \
+    X(database_url, "database.url", DSN, "", 0, 0, "",                                             \
       "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")            \
     X(database_pool_min, "database.pool_min", INT, "1", 1, 1000, "",                               \
       "connections a worker keeps open")                                                           \
@@ -96,7 +101,8 @@ enum mb_config_type {
       "request body, over any route's own")                                                        \
     X(http_max_json_body, "http.max_json_body", BYTES, "64KB", 64, 1073741824, "",                 \
       "request body of a route that sets no max_body of its own")                                  \
-    X(http_max_query_fields, "http.max_query_fields", INT, "64", 1, 10000, "", "fields of a query")\
+    X(http_max_query_fields, "http.max_query_fields", INT, "64", 1, 10000, "",                     \
+      "fields of a query")                                                                         \
     X(http_max_pipeline_bytes, "http.max_pipeline_bytes", BYTES, "64KB", 1024, 16777216, "",       \
       "bytes read ahead while a request runs")                                                     \
     X(http_max_reply, "http.max_reply", BYTES, "64MB", 65536, 1073741824, "",                      \
@@ -121,12 +127,14 @@ enum mb_config_type {
       "addresses or networks of proxies that say who the client is")                               \
     X(http_proxy_header, "http.proxy_header", WORD, "x-forwarded-for", 0, 0,                       \
       "x-forwarded-for|forwarded",                                                                 \
-      "the one field in which they say it; the other may be the client's own and is not looked at")\
+      "the one field in which they say it; the other may be the client's own and is not looked "   \
+      "at")                                                                                        \
     X(http_cors_origins, "http.cors_origins", ORIGINS, "", 0, 0, "",                               \
       "origins that browsers may call from, or *; empty = none")                                   \
     X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \
       "a patient may cancel until this long before the start")                                     \
-    X(json_max_depth, "json.max_depth", INT, "32", 1, 64, "", "nested arrays and objects of a body")\
+    X(json_max_depth, "json.max_depth", INT, "32", 1, 64, "",                                      \
+      "nested arrays and objects of a body")                                                       \
     X(json_max_keys, "json.max_keys", INT, "1000", 1, 100000, "", "keys of one object of a body")  \
     X(json_max_tokens, "json.max_tokens", INT, "100000", 1, 10000000, "",                          \
       "values and keys of a body")                                                                 \
@@ -141,10 +149,14 @@ enum mb_config_type {
     X(dev, "dev", BOOL, "false", 0, 0, "", "development: Server-Timing, error details in answers")
 
 struct mb_config {
-#define MB_X_TEXT(member)                                       const char *member;
 #define MB_X_WORD(member)                                       const char *member;
 #define MB_X_NETWORKS(member)                                   const char *member;
 #define MB_X_ORIGINS(member)                                    const char *member;
+#define MB_X_PLACE(member)                                      const char *member;
+#define MB_X_DSN(member)                                        const char *member;
+#define MB_X_USER(member)                                       const char *member;
+#define MB_X_FOLDER(member)                                     const char *member;
+#define MB_X_HOME(member)                                       const char *member;
 #define MB_X_INT(member)                                        int64_t member;
 #define MB_X_BOOL(member)                                       bool member;
 #define MB_X_MS(member)                                         int64_t member;
@@ -152,10 +164,14 @@ struct mb_config {
 #define MB_X(member, key, type, dflt, least, most, words, help) MB_X_##type(member)
     MB_CONFIG_MAP(MB_X)
 #undef MB_X
-#undef MB_X_TEXT
 #undef MB_X_WORD
 #undef MB_X_NETWORKS
 #undef MB_X_ORIGINS
+#undef MB_X_PLACE
+#undef MB_X_DSN
+#undef MB_X_USER
+#undef MB_X_FOLDER
+#undef MB_X_HOME
 #undef MB_X_INT
 #undef MB_X_BOOL
 #undef MB_X_MS

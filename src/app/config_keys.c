@@ -25,6 +25,8 @@ const struct mb_config__unit *mb_config__units(const struct mb_config__key *k, s
 
 const char *mb_config__expected(const struct mb_config__key *k)
 {
+    static const char port[] = "an address such as 127.0.0.1:8080, [::1]:8080 or *:8080";
+    static const char port_or_off[] = "an address such as 127.0.0.1:8081, or off";
     switch (k->type) {
     case MB_CFG_INT: return "a whole number";
     case MB_CFG_BOOL: return "true or false";
@@ -33,9 +35,13 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_WORD: return k->words;
     case MB_CFG_NETWORKS: return "addresses or networks such as 127.0.0.1, 10.0.0.0/8, ::1";
     case MB_CFG_ORIGINS: return "origins such as https://clinic.example, or *";
-    case MB_CFG_TEXT: break;
+    case MB_CFG_PLACE: return k->words[0] != '\0' ? port_or_off : port;
+    case MB_CFG_DSN: return "a URI such as postgresql://user@host:5432/name, or host=… dbname=…";
+    case MB_CFG_USER: return "a user that exists and is not root; useradd --system NAME makes one";
+    case MB_CFG_FOLDER: return "a folder, or where one can be made";
+    case MB_CFG_HOME: return "a folder with lua/ and migrations/";
     }
-    return "text";
+    return "";
 }
 
 /* In the largest unit that divides the value. */
@@ -61,9 +67,13 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
     const struct mb_config__key *k = &mb_config__keys[i];
     const char *field = (const char *)c + k->offset;
     switch (k->type) {
-    case MB_CFG_TEXT:
     case MB_CFG_NETWORKS:
     case MB_CFG_ORIGINS:
+    case MB_CFG_PLACE:
+    case MB_CFG_DSN:
+    case MB_CFG_USER:
+    case MB_CFG_FOLDER:
+    case MB_CFG_HOME:
     case MB_CFG_WORD: return mb_buf_addz(out, *(const char *const *)(const void *)field);
     case MB_CFG_BOOL: return mb_buf_addz(out, *(const bool *)field ? "true" : "false");
     case MB_CFG_INT: return mb_buf_i64(out, *(const int64_t *)(const void *)field);
@@ -77,8 +87,7 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
 static enum mb_rc sample_key(const struct mb_config__key *k, struct mb_buf *out)
 {
     enum mb_rc rc = mb_buf_addf(out, "\n# %s\n", k->help);
-    if (rc == MB_OK && k->type != MB_CFG_TEXT)
-        rc = mb_buf_addf(out, "# %s", mb_config__expected(k));
+    if (rc == MB_OK) rc = mb_buf_addf(out, "# %s", mb_config__expected(k));
     if (rc == MB_OK && k->type == MB_CFG_INT)
         rc = mb_buf_addf(out, ", %lld to %lld", (long long)k->least, (long long)k->most);
     if (rc == MB_OK && (k->type == MB_CFG_MS || k->type == MB_CFG_BYTES)) {
@@ -87,8 +96,7 @@ static enum mb_rc sample_key(const struct mb_config__key *k, struct mb_buf *out)
         if (rc == MB_OK) rc = mb_buf_addz(out, " to ");
         if (rc == MB_OK) rc = mb_config__print_scaled(k->most, k, out);
     }
-    if (rc == MB_OK && k->type != MB_CFG_TEXT) rc = mb_buf_addz(out, "\n");
-    if (rc == MB_OK) rc = mb_buf_addf(out, "#%s =", k->name);
+    if (rc == MB_OK) rc = mb_buf_addf(out, "\n#%s =", k->name);
     if (rc == MB_OK && k->dflt[0] != '\0') rc = mb_buf_addf(out, " %s", k->dflt);
     return rc == MB_OK ? mb_buf_addz(out, "\n") : rc;
 }

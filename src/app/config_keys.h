@@ -25,6 +25,8 @@ struct mb_config__unit {
 
 /* The units of a key's type from small to large; none for types without. */
 const struct mb_config__unit *mb_config__units(const struct mb_config__key *k, size_t *count);
+/* For the types whose values are kept as text. */
+bool mb_config__is_text_of(const struct mb_config__key *k, const char *value);
 /* What a value of the key must be, in words. */
 const char *mb_config__expected(const struct mb_config__key *k);
 MB_MUST_CHECK enum mb_rc mb_config__print_scaled(int64_t v, const struct mb_config__key *k,

@@ -1,4 +1,4 @@
-/* Opening sockets: addresses are numeric, so nothing here asks a name server. */
+/* Opening sockets. */
 #define _GNU_SOURCE
 #include "app/listen.h"
 
@@ -12,55 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/place.h"
+
 enum { FIRST_HANDED_FD = 3, BACKLOG = 4096, BIND_TRIES = 20, BIND_PAUSE_MS = 50 };
 
-struct place {
-    struct sockaddr_storage addr;
-    socklen_t len;
-};
-
-static enum mb_rc refuse(struct mb_err *err, const char *address, const char *why, const char *key)
-{
-    return mb_fail(err, MB_E_CONFIG, "%s %.80s: %s", key, address, why);
-}
-
-/* "127.0.0.1:80", "[::1]:80", "localhost:80", "*:80" */
-static enum mb_rc parse_place(struct place *out, const char *text, const char *key,
-                              struct mb_err *err)
-{
-    static const char form[] = "not an address; write 127.0.0.1:8080, [::1]:8080 or *:8080";
-    char host[64];
-    const char *colon = strrchr(text, ':');
-    size_t len = colon == NULL ? 0 : (size_t)(colon - text);
-    if (len == 0 || len >= sizeof host) return refuse(err, text, form, key);
-    memcpy(host, text, len);
-    host[len] = '\0';
-    char *name = host;
-    if (host[0] == '[' && host[len - 1] == ']') {
-        host[len - 1] = '\0';
-        name++;
-    } else if (strcmp(host, "localhost") == 0) {
-        (void)snprintf(host, sizeof host, "127.0.0.1");
-    } else if (strcmp(host, "*") == 0) {
-        (void)snprintf(host, sizeof host, "0.0.0.0");
-    }
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    char *end = NULL;
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    if (end == colon + 1 || *end != '\0' || port > 65535 ||
-        getaddrinfo(name, colon + 1, &hints, &found) != 0)
-        return refuse(err, text, form, key);
-    memcpy(&out->addr, found->ai_addr, found->ai_addrlen);
-    out->len = found->ai_addrlen;
-    freeaddrinfo(found);
-    return MB_OK;
-}
-
 /* Where the socket really is: port 0 has become a number. */
-static void describe(int fd, struct place *where, char *out, size_t size)
+static void describe(int fd, struct mb_place *where, char *out, size_t size)
 {
     char host[64] = "?", port[16] = "?";
     where->len = sizeof where->addr;
@@ -79,7 +36,7 @@ static bool set_on(int fd, int level, int option)
 
 /* The first socket of an address is bound without SO_REUSEPORT and gets it afterwards: so a port
  * that another medbookd of the same user listens on is busy, not silently shared. */
-static int bind_place(const struct place *where, bool is_first)
+static int bind_place(const struct mb_place *where, bool is_first)
 {
     int family = where->addr.ss_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -97,7 +54,7 @@ static int bind_place(const struct place *where, bool is_first)
 }
 
 /* The workers of a supervisor that was just killed hold its port for some milliseconds more. */
-static int bind_first(const struct place *where)
+static int bind_first(const struct mb_place *where)
 {
     const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000000L};
     int fd = bind_place(where, true);
@@ -108,11 +65,10 @@ static int bind_first(const struct place *where)
     return fd;
 }
 
-static enum mb_rc open_first(int *fd, struct place *where, const char *text, const char *key,
+static enum mb_rc open_first(int *fd, struct mb_place *where, const char *text, const char *key,
                              struct mb_err *err)
 {
-    enum mb_rc rc = parse_place(where, text, key, err);
-    if (rc != MB_OK) return rc;
+    if (!mb_place_parse(where, text)) return mb_fail(err, MB_E_CONFIG, "%s: no address", key);
     *fd = bind_first(where);
     if (*fd >= 0) return MB_OK;
     if (errno == EADDRINUSE)
@@ -126,7 +82,7 @@ static enum mb_rc open_first(int *fd, struct place *where, const char *text, con
 static enum mb_rc open_public(struct mb_listeners *l, const struct mb_config *config,
                               unsigned workers, struct mb_err *err)
 {
-    struct place where;
+    struct mb_place where;
     enum mb_rc rc = open_first(&l->fds[0], &where, config->listen, "listen", err);
     if (rc != MB_OK) return rc;
     describe(l->fds[0], &where, l->address, sizeof l->address);
@@ -143,7 +99,7 @@ static enum mb_rc open_admin(struct mb_listeners *l, const struct mb_config *con
                              struct mb_err *err)
 {
     if (strcmp(config->admin_listen, "off") == 0) return MB_OK;
-    struct place where;
+    struct mb_place where;
     enum mb_rc rc = open_first(&l->admin_fd, &where, config->admin_listen, "admin_listen", err);
     if (rc == MB_OK) describe(l->admin_fd, &where, l->admin_address, sizeof l->admin_address);
     return rc;
@@ -200,7 +156,7 @@ static enum mb_rc share_handed(struct mb_listeners *l, unsigned workers, struct 
             return mb_fail(err, MB_E_IO, "LISTEN_FDS: could not share a socket: %s",
                            strerror(errno));
     }
-    struct place where;
+    struct mb_place where;
     if (l->count > 0) describe(l->fds[0], &where, l->address, sizeof l->address);
     if (l->admin_fd >= 0) describe(l->admin_fd, &where, l->admin_address, sizeof l->admin_address);
     return MB_OK;
@@ -217,14 +173,6 @@ enum mb_rc mb_listen_open(struct mb_listeners *out, const struct mb_config *conf
     if (rc == MB_OK && out->admin_fd < 0) rc = open_admin(out, config, err);
     if (rc != MB_OK) mb_listen_close(out);
     return rc;
-}
-
-enum mb_rc mb_listen_check(const struct mb_config *config, struct mb_err *err)
-{
-    struct place where;
-    enum mb_rc rc = parse_place(&where, config->listen, "listen", err);
-    if (rc != MB_OK || strcmp(config->admin_listen, "off") == 0) return rc;
-    return parse_place(&where, config->admin_listen, "admin_listen", err);
 }
 
 void mb_listen_refuse(const struct mb_listeners *l)

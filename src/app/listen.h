@@ -19,8 +19,6 @@ struct mb_listeners {
 /* Opens `workers` sockets; all descriptors are non-blocking and close-on-exec. */
 MB_MUST_CHECK enum mb_rc mb_listen_open(struct mb_listeners *out, const struct mb_config *config,
                                         unsigned workers, struct mb_err *err);
-/* Whether the configured addresses are addresses; opens nothing. */
-MB_MUST_CHECK enum mb_rc mb_listen_check(const struct mb_config *config, struct mb_err *err);
 /* From now on clients of the API are refused, whoever holds copies of the sockets; handed-in ones
  * keep them waiting for the next start. */
 void mb_listen_refuse(const struct mb_listeners *l);

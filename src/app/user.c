@@ -27,6 +27,12 @@ static bool take_owner(struct mb_user *out, const char *data_dir)
     return stat(data_dir, &st) == 0 && st.st_uid != 0 && take(out, getpwuid(st.st_uid));
 }
 
+bool mb_user_is_unprivileged(const char *name)
+{
+    struct mb_user user;
+    return take(&user, getpwnam(name));
+}
+
 enum mb_rc mb_user_choose(struct mb_user *out, const char *configured, const char *data_dir,
                           struct mb_err *err)
 {
@@ -41,10 +47,7 @@ enum mb_rc mb_user_choose(struct mb_user *out, const char *configured, const cha
     out->is_switched = true;
     if (configured[0] != '\0') {
         if (take(out, getpwnam(configured))) return MB_OK;
-        return mb_fail(err, MB_E_CONFIG,
-                       "user: no unprivileged user %.60s; "
-                       "create it with useradd --system %.60s",
-                       configured, configured);
+        return mb_fail(err, MB_E_CONFIG, "user: no unprivileged user %.60s", configured);
     }
     if (take_owner(out, data_dir) || take(out, getpwnam("medbookd")) ||
         take(out, getpwnam("postgres")))

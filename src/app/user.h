@@ -15,6 +15,8 @@ struct mb_user {
     bool is_switched; /* started as root: processes must become this user */
 };
 
+/* Whether there is such a user, and it is not root. */
+bool mb_user_is_unprivileged(const char *name);
 /* configured: the key `user`; empty = the owner of data_dir if that exists, else medbookd, else
  * postgres. */
 MB_MUST_CHECK enum mb_rc mb_user_choose(struct mb_user *out, const char *configured,

@@ -59,6 +59,30 @@ static enum mb_rc split_hosts(struct mb_dsn *d, struct mb_err *err)
     return MB_OK;
 }
 
+static bool are_ports(const char *list)
+{
+    for (const char *at = list; *at != '\0'; at += *at == ',') {
+        size_t len = strcspn(at, ",");
+        unsigned long port = strtoul(at, NULL, 10);
+        if (strspn(at, "0123456789") != len || len > 5 || (len > 0 && port < 1) || port > 65535)
+            return false;
+        at += len;
+    }
+    return true;
+}
+
+bool mb_dsn_is_valid(const char *url)
+{
+    const struct mb_dsn d = {.options = PQconninfoParse(url, NULL)};
+    if (d.options == NULL) return false;
+    const char *hosts = option(&d, "host"), *ports = option(&d, "port");
+    if (hosts[0] == '\0') hosts = option(&d, "hostaddr");
+    size_t n = count_items(ports);
+    bool is_valid = are_ports(ports) && (n == 1 || n == count_items(hosts));
+    PQconninfoFree(d.options);
+    return is_valid;
+}
+
 enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config, struct mb_err *err)
 {
     char *why = NULL;

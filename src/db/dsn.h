@@ -27,6 +27,8 @@ struct mb_dsn_params { /* as PQconnectStartParams takes them */
     int n;
 };
 
+/* Whether libpq can read it, and its ports are ports. Looks nothing up, connects to nothing. */
+bool mb_dsn_is_valid(const char *url);
 MB_MUST_CHECK enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config,
                                      struct mb_err *err);
 void mb_dsn_reset(struct mb_dsn *d);

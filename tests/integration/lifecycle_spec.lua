@@ -244,7 +244,7 @@ describe("what a start refuses", function()
   end)
 
   it("an address that is none", function()
-    assert_one_line(refused { env = { MEDBOOKD_LISTEN = "here" } }, "listen", "here")
+    assert_one_line(refused { env = { MEDBOOKD_LISTEN = "here" } }, "MEDBOOKD_LISTEN", "here")
   end)
 
   it("a folder without scripts", function()
@@ -252,7 +252,7 @@ describe("what a start refuses", function()
   end)
 
   it("a file where the data folder should be", function()
-    assert_one_line(refused { data_dir = temp.file("var", "x") }, "data folder", "directory")
+    assert_one_line(refused { data_dir = temp.file("var", "x") }, "MEDBOOKD_DATA_DIR", "folder")
   end)
 
   it("a data folder of somebody else", function()
@@ -267,7 +267,16 @@ describe("what a start refuses", function()
   end)
 
   it("a user that does not exist", function()
-    assert_one_line(refused { env = { MEDBOOKD_USER = "no-such-user" } }, "no-such-user")
+    assert_one_line(refused { env = { MEDBOOKD_USER = "no-such-user" } }, "MEDBOOKD_USER", "no-such-user")
+  end)
+
+  it("an address that is none, by file and line, also while it only looks", function()
+    local file = temp.file("medbookd.conf", "# a comment\nadmin_listen = here\n")
+    for _, command in ipairs { "run", "check", "config" } do
+      local result = process.run({ paths.binary(), command, "--config", file }, { env = { MEDBOOKD_BIN = false } })
+      assert.equal(1, result.code)
+      assert.truthy(result.err:find(file .. ":2: admin_listen", 1, true), result.err)
+    end
   end)
 
   it("scripts that do not load, with their file and line", function()

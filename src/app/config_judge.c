@@ -1,0 +1,88 @@
+/*
+ * Whether a text may stand for a key of its type, judged when it is read: so that a refusal can
+ * name the file and the line.
+ */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "app/config_keys.h"
+#include "app/home.h"
+#include "app/place.h"
+#include "app/user.h"
+#include "db/dsn.h"
+#include "net/peer.h"
+
+static bool is_word(const char *words, const char *value)
+{
+    size_t n = strlen(value);
+    for (const char *at = words; n > 0 && *at != '\0'; at++) {
+        size_t len = strcspn(at, "|");
+        if (len == n && memcmp(at, value, n) == 0) return true;
+        at += len;
+        if (*at == '\0') break;
+    }
+    return false;
+}
+
+static bool is_networks(const char *value)
+{
+    struct mb_networks *list = NULL;
+    enum mb_rc rc = mb_networks_new(&list, value, NULL);
+    mb_networks_free(list);
+    return rc == MB_OK;
+}
+
+/* "https://clinic.example:8443": scheme, host, perhaps a port, nothing behind. */
+static bool is_origin(struct mb_str s)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789.-:[]";
+    size_t scheme = s.len > 8 && memcmp(s.ptr, "https://", 8) == 0  ? 8
+                    : s.len > 7 && memcmp(s.ptr, "http://", 7) == 0 ? 7
+                                                                    : 0;
+    for (size_t i = scheme; i < s.len; i++)
+        if (strchr(allowed, s.ptr[i]) == NULL) return false;
+    return scheme > 0;
+}
+
+static bool is_origins(const char *value)
+{
+    static const char between[] = ", \t";
+    if (strcmp(value, "*") == 0) return true;
+    for (const char *at = value + strspn(value, between); *at != '\0'; at += strspn(at, between)) {
+        struct mb_str origin = {at, strcspn(at, between)};
+        if (!is_origin(origin)) return false;
+        at += origin.len;
+    }
+    return true;
+}
+
+static bool is_place(const char *words, const char *value)
+{
+    struct mb_place place;
+    return is_word(words, value) || mb_place_parse(&place, value);
+}
+
+/* Whether the user may use it is seen when it is opened; here, that nothing else is in its place. */
+static bool is_folder(const char *value)
+{
+    struct stat st;
+    if (value[0] == '\0' || strlen(value) >= MB_PATH_MAX) return false;
+    if (stat(value, &st) == 0) return S_ISDIR(st.st_mode);
+    return errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG;
+}
+
+bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
+{
+    bool is_empty = value[0] == '\0';
+    switch (k->type) {
+    case MB_CFG_WORD: return is_word(k->words, value);
+    case MB_CFG_NETWORKS: return is_networks(value);
+    case MB_CFG_ORIGINS: return is_origins(value);
+    case MB_CFG_PLACE: return is_place(k->words, value);
+    case MB_CFG_DSN: return is_empty || mb_dsn_is_valid(value);
+    case MB_CFG_USER: return is_empty || mb_user_is_unprivileged(value);
+    case MB_CFG_FOLDER: return is_folder(value);
+    case MB_CFG_HOME: return is_empty || mb_home_is(value);
+    default: return true;
+    }
+}
