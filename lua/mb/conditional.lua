@@ -1,4 +1,5 @@
 -- Entity tags of versioned rows and the If-Match that guards a change (RFC 9110 section 13.1.1).
+-- If-None-Match needs nothing here: whatever a GET answers with an ETag, the server compares.
 local problem = require "mb.problem"
 
 local function etag(version)

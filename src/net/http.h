@@ -135,7 +135,8 @@ void mb_http_body_resume(struct mb_http_request *r);
 /* Whole reply in one call; everything is copied. content_type NULL = none. Extra header names
  * and values are checked (token, no control bytes): a bad one ends in 500. Date, Content-Length,
  * X-Request-Id, Connection, CORS and Vary are added; gzip where the client accepts it and the
- * type is compressible. HEAD sends no body. */
+ * type is compressible. HEAD sends no body. A 200 to GET or HEAD whose ETag the client names in
+ * If-None-Match becomes a 304 without one, streamed or not. */
 void mb_http_reply(struct mb_http_request *r, int status, const char *content_type,
                    const struct mb_http_header *extra, size_t nextra, struct mb_str body);
 /* RFC 9457 application/problem+json. code is the stable word; detail may be NULL;

@@ -50,21 +50,24 @@ static bool may_begin(const struct mb_http_request *r)
     return false;
 }
 
-static void compress(struct mb_http_request *r, struct mb_reply_plan *plan, struct mb_str *body)
+static bool may_compress(const struct mb_http_server *s, const struct mb_reply_plan *plan, size_t len)
 {
-    struct mb_http_server *s = r->conn->server;
     uint32_t least = s->config.limits.gzip_min_bytes;
-    struct mb_str packed;
-    if (least == 0 || body->len < least || !mb_gzip_is_compressible(plan->type))
-        return;
+    if (least == 0 || len < least || !mb_gzip_is_compressible(plan->type))
+        return false;
     for (size_t i = 0; i < plan->nextra; i++) {
         if (mb_str_ieq(plan->extra[i].name, MB_STR("content-encoding")))
-            return;
+            return false;
     }
-    plan->vary_encoding = true;
+    return true;
+}
+
+static void compress(struct mb_http_request *r, struct mb_reply_plan *plan, struct mb_str *body)
+{
+    struct mb_str packed;
     if (!mb_token_accepts(mb_request__known(r, MB_KNOWN_ACCEPT_ENCODING), MB_STR("gzip")))
         return;
-    if (mb_gzip_pack(s->gzip, *body, &packed) != MB_OK)
+    if (mb_gzip_pack(r->conn->server->gzip, *body, &packed) != MB_OK)
         return;
     *body = packed;
     plan->gzip = true;
@@ -74,10 +77,14 @@ void mb_reply__whole(struct mb_http_request *r, struct mb_reply_plan *plan, stru
 {
     struct mb_conn *c = r->conn;
     struct mb_buf *out = mb_output__buf(c);
+    decide_close(r);
+    if (!mb_reply__is_bodiless(plan->status))
+        plan->vary_encoding = may_compress(c->server, plan, body.len);
+    mb_conditional__apply(r, plan); /* after that: a 304 varies as what it stands for */
     if (mb_reply__is_bodiless(plan->status))
         body.len = 0;
-    decide_close(r);
-    compress(r, plan, &body);
+    else if (plan->vary_encoding)
+        compress(r, plan, &body);
     plan->length = body.len;
     r->status = plan->status;
     if (r->method == MB_HEAD)
@@ -135,9 +142,10 @@ void mb_http_begin(struct mb_http_request *r, int status, const char *content_ty
         mb_http_problem(r, 500, "bad_reply_header", NULL, (struct mb_str){NULL, 0}, -1, NULL, 0);
         return;
     }
+    mb_conditional__apply(r, &plan);
     if (r->guard.minor == 0)
         r->close = true; /* HTTP/1.0 knows no chunks: the end of the connection ends the body */
-    r->status = status;
+    r->status = plan.status;
     if (mb_request__body_due(r) && r->mode == MB_BODY_STREAM)
         r->close = r->close || !r->keep_alive || r->conn->server->draining; /* both ways at once */
     else

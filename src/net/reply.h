@@ -27,6 +27,9 @@ struct mb_str mb_reply__overload(struct mb_http_server *s);
 void mb_reply__problem(struct mb_http_request *r, struct mb_reply_plan *plan, const char *code,
                        const char *detail, struct mb_str errors_json);
 
+/* conditional.c: makes a 200 whose ETag the client names in If-None-Match a 304 without a type. */
+void mb_conditional__apply(const struct mb_http_request *r, struct mb_reply_plan *plan);
+
 /* head.c: appends status line and fields, and makes room for `body` bytes after them. */
 enum mb_rc mb_head__write(struct mb_http_request *r, const struct mb_reply_plan *plan, size_t body,
                           struct mb_buf *out);

@@ -405,6 +405,18 @@ describe("the booking API", function()
       is_refused(cancel {}, 409, "already_cancelled")
     end)
 
+    it("is not sent again to who holds it as it is", function()
+      local one = post("/v1/bookings", guest(free_slot())).json
+      local bearer = { Authorization = "Bearer " .. one.manageToken, ["If-None-Match"] = '"1"' }
+      local function see(headers) return app:request("GET", "/v1/bookings/" .. one.id, { headers = headers }) end
+      local held = see(bearer)
+      assert.same({ 304, '"1"', "" }, { held.status, held.headers.etag, held.body })
+      is_refused(see { ["If-None-Match"] = '"1"' }, 401, "authentication_required")
+      assert.equal(200, app:request("POST", "/v1/bookings/" .. one.id .. "/cancel", { headers = bearer }).status)
+      local changed = see(bearer)
+      assert.same({ 200, '"2"', "CANCELLED" }, { changed.status, changed.headers.etag, changed.json.status })
+    end)
+
     it("cannot be cancelled by the patient within two hours of its start", function()
       local one = post("/v1/bookings", guest(free_slot())).json
       database.run(([[UPDATE "Booking"

@@ -165,6 +165,57 @@ describe("an answer", function()
     assert.equal("none", (coding("/big?1023", "gzip")))
     assert.equal("Accept-Encoding", select(2, coding("/big?5000", "identity")).headers.vary)
   end)
+
+  -- The probe's answers to /big and /out have the ETag W/"a,b".
+  describe("with an ETag", function()
+    local function ask(method, target, headers) return probe:request(method, target, { headers = headers }) end
+
+    it("that If-None-Match names is 304, with the fields that a cache needs and nothing of the body", function()
+      for _, method in ipairs { "GET", "HEAD" } do
+        for _, target in ipairs { "/big?5000", "/out?5000" } do
+          local whole, response = ask(method, target), ask(method, target, { ["If-None-Match"] = '"a,b"' })
+          assert.equal(200, whole.status)
+          assert.equal(304, response.status)
+          for _, name in ipairs { "etag", "vary", "cache-control" } do
+            assert.equal(whole.headers[name], response.headers[name], name)
+          end
+          for _, name in ipairs { "content-type", "content-length", "content-encoding", "transfer-encoding" } do
+            assert.is_nil(response.headers[name], name)
+          end
+        end
+      end
+      local packed = ask("GET", "/big?5000", { ["If-None-Match"] = '"a,b"', ["Accept-Encoding"] = "gzip" })
+      assert.same({ 304, "Accept-Encoding" }, { packed.status, packed.headers.vary })
+    end)
+
+    it("is named weakly, in a list, on any line, or by *", function()
+      for _, value in ipairs { 'W/"a,b"', '"x" , W/"y",\t"a,b"', ',, "a,b",', "*" } do
+        assert.equal(304, ask("GET", "/big?9", { ["If-None-Match"] = value }).status, value)
+      end
+      assert.equal(304, ask("GET", "/big?9", { { "If-None-Match", '"x"' }, { "If-None-Match", '"a,b"' } }).status)
+    end)
+
+    it("is sent whole when something else is named, or nothing that is a tag", function()
+      for _, value in ipairs { '"a"', '"a", "b"', '"A,B"', "a,b", '"a,b', 'w/"a,b"', 'W/', "x", '"x", *', "" } do
+        local response = ask("GET", "/big?9", { ["If-None-Match"] = value })
+        assert.same({ 200, 9 }, { response.status, #response.body }, value)
+      end
+    end)
+
+    it("is sent whole to what is not a GET, and one without stays itself", function()
+      assert.equal(200, ask("POST", "/big?9", { ["If-None-Match"] = '"a,b"' }).status)
+      assert.equal(200, ask("GET", "/json", { ["If-None-Match"] = "*" }).status)
+    end)
+
+    it("leaves the connection in step", function()
+      local conn = probe:connect()
+      for _, target in ipairs { "/big?5000", "/out?5000", "/big?5000" } do
+        assert.equal(304, conn:request("GET", target, { headers = { ["If-None-Match"] = "*" } }).status)
+      end
+      assert.equal(200, conn:request("GET", "/json").status)
+      conn:close()
+    end)
+  end)
 end)
 
 describe("a streamed answer", function()

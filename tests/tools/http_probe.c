@@ -120,6 +120,8 @@ static void reply_json(struct work *w)
     mb_http_reply(w->req, 200, "application/json", NULL, 0, (struct mb_str){text, sizeof text - 1});
 }
 
+static const struct mb_http_header tagged = {{"ETag", 4}, {"W/\"a,b\"", 7}};
+
 static void reply_big(struct work *w)
 {
     size_t n = (size_t)number(w->req);
@@ -128,7 +130,7 @@ static void reply_big(struct work *w)
         abort();
     for (size_t i = 0; i < n; i++)
         text[i] = (char)('a' + i % 26);
-    mb_http_reply(w->req, 200, "text/plain", NULL, 0, (struct mb_str){text, n});
+    mb_http_reply(w->req, 200, "text/plain", &tagged, 1, (struct mb_str){text, n});
     free(text);
 }
 
@@ -238,7 +240,7 @@ static void on_body_end(void *ctx, struct mb_http_request *r)
 
 static void begin_stream(struct work *w)
 {
-    mb_http_begin(w->req, 200, "text/plain", NULL, 0);
+    mb_http_begin(w->req, 200, "text/plain", &tagged, 1);
     w->bytes = number(w->req);
     if (path_is(w->req, "/broken")) {
         (void)mb_http_write(w->req, MB_STR("half of it"));
