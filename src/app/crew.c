@@ -15,8 +15,9 @@
 
 enum {
     TICK_MS = 100,
-    ABORT_TICKS = 10, /* between SIGABRT and SIGKILL */
-    CALM_TICKS = 20,  /* one that lived this long is started again at once */
+    KILL_TICKS = 10, /* between the first MB_WORKER_HANGS and SIGKILL */
+    AGAIN_TICKS = 5, /* between the second one and SIGKILL */
+    CALM_TICKS = 20, /* one that lived this long is started again at once */
     MAX_PAUSE_TICKS = 50,
 };
 
@@ -124,17 +125,13 @@ static bool is_held(pid_t pid)
 static void end_hung(struct mb_crew *c, unsigned index)
 {
     struct mb_crew_place *place = &c->places[index];
-    char running[sizeof c->plan.shm->worker[index].running], detail[256];
-    memcpy(running, c->plan.shm->worker[index].running, sizeof running);
-    running[sizeof running - 1] = '\0';
-    (void)snprintf(detail, sizeof detail, "no heartbeat for %u ms (%s); running %s",
-                   place->silent * TICK_MS,
-                   place->beat == 0 ? "worker.start_timeout" : "worker.hang_timeout",
-                   running[0] != '\0' ? running : "nothing it told of");
+    char detail[128];
+    (void)snprintf(detail, sizeof detail, "no heartbeat for %u ms (%s)", place->silent * TICK_MS,
+                   place->beat == 0 ? "worker.start_timeout" : "worker.hang_timeout");
     log_worker(MB_LOG_ERROR, "worker hangs; ending it", index, detail);
     atomic_fetch_add(&c->plan.shm->worker_hangs, 1);
-    (void)kill(place->pid, SIGABRT);
-    place->kill_in = ABORT_TICKS;
+    (void)kill(place->pid, MB_WORKER_HANGS);
+    place->kill_in = KILL_TICKS;
 }
 
 /* Ticks that a worker may be silent; 0 = for ever. */
@@ -149,7 +146,9 @@ static void watch(struct mb_crew *c, unsigned index)
     struct mb_crew_place *place = &c->places[index];
     place->age++;
     if (place->kill_in > 0) {
-        if (--place->kill_in == 0) (void)kill(place->pid, SIGKILL);
+        place->kill_in--;
+        if (place->kill_in == AGAIN_TICKS) (void)kill(place->pid, MB_WORKER_HANGS);
+        if (place->kill_in == 0) (void)kill(place->pid, SIGKILL);
         return;
     }
     uint64_t beat = atomic_load(&c->plan.shm->worker[index].beat);

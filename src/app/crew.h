@@ -10,7 +10,7 @@ struct mb_crew_place {
     unsigned age;      /* ticks since the start */
     unsigned failures; /* ends in a row, soon after the start */
     unsigned pause;    /* ticks until the place is filled again */
-    unsigned kill_in;  /* ticks until a hung worker that was sent SIGABRT is killed; 0 = none */
+    unsigned kill_in;  /* ticks until a worker that was told that it hangs is killed; 0 = none */
 };
 
 struct mb_crew {

@@ -18,7 +18,6 @@ struct mb_shm_worker {
     _Atomic uint64_t beat_ns; /* monotonic time of the last beat; 0 = not accepting */
     _Atomic uint32_t ready;   /* accepts connections and has its scripts */
     _Atomic uint32_t starts;  /* how often this place was filled */
-    char running[128];        /* script:line or route of the request in work; torn reads allowed */
     struct mb_http_stats http;
     struct mb_db_stats db;
     struct mb_handler_stats scripts;

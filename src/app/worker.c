@@ -1,6 +1,5 @@
 #include "app/worker.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "bind/handler.h"
+#include "bind/running.h"
 
 /*
  * Puts the parts together in one worker process and takes them down in order. It also shows the
@@ -235,11 +235,8 @@ static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *e
                               .limits = vm_limits(w->plan->config)};
     enum mb_rc rc = mb_vm_new(&w->vm, &plan, err);
     if (rc != MB_OK) return rc;
-    struct mb_handler_plan handler = {.vm = w->vm,
-                                      .stats = &w->shm->scripts,
-                                      .running = w->shm->running,
-                                      .running_size = sizeof w->shm->running,
-                                      .show_errors = w->plan->config->dev};
+    struct mb_handler_plan handler = {
+        .vm = w->vm, .stats = &w->shm->scripts, .show_errors = w->plan->config->dev};
     rc = mb_handler_new(&w->handler, &handler);
     return rc == MB_OK ? rc : mb_fail(err, rc, "no memory for the request handler");
 }
@@ -281,6 +278,7 @@ static void start_handles(struct worker *w)
     uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
     uv_timer_start(&w->flush, on_flush, LOG_FLUSH_MS, LOG_FLUSH_MS);
     uv_signal_start(&w->term, on_term, SIGTERM);
+    mb_running_limit("worker.hang_timeout", w->plan->config->worker_hang_timeout);
 }
 
 int mb_worker_main(const struct mb_worker_plan *plan)
@@ -292,6 +290,8 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     w->plan = plan;
     w->shm = &plan->shm->worker[plan->index];
     mb_random_after_fork();
+    mb_running_limit("worker.start_timeout", plan->config->worker_start_timeout);
+    mb_running_watch(MB_WORKER_HANGS);
     init_handles(w);
     struct mb_db_config db = db_config(plan);
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);

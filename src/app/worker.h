@@ -3,6 +3,8 @@
  * One worker process: a loop, the HTTP server, the database pool and the scripts. Called by the
  * supervisor in a freshly forked child that already runs as the unprivileged user.
  */
+#include <signal.h>
+
 #include "app/bundle.h"
 #include "app/config.h"
 #include "app/shm.h"
@@ -17,6 +19,10 @@ struct mb_worker_plan {
     const struct mb_bundle *scripts; /* the folder lua/ */
     const unsigned char *secret;     /* 32 bytes: the key under the data folder */
 };
+
+/* Sent to a worker that hangs: it logs which script, line and request that is, and ends. Sent again
+ * when it lives on: it is inside C code, and logs the line that called that. */
+enum { MB_WORKER_HANGS = SIGUSR1 };
 
 /* Runs until SIGTERM (drain, exit code 0) or a failure (1). Does not return before. */
 int mb_worker_main(const struct mb_worker_plan *plan);

@@ -126,26 +126,26 @@ static void pair_or_mark(struct mb_buf *line, bool *cut, const char *key, struct
     if (mb_log_pair(line, key, value) != MB_OK) *cut = true;
 }
 
-static void begin_line(enum mb_log_level level, bool *cut)
+static void begin_line(struct mb_buf *line, enum mb_log_level level, bool *cut)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     char time[25];
     mb_rfc3339_ms(mb_wall_ms(), time);
-    state.line.max = LINE_MAX_BYTES - MARK_BYTES;
-    mb_buf_clear(&state.line);
-    pair_or_mark(&state.line, cut, "time", mb_str_z(time));
-    pair_or_mark(&state.line, cut, "level", mb_str_z(names[level]));
-    pair_or_mark(&state.line, cut, "proc", mb_str_z(state.process));
+    line->max = LINE_MAX_BYTES - MARK_BYTES;
+    mb_buf_clear(line);
+    pair_or_mark(line, cut, "time", mb_str_z(time));
+    pair_or_mark(line, cut, "level", mb_str_z(names[level]));
+    pair_or_mark(line, cut, "proc", mb_str_z(state.process));
 }
 
-static void end_line(enum mb_log_level level, bool cut)
+static void end_line(const struct mb_buf *line, enum mb_log_level level, bool cut)
 {
     static const char mark[] = " cut=true";
     if (state.pending_len + LINE_MAX_BYTES > PENDING_BYTES) write_pending();
     char *at = state.pending + state.pending_len;
-    if (state.line.len) {
-        memcpy(at, state.line.data, state.line.len);
-        at += state.line.len;
+    if (line->len) {
+        memcpy(at, line->data, line->len);
+        at += line->len;
     }
     if (cut) {
         memcpy(at, mark, sizeof mark - 1);
@@ -156,22 +156,27 @@ static void end_line(enum mb_log_level level, bool cut)
     if (level >= MB_LOG_WARN) write_pending();
 }
 
+static void add_pairs(struct mb_buf *line, bool *cut, const char *msg, va_list args)
+{
+    pair_or_mark(line, cut, "msg", mb_str_z(msg));
+    const char *key;
+    while ((key = va_arg(args, const char *)) != NULL) {
+        const char *value = va_arg(args, const char *);
+        pair_or_mark(line, cut, key, mb_str_z(value ? value : "-"));
+    }
+}
+
 void mb_log(enum mb_log_level level, const char *msg, ...)
 {
     if (level < state.least) return;
     bool cut = false;
-    pthread_mutex_lock(&state.lock);
-    begin_line(level, &cut);
-    pair_or_mark(&state.line, &cut, "msg", mb_str_z(msg));
     va_list args;
+    pthread_mutex_lock(&state.lock);
+    begin_line(&state.line, level, &cut);
     va_start(args, msg);
-    const char *key;
-    while ((key = va_arg(args, const char *)) != NULL) {
-        const char *value = va_arg(args, const char *);
-        pair_or_mark(&state.line, &cut, key, mb_str_z(value ? value : "-"));
-    }
+    add_pairs(&state.line, &cut, msg, args);
     va_end(args);
-    end_line(level, cut);
+    end_line(&state.line, level, cut);
     pthread_mutex_unlock(&state.lock);
 }
 
@@ -180,7 +185,7 @@ void mb_log_line(enum mb_log_level level, struct mb_str raw)
     if (level < state.least) return;
     bool cut = false;
     pthread_mutex_lock(&state.lock);
-    begin_line(level, &cut);
+    begin_line(&state.line, level, &cut);
     size_t room = state.line.max - state.line.len;
     if (raw.len + 1 > room) {
         raw.len = room - 1;
@@ -189,8 +194,21 @@ void mb_log_line(enum mb_log_level level, struct mb_str raw)
     if (mb_buf_add(&state.line, " ", 1) != MB_OK ||
         mb_buf_add(&state.line, raw.ptr, raw.len) != MB_OK)
         cut = true;
-    end_line(level, cut);
+    end_line(&state.line, level, cut);
     pthread_mutex_unlock(&state.lock);
+}
+
+void mb_log_dying(const char *msg, ...)
+{
+    static char memory[LINE_MAX_BYTES]; /* all that a line may take: it never grows */
+    struct mb_buf line = {.data = memory, .cap = sizeof memory};
+    bool cut = false;
+    va_list args;
+    begin_line(&line, MB_LOG_ERROR, &cut);
+    va_start(args, msg);
+    add_pairs(&line, &cut, msg, args);
+    va_end(args);
+    end_line(&line, MB_LOG_ERROR, cut);
 }
 
 void mb_log_flush(void)

@@ -15,6 +15,9 @@ enum mb_log_level mb_log_threshold(void);
 /* Pairs: key (literal), value (NUL-terminated; NULL prints as -); ends with a NULL key.
  * e.g. mb_log(MB_LOG_INFO, "worker started", "pid", pid_text, NULL) */
 void mb_log(enum mb_log_level level, const char *msg, ...) __attribute__((sentinel));
+/* Like mb_log, for the handler of a signal in a process that is going to end: takes no lock and no
+ * memory, so what another thread writes at this moment may come out garbled. */
+void mb_log_dying(const char *msg, ...) __attribute__((sentinel));
 /* A ready-made line body without time/level (the access log): `raw` must be escaped already. */
 void mb_log_line(enum mb_log_level level, struct mb_str raw);
 /* Appends key=value with quoting and escaping; the value may hold any bytes. */

@@ -208,7 +208,8 @@ static void on_ready(void *ctx, struct mb_http_request *req)
                                 .done = on_done,
                                 .ctx = c,
                                 .deadline_ns = mb_http_deadline_ns(req),
-                                .label = c->view.route->label};
+                                .label = c->view.route->label,
+                                .request = mb_http_id(req)};
     c->answer = (struct mb_answer){req, &c->stream, &h->plan, &h->reply};
     c->task = mb_task_new(h->tasks, &plan);
     if (!c->task) {
@@ -284,7 +285,7 @@ enum mb_rc mb_handler_new(struct mb_handler **out, const struct mb_handler_plan 
     if (!h) return MB_E_NOMEM;
     h->plan = *plan;
     mb_buf_init(&h->reply, mb_vm_plan(plan->vm)->limits.max_reply);
-    enum mb_rc rc = mb_tasks_new(&h->tasks, plan->vm, plan->running, plan->running_size);
+    enum mb_rc rc = mb_tasks_new(&h->tasks, plan->vm);
     if (rc != MB_OK) {
         free(h);
         return rc;

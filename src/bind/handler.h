@@ -16,8 +16,6 @@ struct mb_handler_stats {
 struct mb_handler_plan {
     struct mb_vm *vm;
     struct mb_handler_stats *stats;
-    char *running; /* room for the label of the route that runs, read by a watcher; or NULL */
-    size_t running_size;
     bool show_errors; /* development: the script's message in the answer */
 };
 

@@ -4,6 +4,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "bind/running.h"
+
 /* The scheduler of one Lua state. It knows nothing of what tasks wait for. */
 
 /* Only a running task may wait: an ending one still runs the __close values of its scripts, and a
@@ -20,8 +22,8 @@ struct mb_task {
     struct mb_wait *wait;   /* while waiting or ready */
     struct mb_claim claims; /* list head */
     struct mb_task_plan plan;
+    struct mb_running running;
     uint64_t budget_ns; /* how long the deadline lay ahead when it began */
-    size_t label_len;
     bool pinned;
 };
 
@@ -30,8 +32,6 @@ enum { IDLE_TASKS = 256 }; /* coroutines kept for the next requests */
 struct mb_tasks {
     lua_State *L;
     uv_loop_t *loop;
-    char *running;
-    size_t running_size;
     struct mb_task all; /* list head */
     size_t alive;
     struct mb_task *idle;
@@ -48,14 +48,12 @@ static void run_ready(struct mb_tasks *t);
 static void on_check(uv_check_t *h) { run_ready(h->data); }
 static void on_idle(uv_idle_t *h) { (void)h; }
 
-enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm, char *running, size_t running_size)
+enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm)
 {
     struct mb_tasks *t = calloc(1, sizeof *t);
     if (!t) return MB_E_NOMEM;
     t->L = mb_vm_state(vm);
     t->loop = mb_vm_plan(vm)->loop;
-    t->running = running;
-    t->running_size = running ? running_size : 0;
     t->all.prev = t->all.next = &t->all;
     t->ready_last = &t->ready_first;
     uv_check_init(t->loop, &t->check);
@@ -139,7 +137,7 @@ struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan)
     uint64_t now = now_ns(t);
     task->plan = *plan;
     task->budget_ns = plan->deadline_ns > now ? plan->deadline_ns - now : 0;
-    task->label_len = strlen(plan->label);
+    task->running = (struct mb_running){task->co, plan->label, plan->request};
     task->wait = NULL;
     task->pinned = false;
     task->claims.prev = task->claims.next = &task->claims;
@@ -174,7 +172,11 @@ static void retire(struct mb_task *task, bool unwind)
 {
     struct mb_tasks *t = task->owner;
     task->state = TASK_ENDING;
-    if (unwind) (void)lua_resetthread(task->co); /* what __close raises is nobody's to hear */
+    if (unwind) {
+        mb_running_show(&task->running);
+        (void)lua_resetthread(task->co); /* what __close raises is nobody's to hear */
+    }
+    mb_running_show(NULL);
     release_claims(task);
     task->prev->next = task->next;
     task->next->prev = task->prev;
@@ -189,24 +191,18 @@ static void retire(struct mb_task *task, bool unwind)
     t->nidle++;
 }
 
-static void show(struct mb_tasks *t, const char *text, size_t len)
-{
-    if (t->running_size == 0) return;
-    if (len >= t->running_size) len = t->running_size - 1;
-    memcpy(t->running, text, len);
-    t->running[len] = '\0';
-}
-
 static void resume(struct mb_task *task, int nargs)
 {
     struct mb_tasks *t = task->owner;
     int nresults = 0;
     task->state = TASK_RUNNING;
     task->wait = NULL;
-    show(t, task->plan.label, task->label_len);
+    mb_running_show(&task->running);
     int rc = lua_resume(task->co, t->L, nargs, &nresults);
-    show(t, "", 0);
-    if (rc == LUA_YIELD && task->state != TASK_RUNNING) return;
+    if (rc == LUA_YIELD && task->state != TASK_RUNNING) {
+        mb_running_show(NULL);
+        return;
+    }
     /* A yield without a wait is a bare coroutine.yield of a script: nobody would resume it. */
     task->state = TASK_ENDING;
     task->plan.done(task->plan.ctx, rc);

@@ -28,12 +28,11 @@ struct mb_task_plan {
     mb_task_done done;
     void *ctx;
     uint64_t deadline_ns; /* of everything it waits for */
-    const char *label;    /* shown while it runs; borrowed */
+    const char *label;    /* what a watcher of the process is told while it runs; borrowed */
+    const char *request;  /* id of the request, for the same; borrowed */
 };
 
-/* running: room for the label of the task that runs, read by a watcher of the process; or NULL. */
-MB_MUST_CHECK enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm, char *running,
-                                      size_t running_size);
+MB_MUST_CHECK enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm);
 void mb_tasks_free(struct mb_tasks *t); /* drops every task */
 size_t mb_tasks_alive(const struct mb_tasks *t);
 

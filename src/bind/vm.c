@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/slab.h"
 #include "bind/request.h"
+#include "bind/running.h"
 #include "bind/sandbox.h"
 
 /* A state's memory, its building and its routes. Every call from C into it is protected. */
@@ -182,7 +183,11 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
     *(void **)lua_getextraspace(L) = NULL;
     lua_pushcfunction(L, as_text);
     lua_pushcfunction(L, vm_build);
-    if (lua_pcall(L, 0, 0, 1) != LUA_OK) {
+    const struct mb_running running = {.L = L, .label = "the load of the scripts"};
+    mb_running_show(&running);
+    int rc = lua_pcall(L, 0, 0, 1);
+    mb_running_show(NULL);
+    if (rc != LUA_OK) {
         const char *text = lua_tostring(L, -1);
         mb_fail(err, MB_E_SCRIPT, "%s", text ? text : "not enough memory for the scripts");
         mb_vm_free(vm);

@@ -110,6 +110,20 @@ static void test_ceiling(void)
     ok(lines(written()) == 1000, "loses no line when its buffer is full");
 }
 
+static void test_dying(void)
+{
+    mb_log(MB_LOG_INFO, "before", NULL);
+    mb_log_dying("the end", "at", "a \"b\"\n", "none", (const char *)NULL, NULL);
+    struct mb_str s = written();
+    ok(lines(s) == 2 && strstr(s.ptr, "msg=before\n") &&
+           ends(s, " level=error proc=test msg=\"the end\" at=\"a \\\"b\\\"\\n\" none=-\n"),
+       "writes a last line like any other, after those that wait");
+    static char huge[100 * 1024];
+    memset(huge, 'x', sizeof huge - 1);
+    mb_log_dying("big", "huge", huge, "small", "1", NULL);
+    ok(ends(written(), " msg=big small=1 cut=true\n"), "which never grows past its memory");
+}
+
 static void test_process(void)
 {
     mb_log(MB_LOG_INFO, "before", NULL);
@@ -138,6 +152,7 @@ int main(void)
     test_lines();
     test_every_byte();
     test_forgery();
+    test_dying();
     test_ceiling();
     test_process();
     return done();

@@ -1,4 +1,5 @@
 /* Tasks: what a coroutine may do while it runs, waits and is ended, and what it leaves behind. */
+#include "bind/running.h"
 #include "bind_fixture.h"
 
 struct gate { /* a wait that the test opens */
@@ -9,7 +10,7 @@ struct gate { /* a wait that the test opens */
 static struct mb_tasks *tasks;
 static struct gate gate;
 static struct mb_claim claim;
-static char running[8], shown[8];
+static const struct mb_running *shown;
 static int done_count, done_status, released;
 
 static void on_cancel(struct mb_wait *w) { ((struct gate *)w)->cancelled++; }
@@ -44,7 +45,7 @@ static int l_claim(lua_State *L)
 static int l_shown(lua_State *L)
 {
     (void)L;
-    memcpy(shown, running, sizeof shown);
+    shown = atomic_load(&mb_running__now);
     return 0;
 }
 
@@ -73,7 +74,8 @@ static struct mb_task *start(const char *chunk)
                                 .done = on_done,
                                 .ctx = (void *)(uintptr_t)chunk,
                                 .deadline_ns = UINT64_MAX,
-                                .label = "GET /a/long/label"};
+                                .label = "GET /a",
+                                .request = "r1"};
     done_count = done_status = released = 0;
     memset(&gate, 0, sizeof gate);
     memset(&claim, 0, sizeof claim);
@@ -93,7 +95,9 @@ static void test_running(void)
     start("local wait, claim, shown = ... ; claim(); shown()");
     ok(done_count == 1 && done_status == LUA_OK && released == 1,
        "a task that returns is done and gives back what it claimed");
-    ok(strcmp(shown, "GET /a/") == 0 && running[0] == '\0', "its label is shown, cut, while it runs");
+    ok(shown && strcmp(shown->label, "GET /a") == 0 && strcmp(shown->request, "r1") == 0,
+       "what runs is told while it runs");
+    ok(!atomic_load(&mb_running__now), "and no longer");
     start("error 'x'");
     ok(done_status == LUA_ERRRUN, "an error that leaves it is its end");
     start("coroutine.yield()");
@@ -121,16 +125,20 @@ static void test_dropping(void)
     mb_task_drop(task);
     ok(gate.cancelled == 1 && released == 1 && done_count == 0,
        "who is dropped while waiting is cancelled and gives back");
+    ok(!atomic_load(&mb_running__now), "nothing runs when it is gone");
     task = start("local wait, claim = ... ; claim() wait()");
+    ok(!atomic_load(&mb_running__now), "nothing runs while it waits");
     mb_task_wake(&gate.wait);
     mb_task_drop(task);
     ok(gate.cancelled == 1 && released == 1, "so is who is dropped between wake and resume");
     turn();
     ok(done_count == 0, "and is not resumed any more");
-    task = start("local wait = ... \n"
-                 "local x <close> = setmetatable({}, { __close = function() wait() end }) \n"
+    task = start("local wait, _, shown = ... \n"
+                 "local x <close> = setmetatable({}, { __close = function() shown() wait() end }) \n"
                  "wait()");
+    shown = NULL;
     mb_task_drop(task);
+    ok(shown && !atomic_load(&mb_running__now), "what it closes runs for it");
     ok(gate.cancelled == 1 && mb_tasks_alive(tasks) == 0, "what is closed then cannot wait");
     mb_task_wake(&gate.wait);
     turn();
@@ -148,7 +156,7 @@ int main(void)
     const struct mb_script boot = script("boot.lua", "return {}");
     uv_loop_init(&loop);
     if (!ok(open_vm(&boot, 1, 64 << 20, &err), "a state is built") ||
-        mb_tasks_new(&tasks, vm, running, sizeof running) != MB_OK)
+        mb_tasks_new(&tasks, vm) != MB_OK)
         return 1;
     test_running();
     test_dropping();

@@ -200,20 +200,40 @@ describe("the watch over workers", function()
                                               MEDBOOKD_SHUTDOWN_TIMEOUT = "1s" } }
   end)
 
-  it("ends and replaces one that hangs, and says what it ran", function()
-    local before, client = app:workers(), app:connect()
-    client:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
-    eventually(function() return app:log():find "worker hangs" end, { within = 20 })
-    assert.matches('worker hangs[^\n]*running [^\n]*/hang', app:log())
-    client:close()
-    local workers
-    eventually(function()
-      workers = app:workers()
-      return #workers == 2 and not (is_alive(before[1]) and is_alive(before[2]))
-    end, { within = 30 })
-    app:await_ready()
-    assert.is_true(workers[1] == before[1] or workers[1] == before[2]) -- the sibling lives on
-  end)
+  -- The line of the fixture with that comment.
+  local function line_of(comment)
+    local number = 0
+    for line in io.lines(paths.root .. "/tests/fixtures/lifecycle/hang.lua") do
+      number = number + 1
+      if line:find("-- " .. comment, 1, true) then return number end
+    end
+  end
+
+  for path, comment in pairs { ["/hang"] = "the C function", ["/spin"] = "the loop" } do
+    it("ends and replaces one that hangs, and says by what: " .. comment, function()
+      local before, client = app:workers(), app:connect()
+      local id = "hang" .. path:gsub("/", "-")
+      client:send(("GET %s HTTP/1.1\r\nHost: h\r\nX-Request-Id: %s\r\n\r\n"):format(path, id))
+      local said
+      eventually(function()
+        said = app:log_lines(function(line) return line.request == id and line.at end)[1]
+        return said
+      end, { within = 30 })
+      assert.same({ level = "error", msg = "this worker hangs; ending it",
+                    at = "routes/hang.lua:" .. line_of(comment), runs = "GET " .. path,
+                    limit = "worker.hang_timeout = 1000ms" },
+                  { level = said.level, msg = said.msg, at = said.at, runs = said.runs, limit = said.limit })
+      assert.matches("no heartbeat for %d+ ms %(worker%.hang_timeout%)", app:log())
+      client:close()
+      local workers
+      eventually(function()
+        workers = app:workers()
+        return #workers == 2 and not (is_alive(before[1]) and is_alive(before[2]))
+      end, { within = 30 })
+      app:await_ready()
+      assert.is_true(workers[1] == before[1] or workers[1] == before[2]) -- the sibling lives on
+    end)
+  end
 
   it("leaves one alone that was stopped", function()
     local held = app:workers()[1]

@@ -159,6 +159,7 @@ describe("a worker that is not up in time", function()
       local log = app:log()
       return log:find "worker hangs.*%(worker%.start_timeout%)" and log:find "worker ended"
     end)
+    assert.matches('at=routes/slow%.lua:1 [^\n]*limit="worker%.start_timeout = 500ms"', app:log())
     process.check { "rm", dir .. "/lua/routes/slow.lua" } -- read at the start only
     assert.is_true(app.process:is_running())
     app:kill()
