@@ -1,0 +1,265 @@
+-- The real migrations: up, down, step by step, killed on the way, many runners at once, and the trial
+-- status whose steps a running server of the older kind must survive.
+
+local cluster = require "support.cluster"
+local eventually = require "support.eventually"
+local native = require "support.native"
+local paths = require "support.paths"
+local process = require "support.process"
+local psql = require "support.psql"
+local seeded = require "chaos.seed"
+local temp = require "support.temp"
+
+local function newest()
+  local versions = 0
+  for _, name in ipairs(native.list(paths.root .. "/migrations")) do
+    versions = math.max(versions, tonumber(name:match "^(%d+)_.*%.up%.sql$") or 0)
+  end
+  return versions
+end
+
+local NEWEST <const> = newest()
+
+local function migration(url, ...)
+  return { paths.binary(), "migrate", ... }, { cwd = "/", within = 120, env = {
+    MEDBOOKD_DATABASE_URL = url, MEDBOOKD_DATA_DIR = temp.dir(), MEDBOOKD_HOME = paths.root } }
+end
+
+local function migrate(url, ...) return process.check(migration(url, ...)) end
+
+-- What pg_dump says of the schema, without the random marks of newer versions.
+local function dump(url)
+  local text = process.check({ "pg_dump", "-s", "-T", "_medbookd_migrations", "-d", url }, { cwd = "/" }).out
+  return (text:gsub("\\u?n?restrict %w+\n", ""))
+end
+
+-- The functions that are made anew whenever their file changes stay through single steps down.
+local repeatable = {}
+for name in paths.read(paths.root .. "/migrations/R__functions.sql"):gmatch "CREATE OR REPLACE FUNCTION ([%w_]+)" do
+  repeatable[name] = true
+end
+
+local function dump_of_step(url)
+  local kept = {}
+  local text = dump(url):gsub("\nSET default_table[^\n]*\n", "") -- stands before the first table, in any section
+  for section in (text:gsub("\n%-%-\n%-%- Name: ", "\0%0") .. "\0"):gmatch "(.-)%z" do
+    local name = section:match "^\n%-%-\n%-%- Name: ([^\n]*)" or ""
+    if not repeatable[name:gsub("^FUNCTION ", ""):match "^[%w_]+"] then kept[#kept + 1] = section end
+  end
+  return table.concat(kept)
+end
+
+local function assert_same_dump(expected, found)
+  local rest = found .. "\n"
+  for line in (expected .. "\n"):gmatch "(.-)\n" do
+    local other = rest:match "^(.-)\n"
+    assert.equal(line, other)
+    rest = rest:sub(#other + 2)
+  end
+  assert.equal("", rest)
+end
+
+describe("the migrations", function()
+  it("go up, down to nothing, and up to the same schema", function()
+    local database = cluster.fresh "empty"
+    local nothing = dump(database.url)
+    migrate(database.url, "up")
+    local first = dump(database.url)
+    migrate(database.url, "down", "0")
+    assert_same_dump(nothing, dump(database.url))
+    migrate(database.url, "up")
+    assert_same_dump(first, dump(database.url))
+  end)
+
+  it("go down one by one to the schema that was before each, and up again to the one after it", function()
+    local database = cluster.fresh "empty"
+    local at = {}
+    for version = 0, NEWEST do
+      if version > 0 then migrate(database.url, "up", tostring(version)) end
+      at[version] = dump_of_step(database.url)
+    end
+    for version = NEWEST - 1, 0, -1 do
+      migrate(database.url, "down")
+      assert_same_dump(at[version], dump_of_step(database.url))
+    end
+    for version = 1, NEWEST do
+      migrate(database.url, "up", tostring(version))
+      assert_same_dump(at[version], dump_of_step(database.url))
+    end
+  end)
+
+  it("are done once when eight runners start at once", function()
+    local expected = dump(cluster.fresh("schema").url)
+    local database = cluster.fresh "empty"
+    local runners = {}
+    for i = 1, 8 do runners[i] = process.start(migration(database.url, "up")) end
+    for _, runner in ipairs(runners) do assert.same({ "exit", 0 }, { runner:wait(120) }, runner:output()) end
+    assert_same_dump(expected, dump(database.url))
+    local applied = 0
+    for _, runner in ipairs(runners) do
+      applied = applied + select(2, runner:output():gsub("applied [%w_]+ in", ""))
+    end
+    assert.equal(tonumber(psql.value(database.url, [[SELECT count(*) FROM "_medbookd_migrations"]])), applied)
+  end)
+end)
+
+-- Counts what the runner's statements change, and holds the one that has the number told: there the
+-- runner is killed. The server goes on with the statement and learns of the death only after it.
+local HOLDING <const> = [[
+  CREATE SCHEMA holding;
+  CREATE SEQUENCE holding.passed;
+  CREATE TABLE holding.at (number bigint);
+  CREATE FUNCTION holding.hold() RETURNS event_trigger SECURITY DEFINER LANGUAGE plpgsql AS $$
+  DECLARE mine bigint := nextval('holding.passed');
+  BEGIN
+    WHILE EXISTS (SELECT FROM holding.at WHERE number = mine) LOOP PERFORM pg_sleep(0.01); END LOOP;
+  END $$;
+  CREATE EVENT TRIGGER holding ON ddl_command_end EXECUTE FUNCTION holding.hold()]]
+
+describe("migrations whose runner is killed", function()
+  local expected, steps
+
+  local function prepared()
+    local database = cluster.fresh "empty"
+    database.run(HOLDING)
+    return database
+  end
+
+  local function passed(database)
+    return tonumber(psql.value(database.url, "SELECT last_value - (NOT is_called)::int FROM holding.passed"))
+  end
+
+  -- The whole schema without what holds.
+  local function schema_of(database)
+    database.run "DROP EVENT TRIGGER holding; DROP SCHEMA holding CASCADE"
+    return dump(database.url)
+  end
+
+  setup(function()
+    expected = dump(cluster.fresh("schema").url)
+    local database = prepared()
+    migrate(database.url, "up")
+    steps = { up = passed(database) }
+    migrate(database.url, "down", "0")
+    steps.down = passed(database) - steps.up
+    assert.is_true(steps.up > 100 and steps.down > 30)
+  end)
+
+  -- Runs it until `number` further statements have changed something, and kills it there.
+  local function kill_after(database, number, ...)
+    local before = passed(database)
+    database.run(("INSERT INTO holding.at VALUES (%d)"):format(before + number))
+    local runner = process.start(migration(database.url, ...))
+    eventually(function()
+      if not runner:is_running() then error(runner:output(), 0) end
+      return passed(database) == before + number
+    end, { within = 120, what = "the runner to be held" })
+    assert.same({ "signal", 9 }, { runner:kill() })
+    database.run "DELETE FROM holding.at"
+  end
+
+  it("between any two statements go on to the same schema at the next run", function()
+    math.randomseed(seeded.seed)
+    for _ = 1, 3 do
+      local database, at = prepared(), {}
+      local ok, why = pcall(function()
+        for i = 1, 4 do
+          at[i] = "up " .. math.random(steps.up // 5)
+          kill_after(database, tonumber(at[i]:match "%d+"), "up")
+        end
+        migrate(database.url, "up")
+        for i = 5, 6 do
+          at[i] = "down " .. math.random(steps.down // 3)
+          kill_after(database, tonumber(at[i]:match "%d+"), "down", "0")
+        end
+        migrate(database.url, "up")
+        assert_same_dump(expected, schema_of(database))
+      end)
+      seeded.assert_no(ok and {} or { ("killed at %s: %s"):format(table.concat(at, ", "), why) })
+    end
+  end)
+
+  it("within a concurrent index have it whole after the next run", function()
+    local database = cluster.fresh "empty"
+    migrate(database.url, "up", "14")
+    local writer = assert(io.popen(("psql -X -q -d '%s' >/dev/null"):format(database.url), "w"))
+    writer:write 'BEGIN; LOCK TABLE "Provider" IN ROW EXCLUSIVE MODE;\n'
+    writer:flush()
+    eventually(function()
+      return psql.value(database.url, [[SELECT pid FROM pg_locks WHERE mode = 'RowExclusiveLock' AND granted
+        AND relation = '"Provider"'::regclass]])
+    end, { what = "the writer to have its lock" })
+    local runner = process.start(migration(database.url, "up"))
+    local function waiting()
+      return psql.value(database.url, [[SELECT pid FROM pg_locks WHERE locktype = 'virtualxid' AND NOT granted]])
+    end
+    eventually(waiting, { within = 60, what = "the index to wait for the writer" })
+    assert.same({ "signal", 9 }, { runner:kill() })
+    eventually(function() return not waiting() end, { what = "PostgreSQL to see that nobody waits for the index" })
+    local valid = [[SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('"Provider_trialStatus_idx"')]]
+    assert.equal("f", psql.value(database.url, valid))
+    writer:write "ROLLBACK;\n"
+    writer:close()
+    migrate(database.url, "up")
+    assert.equal("t", psql.value(database.url, valid))
+    assert_same_dump(expected, dump(database.url))
+  end)
+end)
+
+-- Servers of the release before write providers while the steps are taken: they know no trial columns.
+describe("the trial status", function()
+  local database
+
+  local function register(id, more)
+    psql.run(database.url, ([[INSERT INTO "User" ("id") VALUES ('%s');
+      INSERT INTO "Provider" ("id", "name", "userId", "image"%s) VALUES ('%s', 'x', '%s', 'x'%s)]]):format(
+        id, more and more[1] or "", id, id, more and more[2] or ""))
+  end
+
+  local function seen()
+    local text = {}
+    for i, row in ipairs(database.query [[SELECT "id", coalesce("trialStatus"::text, 'null') AS v FROM "Provider"
+      ORDER BY "id"]]) do
+      text[i] = row.id .. "=" .. row.v
+    end
+    return table.concat(text, " ")
+  end
+
+  before_each(function() database = cluster.fresh "empty" end)
+
+  it("is right in the end for whatever was written between the steps", function()
+    migrate(database.url, "up", "11")
+    register "p11"
+    migrate(database.url, "up", "13")
+    register "p13"
+    register("q13", { [[, "trialStatus"]], ", 'ACTIVE'" })
+    migrate(database.url, "up", "14")
+    register "p14"
+    psql.run(database.url, [[UPDATE "Provider" SET "name" = 'renamed' WHERE "id" = 'p11']])
+    register("q14", { [[, "status", "trialStatus"]], ", 'TRIAL_EXPIRED', 'EXPIRED'" })
+    migrate(database.url, "up", "15")
+    register "p15"
+    assert.equal("p11=NOT_STARTED p13=NOT_STARTED p14=null p15=null q13=ACTIVE q14=EXPIRED", seen())
+    migrate(database.url, "up")
+    register "p16"
+    assert.equal("p11=NOT_STARTED p13=NOT_STARTED p14=NOT_STARTED p15=NOT_STARTED p16=NOT_STARTED q13=ACTIVE "
+      .. "q14=EXPIRED", seen())
+  end)
+
+  it("keeps what says something when its steps are taken back and taken again", function()
+    migrate(database.url, "up")
+    register "p"
+    register("q", { [[, "trialStatus"]], ", 'CONVERTED'" })
+    migrate(database.url, "down", "13")
+    assert.equal("p=null q=CONVERTED", seen())
+    migrate(database.url, "up")
+    assert.equal("p=NOT_STARTED q=CONVERTED", seen())
+  end)
+
+  it("is not taken away from a provider whose status is TRIAL_EXPIRED", function()
+    migrate(database.url, "up")
+    register("p", { [[, "status"]], ", 'TRIAL_EXPIRED'" })
+    assert.has_error(function() migrate(database.url, "down", "11") end)
+    assert.equal("TRIAL_EXPIRED", psql.value(database.url, [[SELECT "status" FROM "Provider"]]))
+  end)
+end)
