@@ -11,6 +11,10 @@
 
 enum { PATIENCE_S = 30 };
 
+/* A label longer than 63 bytes: the resolver refuses it by itself. For any other name it would ask a
+ * name server, and where that does not answer a look-up outlasts every connect_timeout. */
+#define NO_SUCH_HOST "no-such-host-0123456789-0123456789-0123456789-0123456789-0123456789"
+
 struct reply {
     int done;    /* callbacks seen */
     bool inside; /* called back from inside the call that started it */

@@ -176,7 +176,7 @@ static void finishes_before_closing(void)
     uv_loop_close(&loop);
     open_with(1, 10, 5000);
     start(&runs, MB_DB_WRITE, "SELECT pg_sleep(60)", NULL);
-    turn(100);
+    await_running("SELECT pg_sleep(60)");
     start(&waits, MB_DB_WRITE, "SELECT 1", NULL);
     closed = 0;
     mb_db_close(db, 100, on_closed, &closed);
