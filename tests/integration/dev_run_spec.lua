@@ -54,6 +54,41 @@ describe("./dev", function()
       { port = port, headers = { Authorization = "Bearer " .. booking.manageToken } }).json
   end
 
+  -- The logins as printed, each tried where the text says, with what it says: the roles that they are.
+  local function sign_in(output)
+    local method, address, target = output:match "\nDemo logins %((%u+) http://([^/]+)(/%S+)%):\n"
+    assert.equal(environment.MEDBOOKD_LISTEN, address)
+    local port, roles = tonumber(address:match "%d+$"), {}
+    for email, password, who in output:gmatch "\n    (%S+@%S+) / (%S+)   %(([^\n]+)%)" do
+      local response = http.request(method, target, { port = port, body = { email = email, password = password } })
+      assert.equal(200, response.status, email .. ": " .. response.body)
+      local me = http.request("GET", "/v1/me", { port = port,
+        headers = { Authorization = "Bearer " .. response.json.token } }).json
+      assert.equal(email, me.email)
+      roles[#roles + 1] = ("%s: %s%s"):format(who, me.role, me.providerId ~= http.null and ", provider" or "")
+    end
+    return roles
+  end
+
+  it("run says how far it is, and prints logins that work as they stand", function()
+    local child = start("run", "--set", "data_dir=" .. data)
+    await_lines(child)
+    local output = child:output()
+    assert.matches("^==> starting medbookd, its database and the demo clinic\n", output)
+    local files, loaded = {}, {}
+    for _, file in ipairs(native.list(paths.root .. "/examples/demo-clinic")) do
+      files[#files + 1] = file:match "^.*%.sql$"
+    end
+    table.sort(files)
+    for file in output:gmatch "\ndemo: ([%w_]+%.sql)" do loaded[#loaded + 1] = file end
+    assert.same(files, loaded)
+    assert.matches("\ndemo: %d+ slots cut from %d+ offers of time and service\n.*\nmedbookd is ready: http://",
+      output)
+    assert.same({ "platform administrator: SUPER_ADMIN", "owner of Umoya Family Health: USER",
+                  "provider: USER, provider", "patient: USER" }, sign_in(output))
+    assert.same({ "exit", 0 }, { child:stop(30, "INT") })
+  end)
+
   it("run ends with three curl lines that search, book and look", function()
     local child = start("run", "--set", "data_dir=" .. data)
     await_lines(child)
