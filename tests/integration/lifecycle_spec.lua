@@ -267,6 +267,18 @@ describe("what a start refuses", function()
     assert_one_line(refused { env = { MEDBOOKD_LISTEN = "here" } }, "MEDBOOKD_LISTEN", "here")
   end)
 
+  -- Only where its sources are at hand can llhttp be compiled lax (tests/tools/CMakeLists.txt).
+  if process.run({ "pkg-config", "--exists", "libllhttp" }).code ~= 0 then
+    it("an HTTP parser that takes malformed requests", function()
+      local folder = temp.dir()
+      local result = process.run({ paths.build() .. "/tests/tools/medbookd_lax", "run" }, { cwd = folder,
+        env = { MEDBOOKD_HOME = paths.root, MEDBOOKD_DATA_DIR = folder .. "/var", MEDBOOKD_DATABASE_URL = false } })
+      assert.equal(1, result.code)
+      assert.matches("^medbookd: HTTP parser: [^\n]+LLHTTP_STRICT_MODE=1\n$", result.err)
+      assert.same({}, native.list(folder))
+    end)
+  end
+
   it("a folder without scripts", function()
     assert_one_line(refused { env = { MEDBOOKD_HOME = temp.dir() } }, "home", "lua/")
   end)

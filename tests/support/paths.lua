@@ -27,6 +27,17 @@ end
 -- The build folder of the program under test.
 local function build() return (binary():match("^(.*)/[^/]+$")) end
 
+-- The build folders whose C programs are tested: those of TEST_BUILDS, else the one under test.
+local function builds()
+  local listed = os.getenv "TEST_BUILDS"
+  if not listed then return { build() } end
+  local folders = {}
+  for folder in listed:gmatch "%S+" do
+    folders[#folders + 1] = folder:match "^/" and folder or root .. "/" .. folder
+  end
+  return folders
+end
+
 -- A Lua module made by CMake: that of the program's build, else the newest one of any build.
 local function native()
   local from = os.getenv "MEDBOOKD_BIN"
@@ -47,4 +58,4 @@ local function write(path, text)
   assert(file:write(text))
 end
 
-return { root = root, binary = binary, build = build, native = native, read = read, write = write }
+return { root = root, binary = binary, build = build, builds = builds, native = native, read = read, write = write }

@@ -1,21 +1,11 @@
 -- Runs every C test program (tests/c/test_<layer>_<module>.c) of every build and reports each line
--- of its TAP as a test. TEST_BUILDS lists the build folders; without it, the build under test.
+-- of its TAP as a test.
 
 local native = require "support.native"
 local paths = require "support.paths"
 local process = require "support.process"
 
 local LONGEST <const> = 180 -- seconds for one program
-
-local function builds()
-  local listed = os.getenv "TEST_BUILDS"
-  if not listed then return { paths.build() } end
-  local folders = {}
-  for folder in listed:gmatch "%S+" do
-    folders[#folders + 1] = folder:match "^/" and folder or paths.root .. "/" .. folder
-  end
-  return folders
-end
 
 local function sources()
   local names = {}
@@ -58,7 +48,7 @@ local function report(program)
   end)
 end
 
-for _, build in ipairs(builds()) do
+for _, build in ipairs(paths.builds()) do
   describe(build:match "[^/]+$", function()
     for _, name in ipairs(sources()) do
       describe(name, function() report(build .. "/tests/c/" .. name) end)
