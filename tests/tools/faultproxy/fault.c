@@ -139,7 +139,8 @@ static bool strikes(struct fault_plan *p)
 
 static enum verdict strike(struct fault_plan *p, struct fault_state *s)
 {
-    p->fired++;
+    bool is_later = p->kind == FAULT_BOUNDARY && p->boundary > 0;
+    p->fired += !is_later;
     switch (p->kind) {
     case FAULT_AFTER:
         s->doing = FAULT_SWALLOWING;
@@ -147,6 +148,7 @@ static enum verdict strike(struct fault_plan *p, struct fault_state *s)
         return PASS;
     case FAULT_BOUNDARY:
         s->doing = FAULT_COUNTING;
+        s->last_ready = s->syncs + 1;
         s->left = p->boundary;
         return s->left == 0 ? CUT : PASS;
     case FAULT_BLACKHOLE:
@@ -172,16 +174,26 @@ static enum verdict swallow(struct fault_state *s, enum protocol protocol, enum 
     return type == 'Z' ? CUT : DROP;
 }
 
+/* The last message before the boundary closes the connection; only that is the fault. */
+static enum verdict count_down(struct fault_plan *p, struct fault_state *s, enum from from, char type)
+{
+    bool is_end = from == FROM_SERVER && type == 'Z' && s->readies + 1 >= s->last_ready;
+    if (s->left-- > 1 && !is_end)
+        return PASS;
+    p->fired++;
+    return PASS_AND_CLOSE;
+}
+
 /* What the fault under way means for this message. */
-static enum verdict proceed(struct fault_state *s, enum protocol protocol, enum from from, char type,
-                            enum verdict verdict)
+static enum verdict proceed(struct fault_plan *p, struct fault_state *s, enum protocol protocol,
+                            enum from from, char type, enum verdict verdict)
 {
     if (s->doing == FAULT_SWALLOWS_ALL)
         return DROP;
     if (s->doing == FAULT_SWALLOWING)
         return swallow(s, protocol, from, type);
     if (s->doing == FAULT_COUNTING && verdict == PASS)
-        return s->left-- > 1 ? PASS : PASS_AND_CLOSE;
+        return count_down(p, s, from, type);
     return verdict;
 }
 
@@ -192,7 +204,7 @@ enum verdict fault_judge(struct fault_plan *p, struct fault_state *s, enum proto
     enum verdict verdict = PASS;
     if (s->doing == FAULT_WATCHING && match && p->kind != FAULT_NONE && strikes(p))
         verdict = strike(p, s);
-    verdict = proceed(s, protocol, from, type, verdict);
+    verdict = proceed(p, s, protocol, from, type, verdict);
     /* The start-up message is answered by a ReadyForQuery too. */
     if (from == FROM_CLIENT && (type == 'S' || type == 'Q' || type == 'F' || s->syncs == 0))
         s->syncs++;

@@ -8,7 +8,7 @@
  *     before     reset both sides instead of passing the matching message on
  *     after      pass it on, wait until the server has done it, swallow the answer, reset
  *     boundary   close after N messages of either direction, the match being the first
- *                (0 = before)
+ *                (0 = before), at the latest when its answer has ended
  *     blackhole  nothing passes any more, nothing is closed
  *     delay      the matching message waits for `ms`
  *
@@ -29,7 +29,7 @@ struct fault_plan {
     char match[512];
     uint64_t random;
     uint64_t matched; /* since armed */
-    uint64_t fired;   /* in all */
+    uint64_t fired;   /* in all; a boundary when it is reached */
 };
 
 /* What is under way on one connection. */
@@ -38,7 +38,7 @@ struct fault_state {
     struct prepared *prepared; /* statements by name, to know what a Bind runs */
     size_t prepared_count;
     uint64_t syncs, readies; /* asked-for and seen ReadyForQuery */
-    uint64_t last_ready;     /* swallowing: the answer ends with this one */
+    uint64_t last_ready;     /* swallowing, counting: the answer ends with this one */
     uint64_t left;           /* counting: messages that may still pass */
 };
 
