@@ -2,8 +2,8 @@
 
 local tools = require "chaos.tools"
 
--- size: idle, slow, deaf, seconds (of each measurement), probe and feed (targets of the active and of
--- the deaf clients).
+-- size: idle, slow, deaf, seconds (of each measurement, longer than the server's head_timeout and
+-- write_timeout), probe and feed (targets of the active and of the deaf clients).
 local function run(clinic, size)
   local summary = tools.hammer("hold", clinic.port, {
     clients = 4, idle = size.idle, sources = 16, slow = size.slow, deaf = size.deaf, seconds = size.seconds,
@@ -20,6 +20,14 @@ local function run(clinic, size)
     for why, n in pairs(summary[phase].lost) do
       faults[#faults + 1] = ("%s: %d connections lost: %s"):format(phase, n, why)
     end
+  end
+  if summary.slow_ended < size.slow then
+    faults[#faults + 1] = ("%d of %d slow senders were cut off"):format(summary.slow_ended, size.slow)
+  end
+  -- A client that does not read learns of the end by a reset only; an orderly close would keep
+  -- megabytes of answers in the kernel until it gives up.
+  if summary.deaf_ended ~= size.deaf then
+    faults[#faults + 1] = ("%d of %d clients that never read were cut off"):format(summary.deaf_ended, size.deaf)
   end
   if summary.loaded.latency_ms.n == 0 then faults[#faults + 1] = "nobody was served beside the slow ones" end
   return { alive = summary.alive, quiet = summary.quiet.latency_ms, loaded = summary.loaded.latency_ms,

@@ -81,10 +81,12 @@ local campaigns <const> = {
     return r, ("%d alive; before: %s; with them: %s"):format(r.alive, latency(r.quiet), latency(r.loaded))
   end },
   { "slow and deaf clients", function()
-    local r = held.run(clinic(), { idle = 0, slow = 500, deaf = 20, seconds = 25, probe = clinic():search(5),
-      feed = clinic():search(100) })
-    return r, ("before: %s; beside them: %s; %d slow and %d deaf ones ended"):format(
-      latency(r.quiet), latency(r.loaded), r.slow_ended, r.deaf_ended)
+    local site = clinics.start { database = cluster.fresh "demo",
+      env = { MEDBOOKD_HTTP_HEAD_TIMEOUT = "2s", MEDBOOKD_HTTP_WRITE_TIMEOUT = "1s" } }
+    local r = held.run(site, { idle = 0, slow = 500, deaf = 20, seconds = 10, probe = site:search(5),
+      feed = site:search(100) })
+    return r, ("before: %d answers, %s; beside them: %d (%.2f), %s; %d slow and %d deaf ones ended"):format(
+      r.quiet.n, latency(r.quiet), r.loaded.n, r.loaded.n / r.quiet.n, latency(r.loaded), r.slow_ended, r.deaf_ended)
   end },
   { "kill -9 under load", function()
     local r = kills.run(clinics.start {}, { kills = share(100), seed = seed, label = "kill", clients = 64, groups = 40,
