@@ -160,8 +160,8 @@ static void take(struct mb_link *l, struct mb_op *op, PGresult *res)
     }
 }
 
-/* Whether the connection of that age is still there: a closed place is filled again at once, and what
- * was read of the old one must not be held against the new one. */
+/* Whether the connection of that age is still there: a closed place is filled again at once, and
+ * what was read of the old one must not be held against the new one. */
 static bool is_same(const struct mb_link *l, uint32_t age)
 {
     return l->conn != NULL && l->age == age;
@@ -226,6 +226,7 @@ void mb_link__time_out(struct mb_link *l, struct mb_op *op)
     stand_in->synced = op->synced;
     memcpy(stand_in->steps, op->steps, sizeof op->steps);
     mb_list_insert(&op->node, &stand_in->node);
-    mb_op__fail(op, op->commits ? MB_E_DB_LOST : MB_E_DB_TIMEOUT, "the deadline passed");
+    mb_op__fail(op, op->commits ? MB_E_DB_LOST : MB_E_REQUEST_TIMEOUT,
+                "the request's time was over while it ran");
     mb_link__orphan(l, stand_in);
 }

@@ -103,8 +103,8 @@ enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress,
         PQclear(res);
         if (is_taken) return MB_OK;
         if (mb_mono_ns() >= until)
-            return mb_fail(err, MB_E_TIMEOUT, "another migration is still running after %u ms",
-                           wait_ms);
+            return mb_fail(err, MB_E_DB_CONFLICT,
+                           "another migration is still running after %u ms", wait_ms);
         if (is_first && progress != NULL)
             fprintf(progress, "another migration is running, waiting for it\n");
         mb_random(&jitter, sizeof jitter);

@@ -79,7 +79,8 @@ enum mb_rc mb_pool__admit(struct mb_db *db, enum mb_op_kind kind, uint64_t deadl
         return mb_fail(err, MB_E_DB_UNAVAILABLE, "the database cannot be reached: %s",
                        db->last_error);
     if (mb_mono_ns() >= deadline_ns)
-        return mb_fail(err, MB_E_TIMEOUT, "the deadline passed before the statement was sent");
+        return mb_fail(err, MB_E_REQUEST_TIMEOUT,
+                       "the request's time was over before the statement was sent");
     return MB_OK;
 }
 

@@ -41,9 +41,12 @@ static uint64_t scan_line(struct mb_db *db, struct mb_line *line, uint64_t now)
             nearest = least(nearest, op->leave_ns);
             continue;
         }
+        bool is_late = op->leave_ns == op->deadline_ns;
+        enum mb_rc rc = is_late ? MB_E_REQUEST_TIMEOUT : MB_E_DB_QUEUE_TIMEOUT;
         mb_pool__leave_queue(op);
         mb_db__count(&db->stats->queue_timeouts, 1);
-        mb_op__fail(op, MB_E_DB_QUEUE_TIMEOUT, "no database connection became free in time (database.queue_timeout)");
+        mb_op__fail(op, rc, is_late ? "the request's time was over before a connection became free"
+                                    : mb_rc_text(rc));
     }
     return nearest;
 }

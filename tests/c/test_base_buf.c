@@ -64,6 +64,8 @@ static void test_errors(void)
     ok(strcmp(mb_rc_word(MB_E_DB_TIMEOUT), "database_timeout") == 0 &&
            mb_rc_status(MB_E_DB_TIMEOUT) == 504,
        "maps a code to its word and status");
+    ok(strcmp(mb_rc_word(MB_E_REQUEST_TIMEOUT), "request_timeout") == 0,
+       "names the request's deadline as src/net does");
     ok(strcmp(mb_rc_word(MB_E_NOMEM), "out_of_memory") == 0, "maps the first code");
     ok(strcmp(mb_rc_word(MB_E_SCRIPT), "script_error") == 0, "maps the last code");
     ok(strcmp(mb_rc_word(MB_OK), "ok") == 0 && mb_rc_status(MB_OK) == 200, "maps success");

@@ -159,7 +159,7 @@ static void speaks_tls(void)
     PQclear(r.res);
     start_by(&r, MB_DB_READ, "SELECT pg_sleep(60)", NULL, in_ms(50));
     await(&r);
-    ok(r.rc == MB_E_DB_TIMEOUT && is(run(MB_DB_READ, "SELECT 1", NULL), "1"),
+    ok(r.rc == MB_E_REQUEST_TIMEOUT && is(run(MB_DB_READ, "SELECT 1", NULL), "1"),
        "a cancel works beside TLS");
     close_db();
 }

@@ -69,7 +69,7 @@ static void rolls_back_when_cancelled(void)
     run_in(tx, "INSERT INTO t VALUES (5)");
     start_in(&r, tx, "SELECT pg_sleep(60)", in_ms(100));
     await(&r);
-    ok(r.rc == MB_E_DB_TIMEOUT && run_in(tx, "SELECT 1") == MB_E_DB,
+    ok(r.rc == MB_E_REQUEST_TIMEOUT && run_in(tx, "SELECT 1") == MB_E_DB,
        "a deadline inside fails the transaction");
     mb_tx_end(tx);
     ok(is(count(), "1") && is_clean(), "and it is rolled back");

@@ -50,6 +50,26 @@ static void ends_waiting(void)
     close_db();
 }
 
+static void tells_what_ran_out(void)
+{
+    struct reply busy, late, slow;
+    struct mb_db_config c = make_config();
+    c.statement_timeout = 300;
+    open_db(&c);
+    run(MB_DB_READ, "SELECT 1", NULL);
+    start(&busy, MB_DB_WRITE, "SELECT pg_sleep(60)", NULL);
+    start_by(&late, MB_DB_WRITE, "SELECT 1", NULL, in_ms(50));
+    await(&late);
+    ok(late.rc == MB_E_REQUEST_TIMEOUT && !busy.done, "a request's end while it waits is its own");
+    await(&busy);
+    ok(busy.rc == MB_E_DB_TIMEOUT && is(busy.err.sqlstate, "57014"),
+       "a statement that the server stops is the statement's time-out");
+    start(&slow, MB_DB_READ, "SELECT pg_sleep(60)", NULL);
+    await(&slow);
+    ok(slow.rc == MB_E_DB_TIMEOUT && stats.cancels == 0, "a read's too, without our doing");
+    close_db();
+}
+
 static void sheds_hopeless_waits(void)
 {
     struct reply slow[6], hopeless;
@@ -75,12 +95,12 @@ static void cancels_at_the_deadline(void)
     snprintf(before, sizeof before, "%s", backend());
     start_by(&r, MB_DB_READ, "SELECT pg_sleep(60)", NULL, in_ms(100));
     await(&r);
-    ok(r.rc == MB_E_DB_TIMEOUT, "a statement over its deadline is answered");
+    ok(r.rc == MB_E_REQUEST_TIMEOUT, "a statement over its deadline is answered");
     ok(is(backend(), before), "and its connection is used again");
     ok(!is_running("SELECT pg_sleep(60)"), "when the server has stopped it");
     ok(stats.cancels == 1 && stats.lost == 0, "by one cancel");
     start_by(&r, MB_DB_WRITE, "SELECT 1", NULL, in_ms(0));
-    ok(r.rc == MB_E_TIMEOUT && r.done == 1, "one that is late already is refused at once");
+    ok(r.rc == MB_E_REQUEST_TIMEOUT && r.done == 1, "one that is late already is refused at once");
     close_db();
 }
 
@@ -192,6 +212,7 @@ int main(void)
     pg_make();
     bounds_the_queue();
     ends_waiting();
+    tells_what_ran_out();
     sheds_hopeless_waits();
     cancels_at_the_deadline();
     awaits_the_cancel();

@@ -419,6 +419,7 @@ describe("scripts short of memory and time", function()
   it("answers 504 when the request's time is over, and cancels its statement", function()
     local r = app:get "/probe/sleep"
     assert.equal(504, r.status, r.body)
+    assert.equal("request_timeout", r.json.code)
     eventually(function()
       return database.query([[SELECT count(*) AS n FROM pg_stat_activity
         WHERE state = 'active' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()]])[1].n == "0"
