@@ -66,8 +66,14 @@ enum mb_config_type {
       "longest wait for a connection before 504")                                                  \
     X(database_connect_timeout, "database.connect_timeout", MS, "5s", 1, 3600000, "",              \
       "longest wait for one connection to open")                                                   \
+    X(database_reconnect_backoff_max, "database.reconnect_backoff_max", MS, "1s", 10, 3600000, "", \
+      "longest pause between two attempts to connect; the first are a fraction of it, all random") \
+    X(database_reconnect_grace, "database.reconnect_grace", MS, "500ms", 0, 3600000, "",           \
+      "reads wait so long for a new connection when the last is lost, before 503")                 \
     X(database_statement_timeout, "database.statement_timeout", MS, "10s", 1, 86400000, "",        \
       "longest run of one statement before it is cancelled and answered 504")                      \
+    X(database_cancel_timeout, "database.cancel_timeout", MS, "1s", 1, 3600000, "",                \
+      "how long the server may take to end a cancelled statement; then the connection is closed")  \
     X(database_lock_timeout, "database.lock_timeout", MS, "1s", 1, 3600000, "",                    \
       "longest wait for a row that another transaction changes; then the client is to repeat")     \
     X(database_idle_in_transaction_timeout, "database.idle_in_transaction_timeout", MS, "10s", 1,  \

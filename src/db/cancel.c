@@ -71,7 +71,7 @@ void mb_link__cancel(struct mb_link *l)
 {
     if (l->cancel != NULL || l->state != MB_LINK_UP) return;
     struct mb_db *db = l->db;
-    l->cut_at = mb_mono_ns() + MB_DB_CANCEL_MS * 1000000ull;
+    l->cut_at = mb_mono_ns() + db->config.cancel_timeout * 1000000ull;
     mb_pool__arm(db, l->cut_at);
     struct mb_cancel *c = calloc(1, sizeof *c);
     PGcancel *request = PQgetCancel(l->conn);

@@ -25,7 +25,10 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     uint32_t queue_max;          /* reads that may wait for a connection, and as many others */
     uint32_t queue_timeout;
     uint32_t connect_timeout;
-    uint32_t statement_timeout; /* set on the session too */
+    uint32_t reconnect_backoff_max; /* longest pause between two attempts to connect */
+    uint32_t reconnect_grace;       /* reads wait so long when the last connection went */
+    uint32_t statement_timeout;     /* set on the session too */
+    uint32_t cancel_timeout;        /* from a cancel to closing the socket */
     uint32_t lock_timeout;
     uint32_t idle_timeout; /* a connection over pool_min without work for this long is closed */
     uint32_t idle_in_transaction_timeout;

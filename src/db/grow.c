@@ -28,10 +28,8 @@ static void on_retry(uv_timer_t *timer)
 
 static void back_off(struct mb_db *db)
 {
-    uint32_t doublings = db->failures < 6 ? db->failures : 6;
-    uint64_t most = (uint64_t)MB_DB_BACKOFF_MS << doublings;
-    if (most > MB_DB_BACKOFF_MAX_MS) most = MB_DB_BACKOFF_MAX_MS;
-    uint64_t ms = 5 + random_below(most);
+    uint32_t steps = db->failures < MB_DB_BACKOFF_STEPS ? MB_DB_BACKOFF_STEPS - db->failures : 0;
+    uint64_t ms = 5 + random_below(db->config.reconnect_backoff_max >> steps);
     db->next_try_ns = mb_mono_ns() + ms * MS_NS;
     uv_timer_start(&db->retry, on_retry, ms + 1, 0);
 }
@@ -90,7 +88,7 @@ static void note_loss(struct mb_db *db, const char *why)
         mb_log(MB_LOG_WARN, "database connection lost", "why", why, NULL);
     }
     if (db->nup == 0 && !db->closing) {
-        db->grace_ns = mb_mono_ns() + MB_DB_GRACE_MS * MS_NS;
+        db->grace_ns = mb_mono_ns() + db->config.reconnect_grace * MS_NS;
         mb_pool__arm(db, db->grace_ns);
     }
 }

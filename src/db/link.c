@@ -104,7 +104,7 @@ static void roll_back(struct mb_link *l)
     mb_db__count(&l->db->stats->rollbacks, 1);
     op->sql = "ROLLBACK";
     op->house = on_rolled_back;
-    l->cut_at = mb_mono_ns() + MB_DB_ROLLBACK_MS * MS_NS;
+    l->cut_at = mb_mono_ns() + l->db->config.statement_timeout * MS_NS;
     mb_pool__arm(l->db, l->cut_at);
     mb_link__send(l, op);
 }

@@ -9,14 +9,15 @@
 #include "db/link.h"
 
 enum {
-    MB_DB_BACKOFF_MS = 50,       /* doubled with each failure, then full jitter */
-    MB_DB_BACKOFF_MAX_MS = 1000, /* short, so that the first answer follows the server's return */
-    MB_DB_GRACE_MS = 500,        /* reads ride out a restart of this length */
-    MB_DB_STALL_MS = 10,         /* no read joins a link whose oldest op is older */
-    MB_DB_CANCEL_MS = 1000,      /* from cancel to closing the socket */
-    MB_DB_ROLLBACK_MS = 5000,
+    /*
+     * Mechanics, no limits: none of them refuses, ends or delays anything beyond itself, so they
+     * are no keys. A quick read takes about a millisecond; upkeep serves keys whose least value
+     * is a second; half of libuv's four threads stay free for name look-ups and passwords.
+     */
+    MB_DB_BACKOFF_STEPS = 4, /* failures until the pause reaches database.reconnect_backoff_max */
+    MB_DB_STALL_MS = 10,     /* no read joins a link whose oldest op is older */
     MB_DB_UPKEEP_MS = 1000,
-    MB_DB_CANCELS = 2, /* threads of the loop's pool that may sit in PQcancel */
+    MB_DB_CANCELS = 2, /* threads that may sit in PQcancel */
 };
 
 /* Those who wait for a connection, oldest first. */

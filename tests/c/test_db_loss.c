@@ -148,6 +148,36 @@ static void survives_a_restart(void)
     close_db();
 }
 
+/* 0: no read waits. An hour: a read waits however long the server is away. */
+static void keeps_the_grace_it_is_told(void)
+{
+    struct reply r;
+    struct mb_db_config c = make_config();
+    c.reconnect_grace = 0;
+    open_db(&c);
+    run(MB_DB_READ, "SELECT 1", NULL);
+    pg_stop(SIGQUIT);
+    await_down();
+    start(&r, MB_DB_READ, "SELECT 1", NULL);
+    ok(r.done && r.rc == MB_E_DB_UNAVAILABLE, "without grace a read is refused at once");
+    close_db();
+    pg_start();
+    c.reconnect_grace = 3600000;
+    c.queue_timeout = 20000;
+    open_db(&c);
+    run(MB_DB_READ, "SELECT 1", NULL);
+    pg_stop(SIGQUIT);
+    await_down();
+    start(&r, MB_DB_READ, "SELECT 1", NULL);
+    while (atomic_load(&stats.connect_failures) < 8) turn(10);
+    ok(!r.done, "with grace it waits through failed attempts");
+    pg_start();
+    await(&r);
+    ok(r.rc == MB_OK, "and is answered when the server is back");
+    PQclear(r.res);
+    close_db();
+}
+
 static void never_hangs(void)
 {
     enum { N = 50 };
@@ -234,6 +264,7 @@ int main(void)
     loses_a_backend();
     loses_a_transaction();
     survives_a_restart();
+    keeps_the_grace_it_is_told();
     never_hangs();
     renews();
     gives_up_connecting();

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "db/pool.h"
 #include "db_fixture.h"
 
 static int port;
@@ -186,6 +187,68 @@ static void meets_silence(void)
     close(fd);
 }
 
+static int naccepted;
+
+static void on_slammed(uv_handle_t *handle) { free(handle); }
+
+/* Accepts and closes at once. */
+static void on_knock(uv_stream_t *server, int status)
+{
+    uv_tcp_t *visitor = malloc(sizeof *visitor);
+    if (status != 0 || visitor == NULL || uv_tcp_init(&loop, visitor) != 0 ||
+        uv_accept(server, (uv_stream_t *)visitor) != 0)
+        pg_die("could not accept");
+    naccepted++;
+    uv_close((uv_handle_t *)visitor, on_slammed);
+}
+
+/* However much is asked for, and whenever: one attempt in each step of the back-off. */
+static void backs_off(void)
+{
+    enum { STEPS = 12, ASKED = 20 };
+    uv_tcp_t server;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)find_port())};
+    struct mb_db_config c = make_config();
+    char url[128];
+    int refused = 0, bounded = 0, single = 0;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    snprintf(url, sizeof url, "host=127.0.0.1 port=%d user=x sslmode=disable", ntohs(at.sin_port));
+    c.url = url;
+    c.pool_min = c.pool_max = 8;
+    c.reconnect_backoff_max = 200;
+    open_db(&c);
+    if (uv_tcp_init(&loop, &server) != 0 ||
+        uv_tcp_bind(&server, (struct sockaddr *)&at, 0) != 0 ||
+        uv_listen((uv_stream_t *)&server, 8, on_knock) != 0)
+        pg_die("could not listen");
+    for (uint64_t step = 1; step <= STEPS; step++) {
+        while (atomic_load(&stats.connect_failures) < step) turn(1);
+        for (int i = 0; i < ASKED; i++) {
+            struct reply r;
+            start(&r, MB_DB_READ, "SELECT 1", NULL);
+            refused += r.done && r.rc == MB_E_DB_UNAVAILABLE;
+        }
+        bounded += db->next_try_ns <= mb_mono_ns() + 206ull * 1000000;
+        single += db->nopening <= 1;
+    }
+    ok(refused == STEPS * ASKED, "a server that closes at once refuses statements (%d)", refused);
+    ok((uint64_t)naccepted <= atomic_load(&stats.connect_failures) + db->nopening,
+       "no statement makes an attempt of its own (%d attempts)", naccepted);
+    ok(bounded == STEPS && single == STEPS, "one at a time, at most reconnect_backoff_max apart");
+    db->next_try_ns = UINT64_MAX; /* a step without end */
+    while (db->nopening > 0) turn(1);
+    db->next_try_ns = UINT64_MAX;
+    int before = naccepted;
+    for (int i = 0; i < ASKED; i++) {
+        struct reply r;
+        start(&r, MB_DB_READ, "SELECT 1", NULL);
+        turn(100); /* retry timer and upkeep come by */
+    }
+    ok(naccepted == before, "before its time nothing connects, whatever comes by");
+    uv_close((uv_handle_t *)&server, NULL);
+    close_db();
+}
+
 int main(void)
 {
     pg_make();
@@ -195,5 +258,6 @@ int main(void)
     tries_every_host();
     speaks_tls();
     meets_silence();
+    backs_off();
     return done();
 }
