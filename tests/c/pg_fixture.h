@@ -36,8 +36,9 @@ static inline void pg_nap(long ms)
     nanosleep(&t, NULL);
 }
 
-/* In the child: become postgres when root, write to the cluster's log, run. */
-static void pg_exec(char *const argv[])
+/* In the child: become postgres when root, write to the cluster's log, run. The path goes with the
+ * name, as PostgreSQL's programs look for their siblings beside it, else along PATH. */
+static void pg_exec(char *argv[])
 {
     char path[300];
     int log;
@@ -53,15 +54,15 @@ static void pg_exec(char *const argv[])
         dup2(log, 1);
         dup2(log, 2);
     }
-    if (argv[0][0] == '/')
-        snprintf(path, sizeof path, "%s", argv[0]);
-    else
+    if (argv[0][0] != '/') {
         snprintf(path, sizeof path, "%s/%s", pg.bin, argv[0]);
-    execv(path, argv);
+        argv[0] = path;
+    }
+    execv(argv[0], argv);
     _exit(127);
 }
 
-static pid_t pg_spawn(char *const argv[])
+static pid_t pg_spawn(char *argv[])
 {
     fflush(stdout);
     pid_t pid = fork();
@@ -113,7 +114,7 @@ static void pg_find_bin(void)
 }
 
 /* Runs a program as the cluster's user, in its folder; the exit status. */
-static inline int pg_run(char *const argv[])
+static inline int pg_run(char *argv[])
 {
     int status = 0;
     waitpid(pg_spawn(argv), &status, 0);

@@ -30,21 +30,21 @@ static int find_port(void)
 static void listen_on_tcp(void)
 {
     char sql[128];
-    char *const certificate[] = {"/usr/bin/openssl",
-                                 "req",
-                                 "-x509",
-                                 "-newkey",
-                                 "rsa:2048",
-                                 "-nodes",
-                                 "-subj",
-                                 "/CN=localhost",
-                                 "-days",
-                                 "2",
-                                 "-keyout",
-                                 "data/server.key",
-                                 "-out",
-                                 "data/server.crt",
-                                 NULL};
+    char *certificate[] = {"/usr/bin/openssl",
+                           "req",
+                           "-x509",
+                           "-newkey",
+                           "rsa:2048",
+                           "-nodes",
+                           "-subj",
+                           "/CN=localhost",
+                           "-days",
+                           "2",
+                           "-keyout",
+                           "data/server.key",
+                           "-out",
+                           "data/server.crt",
+                           NULL};
     pg_sql("ALTER SYSTEM SET listen_addresses = '127.0.0.1'");
     if (pg_run(certificate) != 0) pg_die("openssl does not run");
     pg_sql("ALTER SYSTEM SET ssl = on");

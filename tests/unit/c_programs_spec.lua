@@ -7,6 +7,9 @@ local process = require "support.process"
 
 local LONGEST <const> = 180 -- seconds for one program
 
+-- Nothing but the distribution's packages, as on a fresh machine.
+local SYSTEM_PATH <const> = "/usr/sbin:/usr/bin:/sbin:/bin"
+
 local function sources()
   local names = {}
   for _, file in ipairs(native.list "tests/c" or {}) do
@@ -33,7 +36,7 @@ local function read_tap(text)
 end
 
 local function report(program)
-  local result = process.run({ program }, { within = LONGEST, cwd = paths.root })
+  local result = process.run({ program }, { within = LONGEST, cwd = paths.root, env = { PATH = SYSTEM_PATH } })
   local lines, plan = read_tap(result.out)
   local anything_failed = false
   for _, line in ipairs(lines) do
