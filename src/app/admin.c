@@ -18,16 +18,22 @@ static void plain(struct mb_http_request *req, int status, struct mb_str text)
     mb_http_reply(req, status, "text/plain; charset=utf-8", NULL, 0, text);
 }
 
-/* Workers that take requests and have no connection, counted and named by their number. The next
- * request may go to any of them. */
-static unsigned count_cut_off(const struct mb_shm *shm, char *names, size_t size)
+/* Whether the next request may go to that worker, and find no database there. Who is silent takes
+ * none: its siblings serve them. The one that answers does speak, even when it is late. */
+static bool is_cut_off(const struct mb_admin *a, uint32_t i)
+{
+    const struct mb_shm_worker *w = &a->shm->worker[i];
+    return atomic_load(&w->ready) != 0 && atomic_load(&w->db.connections) == 0 &&
+           (i == a->index || !mb_shm_is_silent(a->shm, i));
+}
+
+/* They are counted, and named by their numbers. */
+static unsigned count_cut_off(const struct mb_admin *a, char *names, size_t size)
 {
     unsigned n = 0;
     size_t at = 0;
-    for (uint32_t i = 0; i < shm->nworkers; i++) {
-        if (atomic_load(&shm->worker[i].ready) == 0 ||
-            atomic_load(&shm->worker[i].db.connections) > 0)
-            continue;
+    for (uint32_t i = 0; i < a->shm->nworkers; i++) {
+        if (!is_cut_off(a, i)) continue;
         at += (size_t)snprintf(names + at, size - at, "%s%u", n > 0 ? ", " : "", i + 1);
         n++;
     }
@@ -37,7 +43,7 @@ static unsigned count_cut_off(const struct mb_shm *shm, char *names, size_t size
 static void readyz(const struct mb_admin *a, struct mb_http_request *req)
 {
     char names[MB_MAX_WORKERS * 4] = "", detail[sizeof names + 64];
-    unsigned cut_off = count_cut_off(a->shm, names, sizeof names);
+    unsigned cut_off = count_cut_off(a, names, sizeof names);
     (void)snprintf(detail, sizeof detail, "%u of %u workers cannot reach the database: %s", cut_off,
                    a->shm->nworkers, names);
     if (atomic_load(&a->shm->stopping))

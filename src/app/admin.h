@@ -11,6 +11,7 @@ enum { MB_TAG_PUBLIC, MB_TAG_ADMIN };
 
 struct mb_admin {
     const struct mb_shm *shm;
+    uint32_t index; /* of the worker that answers */
     const struct mb_db *db;
     struct mb_http_handler scripts; /* takes what is not answered here */
 };

@@ -7,6 +7,14 @@
 
 #include "base/clock.h"
 
+static const uint64_t SILENCE_NS = 250u * 1000 * 1000;
+
+bool mb_shm_is_silent(const struct mb_shm *shm, uint32_t worker)
+{
+    uint64_t beat = atomic_load(&shm->worker[worker].beat_ns);
+    return beat == 0 || mb_mono_ns() > beat + SILENCE_NS;
+}
+
 enum mb_rc mb_shm_new(struct mb_shm **out, uint32_t nworkers, struct mb_err *err)
 {
     if (nworkers == 0 || nworkers > MB_MAX_WORKERS)

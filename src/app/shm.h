@@ -31,4 +31,6 @@ struct mb_shm {
     struct mb_shm_worker worker[MB_MAX_WORKERS];
 };
 
+/* Whether a worker is dead, hung, starting or ending: then its siblings accept from its socket. */
+bool mb_shm_is_silent(const struct mb_shm *shm, uint32_t worker);
 MB_MUST_CHECK enum mb_rc mb_shm_new(struct mb_shm **out, uint32_t nworkers, struct mb_err *err);

@@ -18,8 +18,6 @@
 
 enum { BEAT_MS = 100, SIBLING_MS = 100, LOG_FLUSH_MS = 500, DB_CLOSE_MS = 2000, EX_CONFIG = 78 };
 
-static const uint64_t STALE_NS = 250u * 1000 * 1000; /* silence after which siblings take over */
-
 struct worker {
     const struct mb_worker_plan *plan;
     struct mb_shm_worker *shm;
@@ -57,16 +55,14 @@ static void on_siblings(uv_timer_t *t)
 {
     struct worker *w = t->data;
     const struct mb_shm *shm = w->plan->shm;
-    uint64_t now = mb_mono_ns();
     bool is_reached = false;
     for (uint32_t i = 0; i < shm->nworkers; i++) {
         if (i == w->plan->index || w->stopping) continue;
-        uint64_t beat = atomic_load(&shm->worker[i].beat_ns);
-        bool stale = beat == 0 || now > beat + STALE_NS;
-        is_reached = is_reached || (!stale && atomic_load(&shm->worker[i].db.connections) > 0);
-        if (stale != w->taken[i]) {
-            w->taken[i] = stale;
-            mb_http_accept(w->http, w->listener[i], stale);
+        bool is_silent = mb_shm_is_silent(shm, i);
+        is_reached = is_reached || (!is_silent && atomic_load(&shm->worker[i].db.connections) > 0);
+        if (is_silent != w->taken[i]) {
+            w->taken[i] = is_silent;
+            mb_http_accept(w->http, w->listener[i], is_silent);
         }
     }
     if (is_reached && !w->stopping) mb_db_retry(w->db);
@@ -246,7 +242,8 @@ static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *e
 
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
-    w->admin = (struct mb_admin){w->plan->shm, w->db, mb_handler_callbacks(w->handler)};
+    w->admin =
+        (struct mb_admin){w->plan->shm, w->plan->index, w->db, mb_handler_callbacks(w->handler)};
     struct mb_http_config config = http_config(w->plan->config);
     struct mb_http_handler callbacks = mb_admin_callbacks(&w->admin);
     enum mb_rc rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);

@@ -58,6 +58,21 @@ describe("when PostgreSQL is away, medbookd", function()
     for _ = 1, 40 do assert.equal(200, search().status) end
   end)
 
+  it("is ready while a worker that is silent misses the database and its sibling serves", function()
+    eventually(function()
+      local text, workers, reached = clinic.server:admin("/metrics").body, 0, 0
+      for n in text:gmatch 'medbookd_db_connections{worker="%d"} (%d+)' do
+        workers, reached = workers + 1, reached + tonumber(n)
+      end
+      return workers == 2 and reached == 0
+    end, { what = "both workers to miss the database" })
+    local silent = clinic.server:workers()[1]
+    clinic.server:signal("STOP", silent)
+    own:start()
+    clinic:await_service(0)
+    clinic.server:signal("CONT", silent)
+  end)
+
   it("serves again, without a restart, once it is back", function()
     assert.equal(503, search().status)
     local supervisor, workers = clinic.server.process.pid, clinic.server:workers()
