@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 
-/* Health and metrics; requests that are not ours are handed to the scripts unchanged. */
+/* Health and metrics. */
 
 enum { METRICS_MAX = 1024 * 1024 };
 
@@ -67,79 +67,23 @@ static void metrics(const struct mb_admin *a, struct mb_http_request *req)
     mb_buf_reset(&b);
 }
 
-/* Answers a GET or HEAD of one of our paths; false when the request is not ours. */
-static bool answer(const struct mb_admin *a, struct mb_http_request *req)
+bool mb_admin_answer(void *admin, struct mb_http_request *req)
 {
-    bool admin = mb_http_tag(req) == MB_TAG_ADMIN;
-    if (mb_http_method(req) != MB_GET && mb_http_method(req) != MB_HEAD) return false;
-    if (path_is(req, "/livez"))
+    const struct mb_admin *a = admin;
+    bool is_admin = mb_http_tag(req) == MB_TAG_ADMIN;
+    bool is_read = mb_http_method(req) == MB_GET || mb_http_method(req) == MB_HEAD;
+    if (is_read && path_is(req, "/livez"))
         plain(req, 200, MB_STR("alive\n"));
-    else if (path_is(req, "/readyz"))
+    else if (is_read && path_is(req, "/readyz"))
         readyz(a, req);
-    else if (admin && path_is(req, "/metrics"))
+    else if (is_read && is_admin && path_is(req, "/metrics"))
         metrics(a, req);
-    else
-        return false;
-    return true;
-}
-
-static void on_head(void *ctx, struct mb_http_request *req)
-{
-    struct mb_admin *a = ctx;
-    if (answer(a, req)) return;
-    if (mb_http_tag(req) == MB_TAG_ADMIN)
+    else if (is_admin)
         mb_http_problem(req, 404, "not_found", "this address serves /metrics, /livez and /readyz",
                         MB_STR(""), -1, NULL, 0);
     else
-        a->scripts.on_head(a->scripts.ctx, req);
-}
-
-static void on_ready(void *ctx, struct mb_http_request *req)
-{
-    struct mb_admin *a = ctx;
-    a->scripts.on_ready(a->scripts.ctx, req);
-}
-
-static bool on_body(void *ctx, struct mb_http_request *req, struct mb_str piece)
-{
-    struct mb_admin *a = ctx;
-    return a->scripts.on_body(a->scripts.ctx, req, piece);
-}
-
-static void on_body_end(void *ctx, struct mb_http_request *req)
-{
-    struct mb_admin *a = ctx;
-    a->scripts.on_body_end(a->scripts.ctx, req);
-}
-
-static void on_writable(void *ctx, struct mb_http_request *req)
-{
-    struct mb_admin *a = ctx;
-    a->scripts.on_writable(a->scripts.ctx, req);
-}
-
-static void on_abort(void *ctx, struct mb_http_request *req)
-{
-    struct mb_admin *a = ctx;
-    a->scripts.on_abort(a->scripts.ctx, req);
-}
-
-static void on_end(void *ctx, struct mb_http_request *req)
-{
-    struct mb_admin *a = ctx;
-    a->scripts.on_end(a->scripts.ctx, req);
-}
-
-struct mb_http_handler mb_admin_callbacks(struct mb_admin *a)
-{
-    return (struct mb_http_handler){.ctx = a,
-                                    .on_head = on_head,
-                                    .on_body = on_body,
-                                    .on_ready = on_ready,
-                                    .on_body_end = on_body_end,
-                                    .on_writable = on_writable,
-                                    .on_abort = on_abort,
-                                    .on_end = on_end};
+        return false;
+    return true;
 }
 
 /* ---- metrics ---- */

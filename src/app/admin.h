@@ -13,10 +13,9 @@ struct mb_admin {
     const struct mb_shm *shm;
     uint32_t index; /* of the worker that answers */
     const struct mb_db *db;
-    struct mb_http_handler scripts; /* takes what is not answered here */
 };
 
-/* Callbacks around `a`, which must outlive the server. */
-struct mb_http_handler mb_admin_callbacks(struct mb_admin *a);
+/* admin: a struct mb_admin. False when the request is for the scripts. */
+bool mb_admin_answer(void *admin, struct mb_http_request *req);
 /* The whole box in the Prometheus text format. */
 MB_MUST_CHECK enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *out);

@@ -234,18 +234,20 @@ static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *e
                               .limits = vm_limits(w->plan->config)};
     enum mb_rc rc = mb_vm_new(&w->vm, &plan, err);
     if (rc != MB_OK) return rc;
-    struct mb_handler_plan handler = {
-        .vm = w->vm, .stats = &w->shm->scripts, .show_errors = w->plan->config->dev};
+    w->admin = (struct mb_admin){w->plan->shm, w->plan->index, w->db};
+    struct mb_handler_plan handler = {.vm = w->vm,
+                                      .stats = &w->shm->scripts,
+                                      .answers = mb_admin_answer,
+                                      .answers_ctx = &w->admin,
+                                      .show_errors = w->plan->config->dev};
     rc = mb_handler_new(&w->handler, &handler);
     return rc == MB_OK ? rc : mb_fail(err, rc, "no memory for the request handler");
 }
 
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
-    w->admin =
-        (struct mb_admin){w->plan->shm, w->plan->index, w->db, mb_handler_callbacks(w->handler)};
     struct mb_http_config config = http_config(w->plan->config);
-    struct mb_http_handler callbacks = mb_admin_callbacks(&w->admin);
+    struct mb_http_handler callbacks = mb_handler_callbacks(w->handler);
     enum mb_rc rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
     for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)
         rc = mb_http_listen(w->http, w->plan->listen_fds[i], MB_TAG_PUBLIC, &w->listener[i], err);

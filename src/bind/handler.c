@@ -122,6 +122,7 @@ static bool body_fits(const struct mb_vm_route *route, struct mb_http_request *r
 static void on_head(void *ctx, struct mb_http_request *req)
 {
     struct mb_handler *h = ctx;
+    if (h->plan.answers(h->plan.answers_ctx, req)) return;
     struct mb_str path = mb_http_path(req);
     struct call *c = take_call(h);
     if (!c || (path.len > INLINE_SCRATCH && !(c->long_scratch = malloc(path.len)))) {

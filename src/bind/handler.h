@@ -16,6 +16,9 @@ struct mb_handler_stats {
 struct mb_handler_plan {
     struct mb_vm *vm;
     struct mb_handler_stats *stats;
+    /* Asked before the scripts are; true when it has answered. */
+    bool (*answers)(void *ctx, struct mb_http_request *req);
+    void *answers_ctx;
     bool show_errors; /* development: the script's message in the answer */
 };
 
