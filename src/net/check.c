@@ -10,10 +10,10 @@
 
 /* By length, so that one comparison decides; the order is that of enum mb_known. */
 static const struct mb_str known_names[MB_KNOWN_COUNT] = {
-    {"host", 4}, {"origin", 6}, {"expect", 6}, {"if-match", 8}, {"forwarded", 9},
+    {"host", 4}, {"origin", 6}, {"expect", 6}, {"if-match", 8},
     {"connection", 10}, {"traceparent", 11}, {"x-request-id", 12}, {"content-type", 12},
     {"authorization", 13}, {"content-length", 14}, {"accept-encoding", 15},
-    {"x-forwarded-for", 15}, {"idempotency-key", 15}, {"transfer-encoding", 17},
+    {"idempotency-key", 15}, {"transfer-encoding", 17},
 };
 
 static void note_known(struct mb_http_request *r, uint32_t index, struct mb_str name)
