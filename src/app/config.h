@@ -96,7 +96,7 @@ enum mb_config_type {
       "how long a migration waits for another one, or for its locks, in all")                      \
     X(http_max_connections, "http.max_connections", INT, "16384", 1, 1000000, "", "per worker")    \
     X(http_max_connections_per_address, "http.max_connections_per_address", INT, "0", 0, 1000000,  \
-      "", "per worker and client address; 0 = no ceiling of its own")                              \
+      "", "connections of one client address; 0 = no ceiling of its own")                          \
     X(http_max_header_bytes, "http.max_header_bytes", BYTES, "32KB", 1024, 1048576, "",            \
       "whole head")                                                                                \
     X(http_max_header_line, "http.max_header_line", BYTES, "8KB", 256, 1048576, "",                \

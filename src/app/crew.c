@@ -81,6 +81,7 @@ static void note_end(struct mb_crew *c, unsigned index, int status)
     struct mb_crew_place *place = &c->places[index];
     char how[64], detail[128];
     clear_gauges(&c->plan.shm->worker[index]);
+    if (c->plan.shm->tally != NULL) mb_tally_clear(c->plan.shm->tally, index);
     place->pid = 0;
     place->kill_in = 0;
     if (atomic_load(&c->plan.shm->stopping) != 0) return;

@@ -94,7 +94,7 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
     if (rc == MB_OK) rc = mb_site_read(&s->site, "lua", ".lua", &s->scripts, err);
     if (rc == MB_OK) rc = mb_site_read(&s->site, "migrations", ".sql", &s->migrations, err);
     if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);
-    return rc == MB_OK ? mb_shm_new(&s->shm, s->listeners.count, err) : rc;
+    return rc == MB_OK ? mb_shm_new(&s->shm, config, s->listeners.count, err) : rc;
 }
 
 static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)

@@ -142,8 +142,9 @@ static struct mb_db_config db_config(const struct mb_worker_plan *p)
     };
 }
 
-static struct mb_http_config http_config(const struct mb_config *c)
+static struct mb_http_config http_config(const struct mb_worker_plan *p)
 {
+    const struct mb_config *c = p->config;
     return (struct mb_http_config){
         .limits = {.max_connections = (uint32_t)c->http_max_connections,
                    .max_connections_per_address = (uint32_t)c->http_max_connections_per_address,
@@ -163,6 +164,8 @@ static struct mb_http_config http_config(const struct mb_config *c)
                    .gzip_min_bytes = (uint32_t)c->http_gzip_min_bytes},
         .trusted_proxies = c->http_trusted_proxies,
         .reads_forwarded = strcmp(c->http_proxy_header, "forwarded") == 0,
+        .tally = p->shm->tally,
+        .tally_index = p->index,
         .cors_origins = c->http_cors_origins,
         .access_log = c->log_access,
         .server_timing = c->dev,
@@ -246,7 +249,7 @@ static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *e
 
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
-    struct mb_http_config config = http_config(w->plan->config);
+    struct mb_http_config config = http_config(w->plan);
     struct mb_http_handler callbacks = mb_handler_callbacks(w->handler);
     enum mb_rc rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
     for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)

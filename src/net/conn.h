@@ -29,7 +29,6 @@ struct mb_conn {
     int fd;
     int tag;
     struct mb_addr peer;
-    struct mb_address_count *address; /* its share of the ceiling by address, or NULL */
     uint8_t state;
     uint8_t phase;
     uint8_t events;         /* what the loop polls for */
@@ -37,6 +36,7 @@ struct mb_conn {
     bool progress;          /* something happened that restarts the phase's time */
     bool eof;               /* the client will send no more */
     bool trusted;           /* the peer is a trusted proxy */
+    bool tallied;           /* counts for the ceiling by address */
     bool refused;           /* over a ceiling: only here to be told so */
     bool outlasts;          /* of a listener that goes on while the server drains */
     char peer_text[MB_ADDR_TEXT];

@@ -15,6 +15,7 @@
 
 struct mb_http_server;
 struct mb_http_request;
+struct mb_tally;
 
 enum mb_method {
     MB_GET, MB_HEAD, MB_POST, MB_PUT, MB_PATCH, MB_DELETE, MB_OPTIONS, MB_METHOD_COUNT
@@ -27,7 +28,7 @@ enum mb_body_mode { MB_BODY_NONE, MB_BODY_BUFFER, MB_BODY_STREAM };
  * `key` names of the configuration stand beside, and in the error texts. */
 struct mb_http_limits {
     uint32_t max_connections;             /* http.max_connections, per worker */
-    uint32_t max_connections_per_address; /* http.max_connections_per_address, per worker; 0 = off */
+    uint32_t max_connections_per_address; /* http.max_connections_per_address; 0 = off */
     uint32_t max_header_bytes;            /* http.max_header_bytes, whole head */
     uint32_t max_header_line;             /* http.max_header_line, one field */
     uint32_t max_headers;                 /* http.max_headers, number of fields */
@@ -48,6 +49,8 @@ struct mb_http_config {
     struct mb_http_limits limits;
     const char *trusted_proxies; /* "127.0.0.1, 10.0.0.0/8, ::1": peers that tell the client's address */
     bool reads_forwarded;        /* those proxies write Forwarded; else X-Forwarded-For */
+    struct mb_tally *tally;      /* tally.h; NULL = there is no max_connections_per_address */
+    uint32_t tally_index;        /* which of its servers this one is */
     const char *cors_origins;    /* "", "*" or a list of exact origins */
     bool access_log;
     bool server_timing;          /* dev: Server-Timing header */

@@ -34,7 +34,7 @@ void mb_addr_from_socket(const struct sockaddr *sa, struct mb_addr *out)
     }
 }
 
-static bool is_v4(const struct mb_addr *a)
+bool mb_addr_is_v4(const struct mb_addr *a)
 {
     return memcmp(a->bytes, v4_prefix, sizeof v4_prefix) == 0;
 }
@@ -54,7 +54,7 @@ bool mb_addr_parse(struct mb_str text, struct mb_addr *out)
 
 void mb_addr_text(const struct mb_addr *a, char out[MB_ADDR_TEXT])
 {
-    const char *made = is_v4(a) ? inet_ntop(AF_INET, a->bytes + 12, out, MB_ADDR_TEXT)
+    const char *made = mb_addr_is_v4(a) ? inet_ntop(AF_INET, a->bytes + 12, out, MB_ADDR_TEXT)
                                 : inet_ntop(AF_INET6, a->bytes, out, MB_ADDR_TEXT);
     if (!made)
         out[0] = '\0';

@@ -17,6 +17,7 @@ struct mb_addr {
 void mb_addr_from_socket(const struct sockaddr *sa, struct mb_addr *out);
 /* "192.0.2.1", "2001:db8::1"; no port, no brackets. */
 bool mb_addr_parse(struct mb_str text, struct mb_addr *out);
+bool mb_addr_is_v4(const struct mb_addr *a);
 void mb_addr_text(const struct mb_addr *a, char out[MB_ADDR_TEXT]);
 
 struct mb_networks;

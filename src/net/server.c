@@ -108,7 +108,7 @@ enum mb_rc mb_http_server_new(struct mb_http_server **out, uv_loop_t *loop,
     for (int i = 0; i < MB_PHASE_COUNT; i++)
         mb_link_init(&s->phases[i]);
     s->read_buf = malloc(MB_READ_BYTES);
-    if (!s->read_buf || mb_ceilings_new(&s->ceilings) != MB_OK || mb_gzip_new(&s->gzip) != MB_OK ||
+    if (!s->read_buf || mb_gzip_new(&s->gzip) != MB_OK ||
         mb_cors_new(&s->cors, config->cors_origins) != MB_OK) {
         mb_fail(err, rc, "out of memory for the HTTP server");
         goto fail;
@@ -134,7 +134,6 @@ void mb_http_server_free(struct mb_http_server *s)
     mb_networks_free(s->trusted);
     mb_cors_free(s->cors);
     mb_gzip_free(s->gzip);
-    mb_ceilings_free(s->ceilings);
     mb_buf_reset(&s->gather);
     mb_buf_reset(&s->scratch);
     free(s->read_buf);

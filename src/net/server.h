@@ -6,7 +6,6 @@
 
 struct mb_gzip;
 struct mb_cors;
-struct mb_ceilings;
 struct mb_listener;
 
 enum {
@@ -23,7 +22,6 @@ struct mb_http_server {
     struct mb_networks *trusted;
     struct mb_cors *cors;
     struct mb_gzip *gzip;
-    struct mb_ceilings *ceilings;
 
     struct mb_listener *listeners;
     int reserve_fd;            /* given up to accept and refuse when descriptors run out */

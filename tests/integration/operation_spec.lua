@@ -214,6 +214,31 @@ describe("settings by environment", function()
     other:stop()
     assert.same({}, other:log_lines(function(line) return line.status ~= nil end))
   end)
+
+  it("http.max_connections_per_address: is one ceiling of all workers, and a killed one gives back", function()
+    local other = server.start { database = cluster.fresh(), workers = 2,
+                                 env = { MEDBOOKD_HTTP_MAX_CONNECTIONS_PER_ADDRESS = "2" } }
+    local kept = {}
+    local function fill()
+      for _, client in ipairs(kept) do client:close() end
+      for i = 1, 2 do
+        kept[i] = other:connect()
+        if kept[i]:request("GET", "/livez").status ~= 200 then return false end
+      end
+      return true
+    end
+    for _ = 1, 2 do
+      eventually(fill)
+      for _ = 1, 20 do
+        local more = other:connect()
+        assert.equal(503, more:read().status)
+        more:close()
+      end
+      for _, pid in ipairs(other:workers()) do other:signal("KILL", pid) end
+      other:await_ready()
+    end
+    for _, client in ipairs(kept) do client:close() end
+  end)
 end)
 
 describe("the admin address", function()

@@ -24,6 +24,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "net/http.h"
+#include "net/tally.h"
 
 struct probe {
     uv_loop_t loop;
@@ -414,6 +415,7 @@ int main(int argc, char **argv)
     struct mb_err err = {0};
     unsigned port = 0;
     int fd, index;
+    void *tally;
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "port=", 5) == 0) {
             port = (unsigned)atoi(argv[i] + 5);
@@ -427,6 +429,10 @@ int main(int argc, char **argv)
     if (fd < 0 || !mb_http_parser_is_strict() || uv_loop_init(&p.loop) != 0)
         return 1;
     start_handles(&p);
+    tally = calloc(1, mb_tally_size(1, config.limits.max_connections));
+    if (!tally)
+        return 1;
+    config.tally = mb_tally_init(tally, 1, config.limits.max_connections);
     if (mb_http_server_new(&p.server, &p.loop, &config, &handler, &p.stats, &err) != MB_OK ||
         mb_http_listen(p.server, fd, 7, &index, &err) != MB_OK) {
         fprintf(stderr, "%s\n", err.text);
@@ -437,6 +443,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     uv_run(&p.loop, UV_RUN_DEFAULT);
     mb_http_server_free(p.server);
+    free(tally);
     close(fd);
     return uv_loop_close(&p.loop) == 0 ? 0 : 3;
 }
