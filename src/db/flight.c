@@ -54,6 +54,19 @@ static bool send_steps(struct mb_link *l, struct mb_op *op)
                              0) == 1;
 }
 
+uint64_t mb_link__overdue_ns(const struct mb_link *l)
+{
+    const struct mb_db_config *c = &l->db->config;
+    if (l->state != MB_LINK_UP || l->nflight == 0) return UINT64_MAX;
+    return l->head_ns + ((uint64_t)c->statement_timeout + c->cancel_timeout) * 1000000u;
+}
+
+static void begin_head(struct mb_link *l)
+{
+    l->head_ns = mb_mono_ns();
+    mb_pool__arm(l->db, mb_link__overdue_ns(l));
+}
+
 void mb_link__send(struct mb_link *l, struct mb_op *op)
 {
     op->nsteps = op->step = 0;
@@ -65,6 +78,7 @@ void mb_link__send(struct mb_link *l, struct mb_op *op)
     l->alone = op->kind != MB_OP_READ;
     l->nflight++;
     mb_list_append(&l->flight, &op->node);
+    if (l->nflight == 1) begin_head(l);
     mb_pool__mark(l);
     if (op->kind != MB_OP_HOUSE) {
         mb_db__count(&l->db->stats->queries, 1);
@@ -96,6 +110,9 @@ static void end_op(struct mb_link *l, struct mb_op *op)
     mb_list_remove(&op->node);
     l->nflight--;
     l->norphans -= op->orphan;
+    if (l->nflight > 0) begin_head(l);
+    /* A cancel was for this one; the next has the time that it would have had without. */
+    if (l->nflight > 0 && l->cut_at != 0) l->cut_at = mb_link__overdue_ns(l);
     if (op->kind == MB_OP_HOUSE) {
         op->house(l, op);
         return;

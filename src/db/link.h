@@ -32,6 +32,7 @@ struct mb_link {
     uint32_t surplus; /* results beyond what was asked for: the protocol is out of step */
     bool alone;       /* what flies must have no company: a write, a transaction, our own */
     bool idle, held;  /* counted as such by the pool */
+    uint64_t head_ns; /* since when the server can only be at work on the first of the flight */
     uint64_t cut_at;  /* closed unless something ends before; 0 = none */
     uint64_t used_ns, renew_ns;
     struct mb_cache cache;
@@ -59,6 +60,9 @@ void mb_link__unwatch(struct mb_link *l);
 
 /* ---- flight.c: statements out, results in ---- */
 void mb_link__send(struct mb_link *l, struct mb_op *op);
+/* When the statement at the head is overdue: the server stops one at database.statement_timeout, so
+ * it is frozen, cut off, or a pooler's that knows no such limit. UINT64_MAX = none flies. */
+uint64_t mb_link__overdue_ns(const struct mb_link *l);
 /* Reads what has come. false: the connection is gone and the link was closed. */
 bool mb_link__receive(struct mb_link *l);
 /* Nobody waits for a flying op any more; cancels at the server when all its companions are

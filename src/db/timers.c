@@ -66,6 +66,11 @@ static uint64_t scan_link(struct mb_link *l, uint64_t now)
         if (l->state == MB_LINK_EMPTY) /* closed for want of memory */
             return UINT64_MAX;
     }
+    uint64_t overdue = mb_link__overdue_ns(l);
+    if (now < overdue)
+        nearest = least(nearest, overdue);
+    else if (l->cut_at == 0)
+        mb_link__cancel(l);
     if (l->cut_at != 0 && now >= l->cut_at)
         mb_link__close(l, l->state == MB_LINK_UP ? "a statement could not be stopped in time"
                                                  : "the database did not answer in time");

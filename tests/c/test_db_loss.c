@@ -255,6 +255,52 @@ static void gives_up_connecting(void)
     close_db();
 }
 
+/* The process that serves the only connection. */
+static int backend(void) { return atoi(run(MB_DB_READ, "SELECT pg_backend_pid()", NULL)); }
+
+static void open_impatient(void)
+{
+    struct mb_db_config c = make_config();
+    c.statement_timeout = 100;
+    c.cancel_timeout = 200;
+    open_db(&c);
+}
+
+static void gives_up_a_frozen_backend(void)
+{
+    struct reply r;
+    open_impatient();
+    int frozen = backend();
+    kill(frozen, SIGSTOP);
+    ok(is(run(MB_DB_READ, "SELECT 1", NULL), "1"),
+       "a read that meets a frozen backend is answered by another");
+    int next = backend();
+    ok(next != frozen, "which takes the place");
+    kill(frozen, SIGCONT);
+
+    kill(next, SIGSTOP);
+    start(&r, MB_DB_WRITE, "SELECT 1", NULL);
+    await(&r);
+    ok(r.rc == MB_E_DB_LOST, "the outcome of a write is unknown, long before its deadline");
+    ok(backend() != next, "and what comes after has a connection");
+    kill(next, SIGCONT);
+    close_db();
+}
+
+static void gives_up_a_frozen_commit(void)
+{
+    open_impatient();
+    int frozen = backend();
+    struct mb_tx *tx = begin(0);
+    run_in(tx, "SELECT 1");
+    kill(frozen, SIGSTOP);
+    ok(commit(tx) == MB_E_DB_LOST, "so is that of a COMMIT");
+    mb_tx_end(tx);
+    ok(backend() != frozen, "and it is not waited for");
+    kill(frozen, SIGCONT);
+    close_db();
+}
+
 int main(void)
 {
     pg_make();
@@ -266,6 +312,8 @@ int main(void)
     survives_a_restart();
     keeps_the_grace_it_is_told();
     never_hangs();
+    gives_up_a_frozen_backend();
+    gives_up_a_frozen_commit();
     renews();
     gives_up_connecting();
     finds_no_host();
