@@ -293,14 +293,16 @@ BEGIN
             "id", "slotId", "createdById", "clientId", "guestName", "guestEmail", "guestPhone", "guestWhatsapp",
             "price", "isOnline", "isInPerson", "status", "notes", "confirmedAt", "createdAt", "updatedAt",
             "reference", "providerId", "serviceId", "serviceConfigId", "locationId", "startTime", "endTime",
-            "bufferBefore", "bufferAfter")
+            "bufferBefore", "bufferAfter", "organizationId")
         VALUES (
             booking, slot, actor, client, guest_name, guest_email, guest_phone, guest_whatsapp,
             offer."price", offer."isOnline", NOT offer."isOnline",
             CASE WHEN offer."requiresConfirmation" THEN 'PENDING' ELSE 'CONFIRMED' END::"BookingStatus", remark,
             CASE WHEN NOT offer."requiresConfirmation" THEN at END, at, at,
             mb_reference(), owner, offer."serviceId", offer."serviceConfigId", offer."locationId",
-            offer."startTime", offer."endTime", offer."bufferBefore", offer."bufferAfter")
+            offer."startTime", offer."endTime", offer."bufferBefore", offer."bufferAfter",
+            (SELECT a."organizationId" FROM "CalculatedAvailabilitySlot" s
+               JOIN "Availability" a ON a."id" = s."availabilityId" WHERE s."id" = slot))
         ON CONFLICT DO NOTHING
         RETURNING * INTO b;
         outcome := CASE WHEN FOUND THEN 'created' ELSE 'slot_taken' END;

@@ -48,6 +48,12 @@ SELECT 'a booking''s snapshot is its slot', b."id", 'slot ' || s."id"
     OR b."locationId" IS DISTINCT FROM s."locationId"
     OR NOT CASE WHEN b."isOnline" THEN s."isOnlineAvailable" ELSE s."isInPerson" END
 UNION ALL
+SELECT 'a booking belongs to the organization that offered it', b."id", b."organizationId"
+  FROM live b
+  JOIN "CalculatedAvailabilitySlot" s ON s."id" = b."slotId"
+  JOIN "Availability" a ON a."id" = s."availabilityId"
+ WHERE b."organizationId" IS DISTINCT FROM a."organizationId"
+UNION ALL
 SELECT 'a slot''s copies are its availability''s and config''s', s."id", 'availability ' || a."id"
   FROM "CalculatedAvailabilitySlot" s
   JOIN "Availability" a ON a."id" = s."availabilityId"

@@ -114,6 +114,7 @@ local EXCLUSIONS <const> = {
 -- Keys that only let others refer to them, unique as their first column is the primary key.
 local TARGETS <const> = {
   Availability_id_providerId_key = true, ServiceAvailabilityConfig_id_providerId_serviceId_key = true,
+  OrganizationMembership_id_organizationId_key = true, Location_id_organizationId_key = true,
 }
 
 -- Foreign keys by what a delete does. Each column is set to refer to nowhere; the text is added to that
@@ -127,7 +128,10 @@ local RESTRICTED <const> = {
   ServiceAvailabilityConfig_providerId_fkey =
     another("ServiceAvailabilityConfig", '{"id": "2", "providerId": "nowhere"}'),
   ServiceAvailabilityConfig_locationId_fkey = "",
-  OrganizationProviderConnection_organizationId_fkey = "", OrganizationProviderConnection_providerId_fkey = "",
+  OrganizationProviderConnection_organizationId_fkey =
+    another("OrganizationProviderConnection", '{"id": "2", "organizationId": "nowhere"}'),
+  OrganizationProviderConnection_providerId_fkey =
+    another("OrganizationProviderConnection", '{"id": "2", "providerId": "nowhere"}'),
   RequirementType_providerTypeId_fkey = "", RequirementSubmission_requirementTypeId_fkey = "",
   RequirementSubmission_providerId_fkey = "", RequirementSubmission_validatedById_fkey = "",
   CalendarIntegration_providerId_fkey = "", CalendarEvent_calendarIntegrationId_fkey = "",
@@ -142,16 +146,26 @@ local RESTRICTED <const> = {
   Booking_locationId_fkey = "", Booking_cancelledById_fkey = "", Booking_serviceConfigId_fkey = "",
   Subscription_organizationId_fkey = [[, "providerId" = NULL]], Subscription_providerId_fkey = "",
   Subscription_locationId_fkey = [[, "providerId" = NULL]], Subscription_planId_fkey = "",
-  UsageRecord_subscriptionId_fkey = "", Payment_subscriptionId_fkey = "",
+  UsageRecord_subscriptionId_fkey = "", Payment_subscriptionId_fkey = "", Booking_organizationId_fkey = "",
+}
+-- As RESTRICT, but for an organization that goes with all of its own.
+local KEPT <const> = {
+  MembershipLocation_locationId_fkey = "",
+  MembershipProvider_providerId_fkey = [[INSERT INTO "MembershipProvider" VALUES ('member', 'nowhere', 'org')]],
 }
 local CASCADED <const> = {
-  Account_userId_fkey = "", Session_userId_fkey = "", OrganizationMembership_organizationId_fkey = "",
+  Account_userId_fkey = "", Session_userId_fkey = "",
+  OrganizationMembership_organizationId_fkey =
+    another("OrganizationMembership", '{"id": "2", "organizationId": "nowhere"}'),
   OrganizationMembership_userId_fkey = "", OrganizationInvitation_organizationId_fkey = "",
-  Location_organizationId_fkey = "", ["_ProviderToService_A_fkey"] = "", ["_ProviderToService_B_fkey"] = "",
+  Location_organizationId_fkey =
+    another("Location", '{"id": "2", "googlePlaceId": "2", "organizationId": "nowhere"}'),
+  ["_ProviderToService_A_fkey"] = "", ["_ProviderToService_B_fkey"] = "",
   ProviderTypeAssignment_providerId_fkey = "", ProviderTypeAssignment_providerTypeId_fkey = "",
   ProviderAgenda_providerId_fkey = "", ["_AvailabilityToServiceAvailabilityConfig_A_fkey"] = "",
   ["_AvailabilityToServiceAvailabilityConfig_B_fkey"] = [[ WHERE "B" = 'config']],
-  SlotHold_slotId_fkey = "", SlotHold_providerId_fkey = "",
+  SlotHold_slotId_fkey = "", SlotHold_providerId_fkey = "", MembershipLocation_membershipId_fkey = "",
+  MembershipProvider_membershipId_fkey = "",
 }
 
 describe("the schema's constraints", function()
@@ -207,6 +221,14 @@ describe("the schema's constraints", function()
   setup(function()
     database = cluster.fresh "schema"
     psql.file(database.url, paths.root .. "/tests/fixtures/one_of_each.sql")
+    database.run [[
+      INSERT INTO "Organization" ("id", "name") VALUES ('org2', 'Second');
+      INSERT INTO "OrganizationMembership" ("id", "organizationId", "userId", "role")
+      VALUES ('member2', 'org2', 'user', 'STAFF');
+      INSERT INTO "Location" ("id", "organizationId", "name", "googlePlaceId", "formattedAddress", "coordinates")
+      VALUES ('house2', 'org2', 'x', 'place2', 'x', '{"lat": 0, "lng": 0}');
+      INSERT INTO "MembershipLocation" ("membershipId", "locationId", "organizationId")
+      VALUES ('member2', 'house2', 'org2')]]
   end)
 
   for state, cases in pairs { ["23514"] = CHECKS, ["23505"] = UNIQUES, ["23P01"] = EXCLUSIONS } do
@@ -235,17 +257,18 @@ describe("the schema's constraints", function()
       local cases = {}
       for _, row in ipairs(database.query [[
           SELECT c.conname AS name, c.conrelid::regclass AS child, quote_ident(a.attname) AS col,
-                 CASE c.confdeltype WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' ELSE 'other' END AS action
+                 CASE c.confdeltype WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'a' THEN 'NO ACTION'
+                      END AS action
             FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
            WHERE c.contype = 'f']]) do
-        local extra = RESTRICTED[row.name] or CASCADED[row.name] or ""
+        local extra = RESTRICTED[row.name] or CASCADED[row.name] or KEPT[row.name] or ""
         actions[row.name] = row.action
         cases[row.name] = extra:find "^INSERT" and extra
           or ("UPDATE %s SET %s = 'nowhere'%s"):format(row.child, row.col, extra)
       end
       found = refusals(cases)
     end)
-    for action, keys in pairs { RESTRICT = RESTRICTED, CASCADE = CASCADED } do
+    for action, keys in pairs { RESTRICT = RESTRICTED, CASCADE = CASCADED, ["NO ACTION"] = KEPT } do
       for name in pairs(keys) do
         it(("include %s on delete %s"):format(name, action), function()
           assert.equal(action, actions[name])
@@ -259,7 +282,7 @@ describe("the schema's constraints", function()
     assert_all_known(named "contype = 'c'", CHECKS)
     assert_all_known(named "contype = 'u'", UNIQUES, TARGETS)
     assert_all_known(named "contype = 'x'", EXCLUSIONS)
-    assert_all_known(named "contype = 'f'", RESTRICTED, CASCADED)
+    assert_all_known(named "contype = 'f'", RESTRICTED, CASCADED, KEPT)
     local indexes = database.query [[SELECT indexrelid::regclass::text AS name FROM pg_index
       WHERE indisunique AND indrelid::regclass::text NOT LIKE 'pg_%' AND indrelid::regclass::text NOT LIKE '%.%'
         AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)]]
@@ -282,6 +305,17 @@ describe("the schema's constraints", function()
     assert.matches("^23503 ", refusal [[DELETE FROM "User" WHERE "id" = 'patient']])
     assert.matches("^23503 ", refusal [[DELETE FROM "Organization"]])
     assert.equal("23503 Booking_slotId_fkey", refusal [[DELETE FROM "CalculatedAvailabilitySlot"]])
+  end)
+
+  it("never widen a membership by what they let go of", function()
+    assert.equal("23503 MembershipProvider_providerId_fkey",
+      refusal [[DELETE FROM "OrganizationProviderConnection"]])
+    assert.equal("23503 MembershipLocation_locationId_fkey",
+      refusal [[UPDATE "Location" SET "organizationId" = 'org' WHERE "id" = 'house2']])
+  end)
+
+  it("let an organization without a past go with its members, their limits and its locations", function()
+    assert.equal("accepted", refusal [[DELETE FROM "Organization" WHERE "id" = 'org2']])
   end)
 
   it("gives every new provider an agenda", function()

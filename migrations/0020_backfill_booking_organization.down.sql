@@ -1,0 +1,2 @@
+-- Nothing to take back: the column goes with the step before.
+SELECT 1;
