@@ -4,9 +4,12 @@ local scripts = ...
 
 require "mb.problem"
 require "mb.json"
+local permit = require "mb.permit"
 local router = require "mb.router"
+local session = require "workflows.session"
 
-local routes = router.new(require("workflows.session").authenticate)
+permit.load(scripts "permissions/")
+local routes = router.new(session.authenticate, session.standing)
 for _, module in ipairs(scripts("routes/")) do
   routes:add(module, require(module))
 end

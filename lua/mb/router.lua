@@ -2,13 +2,14 @@
 --
 --   { method = "GET", path = "/v1/things/{id}", summary = "…", permission = "public",
 --     query = fields, body = schema or "stream", max_body = bytes, auth = true,
---     subject = function(req) return row end, handler = function(req, subject) … end }
+--     subject = function(req) return row end, handler = function(req, subject, judge) … end }
 --
 -- `permission` is "public" or "<resource>.<action>", a rule of permissions/<resource>.lua; a
 -- route without one does not load. Where a token may be sent, `authenticate` (given to new) has
 -- looked at it before the handler runs: always behind a rule, and on public routes that say
--- `auth = true`. `subject` loads what the rule judges (nil answers 404) and is
--- handed on to the handler. Unknown keys, missing keys and wrong types are errors at load.
+-- `auth = true`. `subject` loads the row that the rule judges (nil answers 404) and is
+-- handed on to the handler, with the judge (mb.permit), who also answers for other rules on that row.
+-- Unknown keys, missing keys and wrong types are errors at load.
 local schema = require "mb.schema"
 local permit = require "mb.permit"
 
@@ -51,12 +52,15 @@ local function check(route, where)
 end
 
 -- One function per route with nothing in it that the route does not use.
-local function compile(route, where, authenticate)
-  local rule = permit.rule(route.permission, where)
+local function compile(route, where, authenticate, load_standing)
+  local rule = permit.find(route.permission, where)
+  if rule.needs_row and not route.subject then
+    error(("%s: permission '%s' judges a row: the route needs `subject`"):format(where, rule.name), 0)
+  end
   local query = route.query and schema.query(route.query, where)
   local body = type(route.body) == "table" and schema.body(route.body, where)
   local subject, handler = route.subject, route.handler
-  local auth = route.auth or rule ~= permit.everyone
+  local auth = route.auth or not permit.is_public(rule)
   if not (auth or query or body or subject) then
     return handler
   end
@@ -75,8 +79,9 @@ local function compile(route, where, authenticate)
     if subject then
       it = subject(req) or permit.not_found()
     end
-    permit.demand(rule, req, it)
-    return handler(req, it)
+    local judge = permit.judge(req, it, load_standing)
+    judge:demand(rule)
+    return handler(req, it, judge)
   end
 end
 
@@ -103,7 +108,7 @@ function routes:add(module, list)
       pattern = route.path,
       body = route.body == "stream" and "stream" or route.body and "json" or "none",
       max_body = math.tointeger(route.max_body) or 0,
-      run = compile(route, where, self.authenticate),
+      run = compile(route, where, self.authenticate, self.load_standing),
     }
   end
 end
@@ -113,8 +118,10 @@ function routes:compiled()
 end
 
 -- authenticate(req) notes on req who calls, or raises 401 for a token that is none.
-local function new(authenticate)
-  return setmetatable({ list = {}, authenticate = authenticate }, routes)
+-- load_standing(user, organization, provider, location) tells what that user is to these (see
+-- workflows/session.lua); those that are nil are not asked for.
+local function new(authenticate, load_standing)
+  return setmetatable({ list = {}, authenticate = authenticate, load_standing = load_standing }, routes)
 end
 
 return { new = new }

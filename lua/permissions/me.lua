@@ -1,6 +1,6 @@
 -- What every signed-in user may do with their own account.
-return {
-  use = function(req)
-    return req.user_id ~= nil
-  end,
-}
+local may = require "permissions.may"
+
+return may.rules("me", {
+  use = may.signed_in,
+})

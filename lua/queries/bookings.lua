@@ -27,7 +27,8 @@ SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_
 
   -- One booking: body as the API shows it, and what permission rules need. $1 booking.
   get = query.read("bookings.get", [[
-SELECT b."id", b."version", b."tokenVersion", b."clientId", mb_booking_body(b) AS "body"
+SELECT b."id", b."version", b."tokenVersion", b."clientId", b."providerId", b."organizationId", b."locationId",
+       mb_booking_body(b) AS "body"
   FROM "Booking" b
  WHERE b."id" = $1]]),
 }

@@ -4,6 +4,7 @@ local config = require "mb.config"
 local crypto = require "mb.crypto"
 local db = require "mb.db"
 local manage_token = require "mb.manage_token"
+local memberships = require "queries.memberships"
 local problem = require "mb.problem"
 local sessions = require "queries.sessions"
 local users = require "queries.users"
@@ -28,6 +29,20 @@ local function authenticate(req)
   req.user_id, req.user_role = session.userId, session.role
 end
 
+-- What a user is to an organization, a provider and a place of the organization, each nil or an id:
+-- { is_provider, role or nil, permissions = set of those granted by name, in_locations, in_providers }.
+local function standing(user_id, organization, provider, location)
+  local row = db.query(memberships.standing, user_id, organization, provider, location)[1]
+  local permissions = {}
+  for permission in (row.permissions or ""):gmatch "%S+" do
+    permissions[permission] = true
+  end
+  return {
+    is_provider = row.isProvider, role = row.role, permissions = permissions,
+    in_locations = row.inLocations, in_providers = row.inProviders,
+  }
+end
+
 local function login(email, password)
   local user = db.query(users.by_email, email)[1]
   local hash = user and user.password or NOBODY
@@ -43,4 +58,4 @@ local function logout(token)
   db.query(sessions.delete, crypto.sha256(token))
 end
 
-return { authenticate = authenticate, login = login, logout = logout }
+return { authenticate = authenticate, standing = standing, login = login, logout = logout }

@@ -77,6 +77,8 @@ int main(void)
     uv_loop_init(&loop);
     add_folder("mb/", "lua/mb");
     add("boot.lua", "tests/fixtures/engines/boot.lua");
+    add("permissions/may.lua", "lua/permissions/may.lua");
+    add("permissions/roles.lua", "tests/fixtures/engines/roles.lua");
     add("permissions/things.lua", "tests/fixtures/engines/things.lua");
     if (ok(open_vm(scripts, nscripts, 64 << 20, &err), "the engines load %s", err.text)) {
         run_facts();

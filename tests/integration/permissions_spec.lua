@@ -1,0 +1,189 @@
+-- Who is let in over HTTP, by rows: every kind of rule, the rules of bookings, and files of rules that
+-- do not load. The rules under test are tests/fixtures/permissions/rules.lua.
+
+local cluster = require "support.cluster"
+local paths = require "support.paths"
+local process = require "support.process"
+local psql = require "support.psql"
+local server = require "support.server"
+local temp = require "support.temp"
+
+local FIXTURES <const> = paths.root .. "/tests/fixtures/permissions"
+
+-- A copy of the scripts with the test's own rules among them.
+local function make_home()
+  local home = temp.dir()
+  for _, folder in ipairs { "lua", "migrations" } do
+    process.check { "cp", "-r", paths.root .. "/" .. folder, home .. "/" .. folder }
+  end
+  local roles = paths.read(home .. "/lua/permissions/roles.lua")
+  local columns = assert(roles:match "bookings = (%b{})")
+  paths.write(home .. "/lua/permissions/roles.lua", (roles:gsub("me = {}", "me = {}, probes = " .. columns)))
+  process.check { "cp", FIXTURES .. "/rules.lua", home .. "/lua/permissions/probes.lua" }
+  process.check { "cp", FIXTURES .. "/routes.lua", home .. "/lua/routes/probes.lua" }
+  return home
+end
+
+-- Everybody's token is their id. Beside the people of one_of_each.sql: `user` owns the organization.
+local PEOPLE <const> = [[
+INSERT INTO "User" ("id", "role") VALUES ('admin', 'ADMIN'), ('root', 'SUPER_ADMIN'), ('stranger', 'USER'),
+  ('staff', 'USER'), ('clerk', 'USER'), ('manager', 'USER'), ('elsewhere', 'USER'), ('others', 'USER'),
+  ('suspended', 'USER'), ('foreign', 'USER');
+INSERT INTO "Organization" ("id", "name") VALUES ('org2', 'Second');
+INSERT INTO "User" ("id", "role") VALUES ('doctor2', 'USER');
+INSERT INTO "Provider" ("id", "name", "userId", "image") VALUES ('provider2', 'x', 'doctor2', 'x');
+INSERT INTO "OrganizationProviderConnection" ("organizationId", "providerId") VALUES ('org', 'provider2');
+INSERT INTO "Location" ("id", "organizationId", "name", "googlePlaceId", "formattedAddress", "coordinates")
+VALUES ('location2', 'org', 'x', 'place2', 'x', '{"lat": 0, "lng": 0}');
+INSERT INTO "OrganizationMembership" ("id", "organizationId", "userId", "role", "permissions", "status") VALUES
+  ('staff', 'org', 'staff', 'STAFF', '{}', 'ACTIVE'), ('clerk', 'org', 'clerk', 'STAFF', '{MANAGE_BOOKINGS}', 'ACTIVE'),
+  ('manager', 'org', 'manager', 'MANAGER', '{}', 'ACTIVE'), ('elsewhere', 'org', 'elsewhere', 'OWNER', '{}', 'ACTIVE'),
+  ('others', 'org', 'others', 'MANAGER', '{}', 'ACTIVE'), ('suspended', 'org', 'suspended', 'OWNER', '{}', 'SUSPENDED'),
+  ('foreign', 'org2', 'foreign', 'OWNER', '{}', 'ACTIVE');
+INSERT INTO "MembershipLocation" ("membershipId", "locationId", "organizationId") VALUES
+  ('elsewhere', 'location2', 'org'), ('manager', 'location2', 'org'), ('manager', 'location', 'org');
+INSERT INTO "MembershipProvider" ("membershipId", "providerId", "organizationId") VALUES
+  ('others', 'provider2', 'org'), ('clerk', 'provider', 'org');
+INSERT INTO "Session" ("userId", "tokenHash", "expiresAt")
+SELECT "id", encode(sha256("id"::bytea), 'hex'), '2100-01-01' FROM "User"]]
+
+describe("permissions", function()
+  local app, database, held
+
+  local function get(path, token)
+    return app:request("GET", path, { headers = token and { Authorization = "Bearer " .. token } })
+  end
+
+  setup(function()
+    database = cluster.fresh "schema"
+    psql.file(database.url, paths.root .. "/tests/fixtures/one_of_each.sql")
+    database.run(PEOPLE)
+    app = server.start { database = database, workers = 1, env = { MEDBOOKD_HOME = make_home() } }
+    held = app:post("/v1/bookings", { slotId = "1000", guestName = "A", guestEmail = "a@example.org" }).json
+  end)
+
+  -- rule -> who is let in; everybody else of PEOPLE is not.
+  local EVERYBODY <const> = { "user", "doctor", "patient", "admin", "root", "stranger", "staff", "clerk", "manager",
+                              "elsewhere", "others", "suspended", "foreign", "doctor2" }
+  for name, allowed in pairs {
+    public = table.concat(EVERYBODY, " "), signed_in = table.concat(EVERYBODY, " "),
+    owner = "patient", provider = "doctor", token = "", admin = "admin root", role = "user manager",
+    permission = "user clerk manager", any = "user patient clerk manager", all = "",
+    none = "user patient admin root stranger staff clerk manager elsewhere others suspended foreign doctor2",
+  } do
+    it("let in by " .. name .. ": " .. (allowed == "" and "none of these" or allowed), function()
+      local found = {}
+      for _, who in ipairs(EVERYBODY) do
+        local status = get(("/probe/%s/booking"):format(name), who).status
+        assert.is_true(status == 200 or status == 404, who .. " got " .. status)
+        if status == 200 then found[#found + 1] = who end
+      end
+      local wanted = {}
+      for _, who in ipairs(EVERYBODY) do
+        if (" " .. allowed .. " "):find(" " .. who .. " ", 1, true) then wanted[#wanted + 1] = who end
+      end
+      assert.same(wanted, found)
+    end)
+  end
+
+  it("let in whoever holds the token of that row only", function()
+    assert.equal(200, get("/probe/token/" .. held.id, held.manageToken).status)
+    assert.equal(404, get("/probe/token/booking", held.manageToken).status)
+    assert.equal(404, get("/probe/signed_in/" .. held.id, held.manageToken).status)
+  end)
+
+  it("ask for a token before anything else, but where everybody may", function()
+    assert.equal(200, get("/probe/public/booking").status)
+    for _, name in ipairs { "signed_in", "owner", "token", "none" } do
+      local there, nowhere = get(("/probe/%s/booking"):format(name)), get(("/probe/%s/nowhere"):format(name))
+      assert.equal("authentication_required", there.json.code)
+      assert.equal(401, nowhere.status)
+    end
+  end)
+
+  it("deny when a rule fails, and log which", function()
+    local r = get("/probe/broken/booking", "admin")
+    assert.equal(404, r.status)
+    local lines = app:log_lines(function(line) return line.rule == "probes.broken" end)
+    assert.equal(1, #lines)
+    assert.equal("a permission rule failed and so denies", lines[1].msg)
+    assert.equal(r.headers["x-request-id"], lines[1].request)
+    assert.matches("^permissions/probes%.lua:%d+$", lines[1].at)
+    assert.matches("the result has no column 'tokenVersion'", lines[1].error, 1, true)
+  end)
+
+  it("are of a suspended, limited or changed membership as it is now", function()
+    assert.equal(200, get("/probe/permission/booking", "manager").status)
+    psql.run(database.url, [[DELETE FROM "MembershipLocation" WHERE "membershipId" = 'manager'
+      AND "locationId" = 'location']])
+    assert.equal(404, get("/probe/permission/booking", "manager").status)
+    psql.run(database.url, [[DELETE FROM "MembershipLocation" WHERE "membershipId" = 'manager']])
+    assert.equal(200, get("/probe/permission/booking", "manager").status)
+  end)
+
+  describe("on bookings", function()
+    for who, status in pairs { patient = 200, doctor = 200, user = 200, clerk = 200, admin = 200, stranger = 404,
+                               staff = 404, foreign = 404, doctor2 = 404, suspended = 404, elsewhere = 404 } do
+      it(("answer %d to %s who looks at one"):format(status, who), function()
+        assert.equal(status, get("/v1/bookings/booking", who).status)
+      end)
+    end
+
+    it("stay with the organization when it is cancelled", function()
+      local made = app:post("/v1/bookings", { slotId = "1030", guestName = "A", guestEmail = "a@example.org" }).json
+      local bearer = { headers = { Authorization = "Bearer " .. made.manageToken } }
+      assert.equal(200, app:request("POST", "/v1/bookings/" .. made.id .. "/cancel", bearer).status)
+      assert.equal(200, get("/v1/bookings/" .. made.id, "clerk").status)
+      assert.equal(404, get("/v1/bookings/" .. made.id, "foreign").status)
+    end)
+  end)
+
+  it("name the roles and permissions that the database knows, in its order of permissions", function()
+    local roles = paths.read "lua/permissions/roles.lua"
+    local function words(text)
+      local list = {}
+      for word in text:gmatch '"([%u_]+)"' do list[#list + 1] = word end
+      return list
+    end
+    local function enum(name)
+      local list = {}
+      for _, row in ipairs(database.query(([[SELECT unnest(enum_range(NULL::"%s"))::text AS v]]):format(name))) do
+        list[#list + 1] = row.v
+      end
+      return list
+    end
+    assert.same(enum "UserRole", words(roles:match "platform_roles = (%b{})"))
+    assert.same(enum "OrganizationPermission", words(roles:match "organization_permissions = (%b{})"))
+    local named = {}
+    for name in roles:gmatch 'name = "(%u+)"' do table.insert(named, 1, name) end -- ours go up
+    assert.same(enum "OrganizationRole", named)
+  end)
+end)
+
+describe("rules that are wrong", function()
+  -- What `medbookd check` says of the scripts with this file of rules for bookings.
+  local function refusal(text)
+    local home = temp.dir()
+    for _, folder in ipairs { "lua", "migrations" } do
+      process.check { "cp", "-r", paths.root .. "/" .. folder, home .. "/" .. folder }
+    end
+    paths.write(home .. "/lua/permissions/bookings.lua", text)
+    local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = home } })
+    assert.equal(1, result.code)
+    return result.err
+  end
+
+  it("do not load, and say where", function()
+    assert.matches("permissions/bookings.lua:3: there is no rule `may.onwer` (did you mean 'owner'?)", refusal [[
+local may = require "permissions.may"
+return may.rules("bookings", {
+  view = may.any { may.onwer, may.token_holder }, cancel = may.owner,
+})]], 1, true)
+  end)
+
+  it("do not load when a route wants one that is not there", function()
+    assert.matches("has no rule 'cancel'", refusal [[
+local may = require "permissions.may"
+return may.rules("bookings", { view = may.owner })]], 1, true)
+  end)
+end)
