@@ -26,6 +26,7 @@ local BREAKS <const> = {
   ["slot status is derived"] =
     [[UPDATE "CalculatedAvailabilitySlot" SET "status" = 'INVALID' WHERE "id" = '1000']],
   ["a booking's snapshot is its slot"] = [[UPDATE "Booking" SET "price" = 1]],
+  ["a booking belongs to the organization that offered it"] = [[UPDATE "Booking" SET "organizationId" = NULL]],
   ["a slot's copies are its availability's and config's"] =
     [[UPDATE "CalculatedAvailabilitySlot" SET "locationId" = NULL WHERE "id" = '1000']],
   ["a booking holds its slot until it is cancelled"] = [[UPDATE "Booking" SET "slotId" = NULL]],
