@@ -81,6 +81,18 @@ static int raw_field(lua_State *L, int index, const char *key)
     return lua_rawget(L, index);
 }
 
+/* Adds what the table at the top of the stack holds as members, each with a comma before it. */
+static enum mb_rc add_members(lua_State *L, struct mb_buf *b, struct mb_err *err)
+{
+    size_t start = b->len;
+    enum mb_rc rc = mb_json_encode(L, -1, b, err);
+    if (rc != MB_OK) return rc;
+    if (b->data[start] != '{') return mb_fail(err, MB_E_JSON, "members of a problem have names");
+    b->data[start] = ',';
+    b->len = b->len - start > 2 ? b->len - 1 : start; /* without the last brace */
+    return MB_OK;
+}
+
 enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req,
                             struct mb_buf *scratch, struct mb_err *err)
 {
@@ -94,8 +106,12 @@ enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req
     mb_buf_clear(scratch);
     if (raw_field(L, index, "headers") == LUA_TTABLE)
         rc = mb_collect_headers(L, lua_gettop(L), headers, MAX_HEADERS, &nheaders, NULL, err);
-    if (rc == MB_OK && raw_field(L, index, "errors") == LUA_TTABLE)
-        rc = mb_json_encode(L, -1, scratch, err);
+    if (rc == MB_OK && raw_field(L, index, "errors") == LUA_TTABLE) {
+        rc = mb_buf_addz(scratch, ",\"errors\":");
+        if (rc == MB_OK) rc = mb_json_encode(L, -1, scratch, err);
+    }
+    if (rc == MB_OK && raw_field(L, index, "members") == LUA_TTABLE)
+        rc = add_members(L, scratch, err);
     if (rc == MB_OK)
         mb_http_problem(req, status >= 400 && status <= 599 ? status : 500, code.ptr, detail.ptr,
                         scratch->len > 0 ? mb_buf_str(scratch) : MB_STR(""), retry_after, headers,
@@ -104,7 +120,8 @@ enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req
     return rc;
 }
 
-/* problem(status, code, detail?, { errors =, retry_after =, headers = }?) */
+/* problem(status, code, detail?, { errors =, members =, retry_after =, headers = }?); members are
+ * written beside the standard ones: RFC 9457 calls them extension members. */
 static int l_problem(lua_State *L)
 {
     lua_Integer status = luaL_checkinteger(L, 2);
@@ -113,7 +130,7 @@ static int l_problem(lua_State *L)
     const char *detail = luaL_optstring(L, 4, NULL);
     mb_push_problem(L, (int)status, code, detail, -1);
     if (lua_istable(L, 5)) {
-        static const char *const fields[] = {"errors", "retry_after", "headers"};
+        static const char *const fields[] = {"errors", "members", "retry_after", "headers"};
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
             lua_getfield(L, 5, fields[i]);
             lua_setfield(L, -2, fields[i]);

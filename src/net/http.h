@@ -143,9 +143,10 @@ void mb_http_body_resume(struct mb_http_request *r);
 void mb_http_reply(struct mb_http_request *r, int status, const char *content_type,
                    const struct mb_http_header *extra, size_t nextra, struct mb_str body);
 /* RFC 9457 application/problem+json. code is the stable word; detail may be NULL;
- * errors_json is a ready JSON array or empty. retry_after_s < 0 = no Retry-After. */
+ * members_json holds further members of the document, each with a comma before it, or is empty.
+ * retry_after_s < 0 = no Retry-After. */
 void mb_http_problem(struct mb_http_request *r, int status, const char *code, const char *detail,
-                     struct mb_str errors_json, int retry_after_s,
+                     struct mb_str members_json, int retry_after_s,
                      const struct mb_http_header *extra, size_t nextra);
 /* Streamed reply: begin, write…, end; chunked for 1.1, close-delimited for 1.0. write returns
  * false when the queue is above max_output_bytes: wait for on_writable. abort cuts the connection

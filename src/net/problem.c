@@ -15,7 +15,7 @@ static enum mb_rc add_member(struct mb_buf *b, const char *name, const char *val
 }
 
 static enum mb_rc write_problem(struct mb_buf *b, int status, const char *code, const char *detail,
-                                const char *id, struct mb_str errors)
+                                const char *id, struct mb_str members)
 {
     enum mb_rc rc = mb_buf_addf(b, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
                                 mb_head__reason(status), status);
@@ -25,26 +25,24 @@ static enum mb_rc write_problem(struct mb_buf *b, int status, const char *code, 
         rc = add_member(b, "detail", detail);
     if (rc == MB_OK && id)
         rc = add_member(b, "requestId", id);
-    if (rc == MB_OK && errors.len > 0)
-        rc = mb_buf_addz(b, ",\"errors\":");
-    if (rc == MB_OK && errors.len > 0)
-        rc = mb_buf_add(b, errors.ptr, errors.len);
+    if (rc == MB_OK && members.len > 0)
+        rc = mb_buf_add(b, members.ptr, members.len);
     return rc == MB_OK ? mb_buf_addz(b, "}\n") : rc;
 }
 
 void mb_reply__problem(struct mb_http_request *r, struct mb_reply_plan *plan, const char *code,
-                       const char *detail, struct mb_str errors_json)
+                       const char *detail, struct mb_str members_json)
 {
     struct mb_buf *b = &r->conn->server->scratch;
     mb_buf_clear(b);
     plan->type = "application/problem+json";
-    if (write_problem(b, plan->status, code, detail, mb_http_id(r), errors_json) != MB_OK)
+    if (write_problem(b, plan->status, code, detail, mb_http_id(r), members_json) != MB_OK)
         mb_conn__cut(r->conn);
     mb_reply__whole(r, plan, mb_buf_str(b));
 }
 
 void mb_http_problem(struct mb_http_request *r, int status, const char *code, const char *detail,
-                     struct mb_str errors_json, int retry_after_s,
+                     struct mb_str members_json, int retry_after_s,
                      const struct mb_http_header *extra, size_t nextra)
 {
     struct mb_reply_plan plan = {.status = status, .extra = extra, .nextra = nextra,
@@ -55,9 +53,9 @@ void mb_http_problem(struct mb_http_request *r, int status, const char *code, co
         plan = (struct mb_reply_plan){.status = 500, .retry_after_s = -1};
         code = "bad_reply_header";
         detail = NULL;
-        errors_json.len = 0;
+        members_json.len = 0;
     }
-    mb_reply__problem(r, &plan, code, detail, errors_json);
+    mb_reply__problem(r, &plan, code, detail, members_json);
 }
 
 /* What has begun cannot be taken back: a stream in progress is cut. */

@@ -25,7 +25,7 @@ bool mb_reply__by_server(struct mb_http_request *r);
 struct mb_str mb_reply__overload(struct mb_http_server *s);
 /* A problem document of the server itself. */
 void mb_reply__problem(struct mb_http_request *r, struct mb_reply_plan *plan, const char *code,
-                       const char *detail, struct mb_str errors_json);
+                       const char *detail, struct mb_str members_json);
 
 /* conditional.c: makes a 200 whose ETag the client names in If-None-Match a 304 without a type. */
 void mb_conditional__apply(const struct mb_http_request *r, struct mb_reply_plan *plan);

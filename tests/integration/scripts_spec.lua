@@ -96,6 +96,7 @@ describe("scripts", function()
     statement = "a statement made by a request",
     ["read-nothing"] = "req:read where no stream comes in",
     ["close-queries"] = "an error while something waits to be closed",
+    ["listed-members"] = "a problem whose members have no names",
     ["problem-headers"] = "a problem whose headers are none",
     ["tx-in-tx"] = "a transaction inside a transaction", ["query-in-tx"] = "db.query inside a transaction",
   } do
@@ -137,6 +138,13 @@ describe("scripts", function()
   it("answers raised and returned problems as they are", function()
     assert.equal("raised", answers("raise-problem", 409, "probe_conflict").json.detail)
     assert.equal("7", answers("return-problem", 429, "probe_busy").headers["retry-after"])
+  end)
+
+  it("writes further members of a problem beside the standard ones", function()
+    local r = answers("problem-members", 409, "probe_members")
+    assert.same({ "A", { 1 }, { { pointer = "/a" } }, "d" },
+      { r.json.state, r.json.list, r.json.errors, r.json.detail })
+    assert.equal("d", answers("no-members", 409, "probe_members").json.detail)
   end)
 
   it("survives endless recursion that catches its own errors", function()
