@@ -340,23 +340,27 @@ $$;
 COMMENT ON FUNCTION mb_book IS
     'books a slot once: created, replayed, idempotency_mismatch, or why not, as slot_taken';
 
-CREATE OR REPLACE FUNCTION mb_cancel(booking text, expected_version integer, actor text, reason_code text,
-                                     reason text, notice interval, request_key text, request_hash text)
-    RETURNS TABLE (outcome text, booking_id text, booking_version integer, token_version integer, answer text)
+-- One step of a booking's workflow (lua/workflows/states/booking.lua says which there are). Two steps of
+-- one booking at once queue for the agenda; the second sees what the first made of it.
+CREATE OR REPLACE FUNCTION mb_move_booking(booking text, expected_version integer, actor text, action text,
+                                           from_statuses text[], to_status text, event text, reason_code text,
+                                           reason text, notice interval, begun boolean, request_key text,
+                                           request_hash text)
+    RETURNS TABLE (outcome text, status text, booking_id text, booking_version integer, answer text)
     LANGUAGE plpgsql VOLATILE
     AS $$
 DECLARE
-    path constant text := 'POST /v1/bookings/' || booking || '/cancel';
+    path constant text := 'POST /v1/bookings/' || booking || '/' || action;
     at timestamptz;
     b "Booking"%ROWTYPE;
 BEGIN
     SELECT * INTO b FROM "Booking" x WHERE x."id" = booking;
-    IF b."status" IN ('PENDING', 'CONFIRMED') THEN
+    IF b."status"::text = ANY (from_statuses) THEN
         PERFORM FROM "ProviderAgenda" WHERE "providerId" = b."providerId" FOR NO KEY UPDATE;
         SELECT * INTO b FROM "Booking" x WHERE x."id" = booking; -- what it became while we waited
     END IF;
     IF request_key IS NOT NULL THEN
-        RETURN QUERY SELECT k.outcome, k."resourceId", (k."body"::json ->> 'version')::integer, b."tokenVersion", k."body"
+        RETURN QUERY SELECT k.outcome, b."status"::text, k."resourceId", (k."body"::json ->> 'version')::integer, k."body"
                        FROM mb_answer(actor, path, request_key, request_hash) k;
         IF FOUND THEN
             PERFORM mb_wrote_nothing();
@@ -366,32 +370,44 @@ BEGIN
     at := date_trunc('milliseconds', mb_now());
     outcome := CASE WHEN b."id" IS NULL THEN 'booking_not_found'
                     WHEN b."version" <> expected_version THEN 'version_mismatch'
-                    WHEN b."status" = 'CANCELLED' THEN 'already_cancelled'
-                    WHEN b."status" NOT IN ('PENDING', 'CONFIRMED') THEN 'transition_not_allowed'
+                    WHEN b."status"::text <> ALL (from_statuses) THEN 'transition_not_allowed'
                     WHEN at + notice > b."startTime" THEN 'too_late'
-                    ELSE 'cancelled' END;
-    IF outcome <> 'cancelled' THEN
+                    WHEN begun AND at < b."startTime" THEN 'too_early'
+                    ELSE 'moved' END;
+    IF outcome <> 'moved' THEN
         PERFORM mb_wrote_nothing();
     ELSE
+        WITH noted AS (
+            INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus", "userId",
+                                         "reasonCode", "createdAt")
+            VALUES ('Booking', booking, action, b."status"::text, to_status, actor, reason_code, at)
+        )
         UPDATE "Booking" x
-           SET "status" = 'CANCELLED', "slotId" = NULL, "cancelledAt" = at, "cancelledById" = actor,
+           SET "status" = to_status::"BookingStatus",
+               "slotId" = CASE WHEN to_status <> 'CANCELLED' THEN x."slotId" END,
+               "confirmedAt" = CASE WHEN to_status = 'CONFIRMED' THEN at ELSE x."confirmedAt" END,
+               "confirmedById" = CASE WHEN to_status = 'CONFIRMED' THEN actor ELSE x."confirmedById" END,
+               "cancelledAt" = CASE WHEN to_status = 'CANCELLED' THEN at END,
+               "cancelledById" = CASE WHEN to_status = 'CANCELLED' THEN actor END,
                "reasonCode" = reason_code, "cancelReason" = reason, "version" = x."version" + 1, "updatedAt" = at
          WHERE x."id" = booking
-        RETURNING * INTO b;
-        PERFORM mb_refresh(b."providerId", b."startTime" - b."bufferBefore" * interval '1 min',
-                           b."endTime" + b."bufferAfter" * interval '1 min');
+        RETURNING x.* INTO b;
+        IF to_status = 'CANCELLED' THEN
+            PERFORM mb_refresh(b."providerId", b."startTime" - b."bufferBefore" * interval '1 min',
+                               b."endTime" + b."bufferAfter" * interval '1 min');
+        END IF;
         answer := mb_booking_body(b);
-        IF NOT mb_conclude(b, 'cancelled', actor, path, request_key, request_hash, 200, answer) THEN
+        IF NOT mb_conclude(b, event, actor, path, request_key, request_hash, 200, answer) THEN
             RAISE EXCEPTION 'idempotency key in use' USING ERRCODE = 'serialization_failure';
         END IF;
     END IF;
+    status := b."status"::text;
     booking_id := b."id";
     booking_version := b."version";
-    token_version := b."tokenVersion";
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION mb_cancel IS
-    'cancels a booking and frees its time: cancelled, replayed, or why not; notice null = at any time';
+COMMENT ON FUNCTION mb_move_booking IS
+    'moves a booking from one of these statuses to another: moved, replayed, or why not; notice and begun null = at any time';
 
 RESET ROLE;

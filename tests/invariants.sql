@@ -48,6 +48,14 @@ SELECT 'a booking''s snapshot is its slot', b."id", 'slot ' || s."id"
     OR b."locationId" IS DISTINCT FROM s."locationId"
     OR NOT CASE WHEN b."isOnline" THEN s."isOnlineAvailable" ELSE s."isInPerson" END
 UNION ALL
+SELECT 'the history of a booking leads to its status', b."id",
+       format('%s, %s, now %s', h."fromStatus", h."toStatus", b."status")
+  FROM "Booking" b
+  JOIN (SELECT "resourceId", "fromStatus", "toStatus",
+               lead("fromStatus") OVER (PARTITION BY "resourceId" ORDER BY "id") AS "next"
+          FROM "StatusHistory" WHERE "resource" = 'Booking') h ON h."resourceId" = b."id"
+ WHERE h."toStatus" <> coalesce(h."next", b."status"::text)
+UNION ALL
 SELECT 'a booking belongs to the organization that offered it', b."id", b."organizationId"
   FROM live b
   JOIN "CalculatedAvailabilitySlot" s ON s."id" = b."slotId"

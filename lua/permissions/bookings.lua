@@ -14,4 +14,5 @@ local patient = may.any { may.token_holder, may.owner }
 return may.rules("bookings", {
   view = may.any { patient, clinic },
   cancel = may.any { patient, clinic },
+  manage = clinic, -- confirm, decline, complete, no-show
 })

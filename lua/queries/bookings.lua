@@ -15,20 +15,21 @@ SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_
        r.answer AS "body"
   FROM mb_book($1, $2, $3, $4, $5, $6, $7, $8::boolean, $9, $10, $11, $12, $13) r]]),
 
-  -- Cancels a booking. $1 booking, $2 version expected or null, $3 the user who asks or null, $4
-  -- reason code, $5 reason in words or null, $6 notice to be kept before the start, as '2 hours',
-  -- or null, $7 idempotency key or null, $8 hash of the request.
-  -- outcome: cancelled, replayed, idempotency_mismatch, booking_not_found, version_mismatch,
-  -- already_cancelled, transition_not_allowed, too_late.
-  cancel = query.write("bookings.cancel", [[
-SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_version AS "tokenVersion",
-       r.answer AS "body"
-  FROM mb_cancel($1, $2::integer, $3, $4, $5, $6::interval, $7, $8) r]]),
+  -- Takes a booking one step along its workflow. $1 booking, $2 version expected or null, $3 the user
+  -- who asks or null, $4 action, $5 statuses it may leave, $6 status it leads to, $7 event that is told,
+  -- $8 reason code or null, $9 reason in words or null, $10 notice to be kept before the start, as
+  -- '2 hours', or null, $11 whether it must have begun, $12 idempotency key or null, $13 hash of the
+  -- request. outcome: moved, replayed, idempotency_mismatch, booking_not_found, version_mismatch,
+  -- transition_not_allowed, too_late, too_early. status: what it is now.
+  move = query.write("bookings.move", [[
+SELECT r.outcome, r.status, r.booking_id AS "id", r.booking_version AS "version", r.answer AS "body"
+  FROM mb_move_booking($1, $2::integer, $3, $4, $5::text[], $6, $7, $8, $9, $10::interval, $11::boolean, $12,
+                       $13) r]]),
 
   -- One booking: body as the API shows it, and what permission rules need. $1 booking.
   get = query.read("bookings.get", [[
-SELECT b."id", b."version", b."tokenVersion", b."clientId", b."providerId", b."organizationId", b."locationId",
-       mb_booking_body(b) AS "body"
+SELECT b."id", b."status", b."version", b."tokenVersion", b."clientId", b."providerId", b."organizationId",
+       b."locationId", mb_booking_body(b) AS "body"
   FROM "Booking" b
  WHERE b."id" = $1]]),
 }

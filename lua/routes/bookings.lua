@@ -1,4 +1,4 @@
--- Bookings: make one, look at it, cancel it.
+-- Bookings: make one, look at it, take it along its way.
 local booking = require "workflows.booking"
 local bookings = require "queries.bookings"
 local conditional = require "mb.conditional"
@@ -9,6 +9,22 @@ local validation = require "validation.bookings"
 -- The booking that the path names; nil when there is none.
 local function named(req)
   return db.query(bookings.get, req.params.id)[1]
+end
+
+-- A step of the workflow as a route; `action` as in the path.
+local function step(action, permission, summary, body)
+  return {
+    method = "POST", path = "/v1/bookings/{id}/" .. action, permission = permission, summary = summary, body = body,
+    subject = named,
+    handler = function(req, row, judge)
+      local key, hash = idempotency.of(req, req.body)
+      local done = booking.move(row, action:gsub("-", "_"), {
+        reason = req.body.reason, version = conditional.expected(req, row.version),
+        user_id = req.user_id, key = key, hash = hash,
+      }, judge)
+      return 200, done.body, { ETag = conditional.etag(done.version) }
+    end,
+  }
 end
 
 return {
@@ -30,18 +46,10 @@ return {
       return 200, booking.view(row), { ETag = conditional.etag(row.version) }
     end,
   },
-  {
-    method = "POST", path = "/v1/bookings/{id}/cancel", permission = "bookings.cancel",
-    summary = "Cancel a booking and free its time",
-    body = validation.cancel,
-    subject = named,
-    handler = function(req, row)
-      local key, hash = idempotency.of(req, req.body)
-      local done = booking.cancel(row, {
-        reason = req.body.reason, version = conditional.expected(req, row.version),
-        user_id = req.user_id, key = key, hash = hash,
-      })
-      return 200, done.body, { ETag = conditional.etag(done.version) }
-    end,
-  },
+  step("cancel", "bookings.cancel", "Cancel a booking and free its time", validation.reason),
+  step("confirm", "bookings.manage", "Confirm a booking that waits for it", validation.none),
+  step("decline", "bookings.manage", "Decline a booking that waits to be confirmed, and free its time",
+    validation.reason),
+  step("complete", "bookings.manage", "Note that the appointment took place", validation.none),
+  step("no-show", "bookings.manage", "Note that the patient did not come", validation.none),
 }

@@ -40,11 +40,14 @@ local create = {
   end,
 }
 
-local cancel = {
+local reason = {
   type = "object",
   properties = {
-    reason = { type = "string", maxLength = 500, description = "shown to the clinic" },
+    reason = { type = "string", maxLength = 500, description = "why, in words" },
   },
 }
 
-return { create = create, cancel = cancel }
+-- Nothing, or an empty object.
+local none = { type = "object", properties = {} }
+
+return { create = create, reason = reason, none = none }

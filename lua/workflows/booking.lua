@@ -1,5 +1,5 @@
--- The life of a booking. One statement does each step in one round trip (mb_book and mb_cancel in
--- migrations/R__functions.sql); here its outcomes become answers.
+-- The life of a booking. One statement does each step in one round trip (mb_book and mb_move_booking in
+-- migrations/R__functions.sql); here its outcomes become answers. Which steps there are: states/booking.lua.
 local bookings = require "queries.bookings"
 local config = require "mb.config"
 local db = require "mb.db"
@@ -7,6 +7,8 @@ local id = require "mb.id"
 local json = require "mb.json"
 local manage_token = require "mb.manage_token"
 local problem = require "mb.problem"
+local states = require "workflows.states.booking"
+local transition = require "mb.transition"
 
 -- outcome -> status, detail
 local REFUSALS <const> = {
@@ -22,9 +24,8 @@ local REFUSALS <const> = {
   mode_unavailable = { 422, "this slot is not offered that way: leave isOnline out or change it" },
   idempotency_mismatch = { 422, "this Idempotency-Key was sent with another request before" },
   booking_not_found = { 404, "there is no such booking" },
-  already_cancelled = { 409, "this booking is cancelled already" },
-  transition_not_allowed = { 409, "a booking of this status cannot be cancelled" },
   too_late = { 409, "it is too late to cancel: call the clinic" },
+  too_early = { 409, "the appointment has not begun" },
   version_mismatch = { 412, "the booking was changed meanwhile: look at it again" },
 }
 
@@ -78,13 +79,20 @@ local function create(input, caller)
   return { id = row.id, version = row.version, body = with_token(row) }
 end
 
-local NOTICE <const> = config "booking.cancel_until"
+-- The value of the `notice` guard of each transition that has one.
+local notices = {}
+for _, it in ipairs(states.transitions) do
+  notices[it] = it.guards.notice and config(it.guards.notice)
+end
 
--- how: { reason, version, user_id, key, hash }. Returns { version, body }.
-local function cancel(booking, how)
-  local row = run(bookings.cancel, booking.id, how.version, how.user_id, "cancelled_by_patient", how.reason, NOTICE,
-    how.key, how.hash)
-  if row.outcome ~= "cancelled" and row.outcome ~= "replayed" then
+-- Takes the booking of a row of `get` one step. how: { reason, version, user_id, key, hash }. Returns
+-- { version, body }.
+local function move(booking, action, how, judge)
+  local row = transition.run(states, action, booking, judge, function(it)
+    return run(bookings.move, booking.id, how.version, how.user_id, action, it.from, it.to, it.effects.event,
+      it.effects.reason_code, how.reason, notices[it], it.guards.begun, how.key, how.hash)
+  end)
+  if row.outcome ~= "moved" and row.outcome ~= "replayed" then
     refuse(row.outcome)
   end
   return { version = row.version, body = json.raw(row.body) }
@@ -95,4 +103,4 @@ local function view(row)
   return json.raw(row.body)
 end
 
-return { create = create, cancel = cancel, view = view }
+return { create = create, move = move, view = view }

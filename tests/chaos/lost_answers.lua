@@ -9,7 +9,7 @@ local cjson = require "cjson"
 local native = require "support.native"
 
 -- What the SQL of the two calls contains (lua/queries/bookings.lua).
-local BOOKS <const>, CANCELS <const> = "mb_book(", "mb_cancel("
+local BOOKS <const>, CANCELS <const> = "mb_book(", "mb_move_booking("
 local TRIES <const>, LAST_BOUNDARY <const> = 20, 12
 
 -- Sends until there is a final answer; { status, body, tries }.

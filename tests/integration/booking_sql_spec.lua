@@ -1,4 +1,4 @@
--- mb_book and mb_cancel: each outcome, then many sessions at once on one timeline.
+-- mb_book and mb_move_booking: each outcome, then many sessions at once on one timeline.
 
 local cluster = require "support.cluster"
 local paths = require "support.paths"
@@ -26,11 +26,18 @@ local function book_sql(slot, with)
   return ("SELECT * FROM mb_book(%s)"):format(table.concat(values, ", "))
 end
 
-local function cancel_sql(id, with)
+-- A step of the workflow, by its arguments in SQL.
+local STEPS <const> = {
+  cancel = "'cancel', '{PENDING,CONFIRMED}', 'CANCELLED', 'cancelled', 'cancelled_by_patient'",
+  confirm = "'confirm', '{PENDING}', 'CONFIRMED', 'confirmed', NULL",
+  complete = "'complete', '{CONFIRMED}', 'COMPLETED', 'completed', NULL",
+}
+
+local function move_sql(step, id, with)
   with = with or {}
-  local values = { quoted(id), quoted(with.version), quoted(with.actor), "'cancelled_by_patient'", quoted(with.reason),
-                   quoted(with.notice or "2 hours"), quoted(with.key), quoted(with.key and "hash") }
-  return ("SELECT * FROM mb_cancel(%s)"):format(table.concat(values, ", "))
+  return ("SELECT * FROM mb_move_booking(%s, %s, %s, %s, %s, %s, %s, %s, %s)"):format(quoted(id), quoted(with.version),
+    quoted(with.actor), STEPS[step], quoted(with.reason), quoted(with.notice), quoted(with.begun), quoted(with.key),
+    quoted(with.key and "hash"))
 end
 
 local INVARIANTS <const> = paths.read "tests/invariants.sql"
@@ -39,7 +46,12 @@ describe("a booking", function()
   local database
 
   local function book(slot, with) return database.query(book_sql(slot, with))[1] end
-  local function cancel(id, with) return database.query(cancel_sql(id, with))[1] end
+  local function move(step, id, with) return database.query(move_sql(step, id, with))[1] end
+  local function cancel(id, with)
+    with = with or {}
+    with.notice = with.notice or "2 hours"
+    return move("cancel", id, with)
+  end
   local function status_of(slot)
     return psql.value(database.url,
       ([[SELECT "status" FROM "CalculatedAvailabilitySlot" WHERE "id" = '%s']]):format(slot))
@@ -152,7 +164,7 @@ describe("a booking", function()
   describe("cancelled", function()
     it("lets go of its slot and keeps what it was", function()
       local done = cancel("booking", { version = 1, actor = "patient", reason = "ill" })
-      assert.equal("cancelled", done.outcome)
+      assert.equal("moved CANCELLED", done.outcome .. " " .. done.status)
       assert.equal("2", done.booking_version)
       local row = database.query [[SELECT * FROM "Booking" WHERE "id" = 'booking']][1]
       assert.is_nil(row.slotId)
@@ -175,10 +187,20 @@ describe("a booking", function()
 
     it("twice is refused, and with its key replayed", function()
       local first, again = cancel("booking", { key = "k" }), cancel("booking", { key = "k" })
-      assert.equal("cancelled", first.outcome)
+      assert.equal("moved", first.outcome)
       assert.equal("replayed", again.outcome)
       assert.equal(first.answer, again.answer)
-      assert.equal("already_cancelled", cancel("booking").outcome)
+      local third = cancel "booking"
+      assert.equal("transition_not_allowed CANCELLED", third.outcome .. " " .. third.status)
+    end)
+
+    it("leaves one line of history", function()
+      cancel("booking", { actor = "patient" })
+      cancel("booking", { actor = "doctor" })
+      assert.same({ { action = "cancel", fromStatus = "CONFIRMED", toStatus = "CANCELLED", userId = "patient",
+                      reasonCode = "cancelled_by_patient" } },
+        database.query [[SELECT "action", "fromStatus", "toStatus", "userId", "reasonCode" FROM "StatusHistory"
+          WHERE "resourceId" = 'booking']])
     end)
 
     it("is refused for another version, too late, when it is over, and when there is none", function()
@@ -188,6 +210,29 @@ describe("a booking", function()
       psql.run(database.url, [[UPDATE "Booking" SET "status" = 'COMPLETED']])
       assert.equal("transition_not_allowed", cancel("booking").outcome)
       psql.run(database.url, [[UPDATE "Booking" SET "status" = 'CONFIRMED']])
+    end)
+  end)
+
+  describe("moved along its workflow", function()
+    it("is confirmed by whom and when, and keeps its slot", function()
+      psql.run(database.url, [[UPDATE "Availability" SET "requiresConfirmation" = true]])
+      book("0930", { id = "b" })
+      assert.equal("moved CONFIRMED", ("%s %s"):format(move("confirm", "b", { actor = "doctor" }).outcome,
+        psql.value(database.url, [[SELECT "status" FROM "Booking" WHERE "id" = 'b']])))
+      assert.equal("doctor t 0930 2", psql.value(database.url, [[SELECT concat_ws(' ', "confirmedById",
+        "confirmedAt" IS NOT NULL, "slotId", "version") FROM "Booking" WHERE "id" = 'b']]))
+      assert.equal("BOOKED", status_of "0930")
+      assert.equal("booking.created booking.confirmed", psql.value(database.url,
+        [[SELECT string_agg("type", ' ' ORDER BY "id") FROM "Outbox" WHERE "resourceId" = 'b']]))
+    end)
+
+    it("is not over before it has begun", function()
+      assert.equal("too_early", move("complete", "booking", { begun = true }).outcome)
+      psql.run(database.url, [[CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+        AS $$SELECT timestamptz '2100-01-04 08:00Z'$$]])
+      assert.equal("moved", move("complete", "booking", { begun = true }).outcome)
+      assert.equal("transition_not_allowed COMPLETED", ("%s %s"):format(cancel("booking").outcome,
+        cancel("booking").status))
     end)
   end)
 end)
@@ -283,8 +328,9 @@ SELECT outcome FROM mb_book((SELECT id FROM numbered WHERE n = :n), mb_cuid(), N
                             NULL, false, NULL, NULL, NULL, NULL, NULL);
 ]]
   local CANCEL <const> = [[
-SELECT outcome FROM mb_cancel((SELECT "id" FROM "Booking" WHERE "status" <> 'CANCELLED' ORDER BY random() LIMIT 1),
-                              NULL, NULL, 'cancelled_by_patient', NULL, NULL, NULL, NULL);
+SELECT outcome FROM mb_move_booking(
+  (SELECT "id" FROM "Booking" WHERE "status" <> 'CANCELLED' ORDER BY random() LIMIT 1), NULL, NULL, 'cancel',
+  '{PENDING,CONFIRMED}', 'CANCELLED', 'cancelled', 'cancelled_by_patient', NULL, NULL, NULL, NULL, NULL);
 ]]
 
   local function deadlocks()

@@ -26,6 +26,8 @@ local BREAKS <const> = {
   ["slot status is derived"] =
     [[UPDATE "CalculatedAvailabilitySlot" SET "status" = 'INVALID' WHERE "id" = '1000']],
   ["a booking's snapshot is its slot"] = [[UPDATE "Booking" SET "price" = 1]],
+  ["the history of a booking leads to its status"] = [[INSERT INTO "StatusHistory" ("resource", "resourceId",
+    "action", "fromStatus", "toStatus") VALUES ('Booking', 'booking', 'cancel', 'CONFIRMED', 'CANCELLED')]],
   ["a booking belongs to the organization that offered it"] = [[UPDATE "Booking" SET "organizationId" = NULL]],
   ["a slot's copies are its availability's and config's"] =
     [[UPDATE "CalculatedAvailabilitySlot" SET "locationId" = NULL WHERE "id" = '1000']],

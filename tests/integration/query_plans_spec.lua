@@ -158,7 +158,8 @@ describe("a plan", function()
         { "slots.facts", slot.providerId }, { "slots.explain", slot.id },
         { "bookings.book", slot.id, "cvisit", nil, "Guest", "guest@example.org", nil, nil, false },
         { "bookings.get", "cvisit" },
-        { "bookings.cancel", "cvisit", nil, nil, "cancelled_by_patient", nil, "2 hours" },
+        { "bookings.move", "cvisit", nil, nil, "cancel", "{PENDING,CONFIRMED}", "CANCELLED", "cancelled",
+          "cancelled_by_patient", nil, "2 hours" },
       }
       assert.truthy(plans:find("FROM mb_slot_status(", 1, true), plans) -- functions called are among them
       assert.same({ LIVE_BOOKINGS }, used(plans, { LIVE_BOOKINGS, table.unpack(constraints) }))

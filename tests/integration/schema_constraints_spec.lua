@@ -58,6 +58,8 @@ local CHECKS <const> = {
   Payment_currency_check = [[UPDATE "Payment" SET "currency" = 'R']],
   Payment_billingPeriodEnd_check = [[UPDATE "Payment" SET "billingPeriodEnd" = "billingPeriodStart"]],
   Payment_slotsCovered_check = [[UPDATE "Payment" SET "slotsCovered" = -1]],
+  StatusHistory_toStatus_check = [[INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus",
+    "toStatus") VALUES ('Booking', 'booking', 'stay', 'CONFIRMED', 'CONFIRMED')]],
   IdempotencyKey_status_check = [[UPDATE "IdempotencyKey" SET "status" = 409]],
 }
 

@@ -266,6 +266,14 @@ describe("the roles", function()
       [[UPDATE "AuditLog" SET "hash" = 'a'; UPDATE "AuditLog" SET "hash" = 'b']]))
   end)
 
+  it("let nobody rewrite the history of statuses", function()
+    for _, sql in ipairs { [[UPDATE "StatusHistory" SET "action" = 'x']], [[DELETE FROM "StatusHistory"]] } do
+      assert.matches("^42501", refusal_as("medbookd_app", sql))
+      assert.matches("^23001: the history of statuses is append%-only", refusal_as("medbookd_owner", sql))
+    end
+    assert.matches("^23001", refusal_as("medbookd_owner", [[TRUNCATE "StatusHistory"]]))
+  end)
+
   it("let the owner chain the audit log, once", function()
     assert.is_nil(refusal_as("medbookd_owner", [[UPDATE "AuditLog" SET "hash" = 'a']]))
   end)

@@ -1,0 +1,2 @@
+DROP TABLE "StatusHistory";
+DROP FUNCTION mb_keep_status_history();
