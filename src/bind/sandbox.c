@@ -48,6 +48,15 @@ static int l_setting(lua_State *L)
     return luaL_error(L, "unknown configuration key '%s'", key);
 }
 
+static int l_scripts(lua_State *L);
+
+/* mb.scripts is one function: scripts("routes/") -> the modules of that folder, in order. */
+static int open_scripts(lua_State *L)
+{
+    lua_pushcfunction(L, l_scripts);
+    return 1;
+}
+
 /* mb.config is one function: config("booking.cancel_until") -> the value as text. */
 static int open_config(lua_State *L)
 {
@@ -62,6 +71,7 @@ static const struct {
     {"mb.json", mb_open_json},       {"mb.db", mb_open_db},   {"mb.query", mb_open_query},
     {"mb.problem", mb_open_problem}, {"mb.log", mb_open_log}, {"mb.time", mb_open_time},
     {"mb.crypto", mb_open_crypto},   {"mb.id", mb_open_id},   {"mb.config", open_config},
+    {"mb.scripts", open_scripts},
 };
 
 static lua_CFunction find_c_module(const char *module)

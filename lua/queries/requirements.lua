@@ -1,0 +1,14 @@
+-- What providers of a type are asked.
+local query = require "mb.query"
+
+return {
+  -- The requirements of a provider type, in the order in which they are shown. A type without any has one
+  -- row whose id is null. $1 provider type.
+  of_type = query.read("requirements.of_type", [[
+SELECT r."id", r."name", r."description", r."isRequired", r."validationType", r."validationConfig",
+       p."name" AS "providerType"
+  FROM "ProviderType" p
+  LEFT JOIN "RequirementType" r ON r."providerTypeId" = p."id"
+ WHERE p."id" = $1
+ ORDER BY r."displayPriority", r."id"]]),
+}

@@ -1,0 +1,108 @@
+-- What providers of a type are asked before they are approved, and whether answers would do.
+local db = require "mb.db"
+local json = require "mb.json"
+local overrides = require "validation.overrides"
+local problem = require "mb.problem"
+local requirement = require "mb.requirement"
+local requirements = require "queries.requirements"
+local time = require "mb.time"
+local validation = require "validation.requirements"
+
+-- The configuration that a row holds, without the keys that it sets to null.
+local function config_of(row)
+  local config = row.validationConfig and json.decode(row.validationConfig)
+  local kept = {}
+  for key, value in pairs(type(config) == "table" and not json.is_array(config) and config or {}) do
+    if value ~= json.null then
+      kept[key] = value
+    end
+  end
+  return kept
+end
+
+-- What is asked, each with its configuration in force and where that came from; nil without such a type.
+local function effective(provider_type, organization)
+  local rows = db.query(requirements.of_type, provider_type)
+  local list = #rows > 0 and json.array() or nil
+  for i = 1, #rows do
+    local row = rows[i]
+    if row.id then
+      local config, sources, ignored = overrides:effective({
+        providerType = row.providerType, name = row.name, validationType = row.validationType, config = config_of(row),
+      }, organization)
+      list[#list + 1] = {
+        id = row.id, key = requirement.slug(row.name), name = row.name, description = row.description,
+        isRequired = row.isRequired, validationType = row.validationType, config = config, sources = sources,
+        ignored = json.array(ignored),
+      }
+    end
+  end
+  return list
+end
+
+local function unknown_type()
+  return problem(404, "not_found", "there is no such provider type")
+end
+
+-- The pointer of the field that holds an answer of this type.
+local function field_of(type_name, answer)
+  return type_name == "DOCUMENT" and "document" or answer.values and "values" or "value"
+end
+
+local function judge_all(list, answers)
+  local by_id, open = {}, {}
+  for _, it in ipairs(list) do
+    by_id[it.id], open[it.id] = it, it.isRequired
+  end
+  local today = time.format(time.now()):sub(1, 10)
+  local judged, errors = json.array(), json.array()
+  for i, answer in ipairs(answers) do
+    local it = by_id[answer.requirementId]
+    local at = ("/answers/%d/"):format(i - 1)
+    if not it then
+      errors[#errors + 1] = { pointer = at .. "requirementId", detail = "is not asked of this provider type" }
+    else
+      local value, why, warning = requirement.judge(it.validationType, it.config, answer, today)
+      open[it.id] = nil
+      if value == nil then
+        errors[#errors + 1] = { pointer = at .. field_of(it.validationType, answer), detail = why }
+      else
+        judged[#judged + 1] = { requirementId = it.id, value = value, warning = warning }
+      end
+    end
+  end
+  local missing = json.array()
+  for _, it in ipairs(list) do
+    missing[#missing + 1] = open[it.id] and it.id or nil
+  end
+  return judged, errors, missing
+end
+
+return {
+  {
+    method = "GET", path = "/v1/provider-types/{id}/requirements", permission = "public",
+    summary = "What providers of a type are asked, and by which rules answers are judged",
+    query = validation.list,
+    handler = function(req)
+      local list = effective(req.params.id, req.query.organizationId)
+      return list and { data = list } or unknown_type()
+    end,
+  },
+  {
+    method = "POST", path = "/v1/provider-types/{id}/requirements/check", permission = "public",
+    summary = "Judge answers without keeping them",
+    body = validation.check,
+    handler = function(req)
+      local list = effective(req.params.id, req.body.organizationId)
+      if not list then
+        return unknown_type()
+      end
+      local judged, errors, missing = judge_all(list, req.body.answers)
+      if #errors > 0 then
+        return problem(422, "validation_failed", errors[1].pointer:sub(2) .. " " .. errors[1].detail,
+          { errors = errors })
+      end
+      return { data = judged, missing = missing }
+    end,
+  },
+}
