@@ -40,6 +40,14 @@ static unsigned count_cut_off(const struct mb_admin *a, char *names, size_t size
     return n;
 }
 
+/* Several machines that serve different scripts show it here. */
+static void ready(const struct mb_admin *a, struct mb_http_request *req)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "ready\ngeneration %s\n", mb_shm_generation(a->shm));
+    plain(req, 200, (struct mb_str){text, (size_t)n});
+}
+
 static void readyz(const struct mb_admin *a, struct mb_http_request *req)
 {
     char names[MB_MAX_WORKERS * 4] = "", detail[sizeof names + 64];
@@ -52,7 +60,7 @@ static void readyz(const struct mb_admin *a, struct mb_http_request *req)
         mb_http_problem(req, 503, "database_unavailable", detail, MB_STR(""),
                         mb_db_retry_after(a->db), NULL, 0);
     else
-        plain(req, 200, MB_STR("ready\n"));
+        ready(a, req);
 }
 
 static void metrics(const struct mb_admin *a, struct mb_http_request *req)
@@ -67,9 +75,8 @@ static void metrics(const struct mb_admin *a, struct mb_http_request *req)
     mb_buf_reset(&b);
 }
 
-bool mb_admin_answer(void *admin, struct mb_http_request *req)
+bool mb_admin_answer(const struct mb_admin *a, struct mb_http_request *req)
 {
-    const struct mb_admin *a = admin;
     bool is_admin = mb_http_tag(req) == MB_TAG_ADMIN;
     bool is_read = mb_http_method(req) == MB_GET || mb_http_method(req) == MB_HEAD;
     if (is_read && path_is(req, "/livez"))
@@ -176,6 +183,34 @@ static enum mb_rc durations(const struct mb_shm *shm, struct mb_buf *b)
     return rc;
 }
 
+static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
+{
+    enum mb_rc rc = head(b, "medbookd_generation_info", "gauge", "the scripts that serve");
+    if (rc == MB_OK)
+        rc = mb_buf_addf(b, "medbookd_generation_info{generation=\"%s\"} 1\n",
+                         mb_shm_generation(shm));
+    if (rc == MB_OK)
+        rc = head(b, "medbookd_generations", "gauge", "generations of scripts that a worker holds");
+    for (uint32_t w = 0; rc == MB_OK && w < shm->nworkers; w++) {
+        unsigned n = 0;
+        for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) {
+            uint32_t holds = atomic_load(&shm->worker[w].holds[i]);
+            n += holds != MB_HOLDS_NONE && holds != MB_HOLDS_FAILED;
+        }
+        rc = mb_buf_addf(b, "medbookd_generations{worker=\"%u\"} %u\n", w + 1, n);
+    }
+    if (rc == MB_OK)
+        rc = box(b, "medbookd_reloads_total", "counter", "generations put into service",
+                 (double)get(&shm->reloads));
+    if (rc == MB_OK)
+        rc = box(b, "medbookd_reload_failures_total", "counter", "reloads that changed nothing",
+                 (double)get(&shm->reload_failures));
+    if (rc == MB_OK)
+        rc = box(b, "medbookd_rollbacks_total", "counter", "returns to the generation before",
+                 (double)get(&shm->rollbacks));
+    return rc;
+}
+
 enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
 {
     enum mb_rc rc = MB_OK;
@@ -202,6 +237,7 @@ enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
         rc = box(b, "medbookd_postgres_restarts_total", "counter",
                  "starts of the embedded PostgreSQL after a crash",
                  (double)get(&shm->postgres_restarts));
+    if (rc == MB_OK) rc = generations(shm, b);
     if (rc == MB_OK)
         rc = box(b, "medbookd_uptime_seconds", "gauge", "since the supervisor started",
                  (double)(mb_wall_ms() - shm->started_wall_ms) / 1e3);

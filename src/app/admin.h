@@ -15,7 +15,7 @@ struct mb_admin {
     const struct mb_db *db;
 };
 
-/* admin: a struct mb_admin. False when the request is for the scripts. */
-bool mb_admin_answer(void *admin, struct mb_http_request *req);
+/* False when the request is for the scripts. */
+bool mb_admin_answer(const struct mb_admin *a, struct mb_http_request *req);
 /* The whole box in the Prometheus text format. */
 MB_MUST_CHECK enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *out);

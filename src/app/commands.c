@@ -9,12 +9,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/control.h"
 #include "app/demo.h"
 #include "app/options.h"
 #include "app/say.h"
+#include "app/scripts.h"
 #include "app/site.h"
 #include "app/supervisor.h"
-#include "app/worker.h"
 #include "net/http.h"
 
 enum { TOOL_CONNECTIONS = 32, MAX_CONFIG_TEXT = 1 << 20 };
@@ -44,6 +45,29 @@ static int run(const struct mb_options *o, const struct mb_config *config)
 
 /* ---- check ---- */
 
+enum { MAX_DIAGNOSTICS = 1 << 20 };
+
+static int check_scripts(const struct mb_config *config, const struct mb_bundle *tree)
+{
+    struct mb_shelf *shelf;
+    struct mb_buf diagnostics;
+    struct mb_err err = {0};
+    size_t nroutes = 0;
+    mb_buf_init(&diagnostics, MAX_DIAGNOSTICS);
+    enum mb_rc rc = mb_shelf_new(&shelf, (size_t)config->reload_max_bytes, &err);
+    if (rc == MB_OK) rc = mb_shelf_put(shelf, 0, tree, &err);
+    if (rc == MB_OK)
+        rc = mb_scripts_check(config, &shelf->slot[0], &nroutes, &diagnostics, &err);
+    if (rc == MB_OK)
+        (void)printf("%zu scripts, %zu routes: no error\n", tree->count, nroutes);
+    else if (diagnostics.len == 0)
+        mb_say_error(&err);
+    else
+        mb_say_lines(mb_buf_str(&diagnostics));
+    mb_buf_reset(&diagnostics);
+    return rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int check(const struct mb_options *o, const struct mb_config *config)
 {
     (void)o;
@@ -54,10 +78,37 @@ static int check(const struct mb_options *o, const struct mb_config *config)
     if (rc == MB_OK) rc = mb_home_find(site.home, config, &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "lua", ".lua", &scripts, &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
-    int code = rc == MB_OK ? mb_scripts_check(config, &scripts) : fail(&err);
+    int code = rc == MB_OK ? check_scripts(config, &scripts) : fail(&err);
     mb_bundle_free(&scripts);
     mb_bundle_free(&migrations);
     return code;
+}
+
+/* ---- reload, rollback ---- */
+
+static int tell_server(const char *word, const struct mb_config *config)
+{
+    struct mb_site site;
+    struct mb_err err = {0};
+    enum mb_rc rc = mb_site_open(&site, config, &err);
+    if (rc == MB_OK && site.holder == 0)
+        rc = mb_fail(&err, MB_E_CONFIG, "data folder %.150s: no medbookd uses it; start one",
+                     site.dir.path);
+    int code = rc == MB_OK ? mb_control_call(&site, word) : fail(&err);
+    mb_site_close(&site, false);
+    return code;
+}
+
+static int reload(const struct mb_options *o, const struct mb_config *config)
+{
+    (void)o;
+    return tell_server("reload", config);
+}
+
+static int rollback(const struct mb_options *o, const struct mb_config *config)
+{
+    (void)o;
+    return tell_server("rollback", config);
 }
 
 /* ---- config ---- */
@@ -167,6 +218,8 @@ int mb_commands_run(int argc, char **argv)
     static int (*const commands[])(const struct mb_options *,
                                    const struct mb_config *) = {[MB_COMMAND_RUN] = run,
                                                                 [MB_COMMAND_CHECK] = check,
+                                                                [MB_COMMAND_RELOAD] = reload,
+                                                                [MB_COMMAND_ROLLBACK] = rollback,
                                                                 [MB_COMMAND_CONFIG] = print_config,
                                                                 [MB_COMMAND_MIGRATE] = migrate,
                                                                 [MB_COMMAND_DEMO] = load_demo};

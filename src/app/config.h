@@ -152,7 +152,15 @@ enum mb_config_type {
       "sign-ins that may wait for that; more are refused with 503")                                \
     X(auth_session_lifetime, "auth.session_lifetime", MS, "12h", 60000, 31536000000, "",           \
       "how long a sign-in lasts")                                                                  \
-    X(dev, "dev", BOOL, "false", 0, 0, "", "development: Server-Timing, error details in answers")
+    X(reload_max_bytes, "reload.max_bytes", BYTES, "16MB", 65536, 1073741824, "",                  \
+      "all scripts together")                                                                      \
+    X(reload_load_timeout, "reload.load_timeout", MS, "5s", 1, 3600000, "",                        \
+      "processor time that scripts may take to load")                                              \
+    X(reload_drain_timeout, "reload.drain_timeout", MS, "30s", 0, 86400000, "",                    \
+      "how long a request may go on with scripts that were replaced twice; then it is cut")        \
+    X(dev, "dev", BOOL, "false", 0, 0, "",                                                         \
+      "development: changed scripts are loaded at once; Server-Timing, X-Generation and error "    \
+      "details in answers")
 
 struct mb_config {
 #define MB_X_WORD(member)                                       const char *member;

@@ -21,6 +21,14 @@ static const struct command commands[] = {
      "Usage: medbookd check [options]\n\n"
      "Checks configuration and scripts as a start would, and prints every fault with its file\n"
      "and line. Starts nothing.\n"},
+    {"reload", MB_COMMAND_RELOAD,
+     "Usage: medbookd reload [options]\n\n"
+     "Makes the server that uses this data_dir load the scripts as they are now, as SIGHUP does.\n"
+     "No request fails; when a script has a fault, nothing changes and every fault is printed.\n"},
+    {"rollback", MB_COMMAND_ROLLBACK,
+     "Usage: medbookd rollback [options]\n\n"
+     "Returns the server that uses this data_dir to the scripts it served before the last reload;\n"
+     "again, and it is back. The files stay as they are.\n"},
     {"config", MB_COMMAND_CONFIG,
      "Usage: medbookd config [--effective] [options]\n\n"
      "Prints a commented configuration file with every key at its default; with --effective the\n"
@@ -43,6 +51,7 @@ static const char general_help[] =
     "Commands:\n"
     "  run                     serve (the default)\n"
     "  check                   check configuration and scripts\n"
+    "  reload, rollback        load changed scripts into the running server, or go back\n"
     "  config [--effective]    print a commented configuration file, or the values in force\n"
     "  migrate status|up|down  the schema of the database\n"
     "  demo load               load demo data\n\n"

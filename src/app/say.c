@@ -23,6 +23,17 @@ void mb_say(const char *fmt, ...)
     while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR) {}
 }
 
+void mb_say_lines(struct mb_str text)
+{
+    const char *at = text.ptr, *end = text.ptr + text.len;
+    while (at < end) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL) stop = end;
+        mb_say("%.*s", (int)(stop - at), at);
+        at = stop + 1;
+    }
+}
+
 void mb_say_error(const struct mb_err *err)
 {
     mb_say("%s", err->text[0] != '\0' ? err->text : mb_rc_text(err->rc));

@@ -3,7 +3,9 @@
 #include "app/shm.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -38,6 +40,37 @@ enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config, uint3
     shm->nworkers = nworkers;
     shm->started_wall_ms = mb_wall_ms();
     shm->tally = tally != NULL ? mb_tally_init(tally, nworkers, connections) : NULL;
-    *out = shm;
-    return MB_OK;
+    mb_shm_line_up(shm, MB_SHELF_NONE, MB_SHELF_NONE, MB_SHELF_NONE);
+    shm->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (shm->bell < 0)
+        return mb_fail(err, MB_E_IO, "eventfd: could not be made: %s", strerror(errno));
+    rc = mb_shelf_new(&shm->shelf, (size_t)config->reload_max_bytes, err);
+    if (rc == MB_OK) *out = shm;
+    return rc;
+}
+
+void mb_shm_line_up(struct mb_shm *shm, unsigned serving, unsigned spare, unsigned candidate)
+{
+    const struct mb_line_up l = {(uint8_t)serving, (uint8_t)spare, (uint8_t)candidate, 0};
+    atomic_store(&shm->line_up, l);
+}
+
+const char *mb_shm_generation(const struct mb_shm *shm)
+{
+    struct mb_line_up l = atomic_load(&shm->line_up);
+    return l.serving == MB_SHELF_NONE ? "" : shm->shelf->slot[l.serving].id;
+}
+
+void mb_shm_ring(const struct mb_shm *shm)
+{
+    uint64_t one = 1;
+    ssize_t n = write(shm->bell, &one, sizeof one);
+    (void)n; /* full: it rings already */
+}
+
+void mb_shm_hush(const struct mb_shm *shm)
+{
+    uint64_t rung;
+    ssize_t n = read(shm->bell, &rung, sizeof rung);
+    (void)n; /* it had not rung */
 }

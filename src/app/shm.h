@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "app/config.h"
+#include "app/shelf.h"
 #include "bind/handler.h"
 #include "db/db.h"
 #include "net/http.h"
@@ -14,12 +15,32 @@
 
 enum { MB_MAX_WORKERS = 64 };
 
+/* What a worker has of the generation in one slot of the shelf. */
+enum mb_holds {
+    MB_HOLDS_NONE,
+    MB_HOLDS_BUILDING,
+    MB_HOLDS_READY,
+    MB_HOLDS_FAILED, /* why: fault */
+    MB_HOLDS_DRAINING
+};
+
+/* Slots of the shelf, MB_SHELF_NONE where there is none. One word, so that nobody ever sees half
+ * of a switch. Written by the supervisor only. */
+struct mb_line_up {
+    uint8_t serving;   /* takes every request that begins */
+    uint8_t spare;     /* the one before, kept for a rollback */
+    uint8_t candidate; /* to be built; serves when every worker is ready */
+    uint8_t unused;
+};
+
 struct mb_shm_worker {
     _Atomic int32_t pid;
     _Atomic uint64_t beat;    /* grows every 100 ms while the loop turns */
     _Atomic uint64_t beat_ns; /* monotonic time of the last beat; 0 = not accepting */
     _Atomic uint32_t ready;   /* accepts connections and has its scripts */
     _Atomic uint32_t starts;  /* how often this place was filled */
+    _Atomic uint32_t holds[MB_SHELF_SLOTS]; /* enum mb_holds */
+    char fault[512];                        /* why the candidate could not be built */
     struct mb_http_stats http;
     struct mb_db_stats db;
     struct mb_handler_stats scripts;
@@ -29,8 +50,12 @@ struct mb_shm {
     uint32_t nworkers;
     _Atomic uint32_t stopping; /* SIGTERM came: readyz turns red */
     _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
+    _Atomic uint64_t reloads, reload_failures, rollbacks;
+    _Atomic(struct mb_line_up) line_up;
+    int bell; /* eventfd: a child wrote something here that the supervisor waits for */
     int64_t started_wall_ms;
     struct mb_tally *tally; /* connections by client address; NULL = they have no ceiling */
+    struct mb_shelf *shelf;
     struct mb_shm_worker worker[MB_MAX_WORKERS];
 };
 
@@ -38,3 +63,11 @@ struct mb_shm {
 bool mb_shm_is_silent(const struct mb_shm *shm, uint32_t worker);
 MB_MUST_CHECK enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config,
                                     uint32_t nworkers, struct mb_err *err);
+/* Supervisor: slots of the shelf, or MB_SHELF_NONE. */
+void mb_shm_line_up(struct mb_shm *shm, unsigned serving, unsigned spare, unsigned candidate);
+/* The name of the generation that serves. */
+const char *mb_shm_generation(const struct mb_shm *shm);
+/* Wakes the supervisor out of its wait. */
+void mb_shm_ring(const struct mb_shm *shm);
+/* Supervisor: the bell was heard. */
+void mb_shm_hush(const struct mb_shm *shm);

@@ -36,8 +36,10 @@ void mb_signals_leave(struct mb_signals *s)
 
 void mb_signals_wait(struct mb_signals *s, int timeout_ms)
 {
-    struct pollfd p = {.fd = s->fd, .events = POLLIN};
-    if (poll(&p, 1, timeout_ms) <= 0) return;
+    struct pollfd p[1 + MB_SIGNALS_ALSO] = {{.fd = s->fd, .events = POLLIN}};
+    for (unsigned i = 0; i < s->nalso; i++)
+        p[1 + i] = (struct pollfd){.fd = s->also[i], .events = POLLIN};
+    if (poll(p, 1 + s->nalso, timeout_ms) <= 0) return;
     struct signalfd_siginfo info;
     while (read(s->fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) s->stops++;

@@ -8,8 +8,12 @@
 
 #include "base/err.h"
 
+enum { MB_SIGNALS_ALSO = 16 };
+
 struct mb_signals {
     int fd;
+    int also[MB_SIGNALS_ALSO]; /* descriptors that end a wait when they can be read */
+    unsigned nalso;
     unsigned stops;   /* SIGTERM and SIGINT so far; a second one means at once */
     unsigned hangups; /* SIGHUP not yet looked at by the supervisor */
     sigset_t before;  /* the mask that children get back */

@@ -13,12 +13,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/control.h"
 #include "app/crew.h"
 #include "app/listen.h"
 #include "app/notify.h"
 #include "app/say.h"
 #include "app/secret.h"
 #include "app/site.h"
+#include "app/watch.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -33,10 +35,13 @@ enum {
 
 struct supervisor {
     struct mb_site site;
-    struct mb_bundle scripts, migrations;
+    struct mb_bundle migrations;
     struct mb_listeners listeners;
     struct mb_shm *shm;
     struct mb_crew crew;
+    struct mb_reload *reload;
+    struct mb_control *control;
+    struct mb_watch watch; /* of the scripts, in development */
     unsigned char secret[MB_SECRET_BYTES];
     uint64_t started_ns, next_tick_ns;
     unsigned unconnected; /* ticks that workers were ready but without database */
@@ -91,10 +96,19 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
     enum mb_rc rc = mb_site_open(&s->site, config, err);
     if (rc == MB_OK && s->site.holder != 0) rc = refuse_shared(s, err);
     if (rc == MB_OK) rc = load_secret(s, err);
-    if (rc == MB_OK) rc = mb_site_read(&s->site, "lua", ".lua", &s->scripts, err);
     if (rc == MB_OK) rc = mb_site_read(&s->site, "migrations", ".sql", &s->migrations, err);
     if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);
-    return rc == MB_OK ? mb_shm_new(&s->shm, config, s->listeners.count, err) : rc;
+    if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, s->listeners.count, err);
+    if (rc == MB_OK) rc = mb_reload_new(&s->reload, &s->site, s->shm, &s->crew, err);
+    return rc == MB_OK ? mb_control_open(&s->control, &s->site, s->reload, err) : rc;
+}
+
+static enum mb_rc watch_scripts(struct supervisor *s, struct mb_err *err)
+{
+    char top[MB_PATH_MAX + 32];
+    if (!s->site.config->dev) return MB_OK;
+    (void)snprintf(top, sizeof top, "%s/lua", s->site.home);
+    return mb_watch_open(&s->watch, top, err);
 }
 
 static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)
@@ -118,7 +132,6 @@ static void hire(struct supervisor *s)
                                            .listen_fds = s->listeners.fds,
                                            .admin_fd = s->listeners.admin_fd,
                                            .database_url = s->site.app_url,
-                                           .scripts = &s->scripts,
                                            .secret = s->secret};
 }
 
@@ -148,12 +161,26 @@ static void announce(struct supervisor *s)
 
 /* ---- run ---- */
 
-/* Waits for a signal or the tick; true when the tick is due. A late one is not made up for. */
+static void watch_descriptors(struct supervisor *s)
+{
+    struct mb_signals *signals = &s->site.signals;
+    signals->nalso = 0;
+    signals->also[signals->nalso++] = s->shm->bell;
+    if (s->watch.fd >= 0) signals->also[signals->nalso++] = s->watch.fd;
+    mb_control_watch(s->control, signals);
+}
+
+/* Waits for a signal, a word, the bell or the tick; true when the tick is due. A late one is not
+ * made up for. */
 static bool wait_tick(struct supervisor *s)
 {
     uint64_t now = mb_mono_ns();
-    if (now < s->next_tick_ns)
-        mb_signals_wait(&s->site.signals, (int)((s->next_tick_ns - now) / 1000000u) + 1);
+    watch_descriptors(s);
+    if (now < s->next_tick_ns) {
+        int ms = (int)((s->next_tick_ns - now) / 1000000u) + 1;
+        mb_signals_wait(&s->site.signals, mb_watch_patience(&s->watch, ms));
+    }
+    mb_shm_hush(s->shm);
     now = mb_mono_ns();
     if (now < s->next_tick_ns) return false;
     s->next_tick_ns = now + (uint64_t)TICK_MS * 1000000u;
@@ -168,7 +195,16 @@ static void note_hangup(struct supervisor *s)
     if (s->is_at_terminal && tcgetpgrp(STDERR_FILENO) < 0)
         s->site.signals.stops++;
     else
-        mb_log(MB_LOG_WARN, "SIGHUP ignored; restart to load changed scripts", NULL);
+        mb_reload_ask(s->reload, MB_RELOAD_TREE, NULL, NULL);
+}
+
+/* After a wait: takes what came, and lets a reload go on. */
+static void serve(struct supervisor *s)
+{
+    note_hangup(s);
+    mb_control_step(s->control);
+    if (mb_watch_step(&s->watch)) mb_reload_ask(s->reload, MB_RELOAD_TREE, NULL, NULL);
+    mb_reload_step(s->reload);
 }
 
 static int watch(struct supervisor *s)
@@ -176,7 +212,7 @@ static int watch(struct supervisor *s)
     while (s->site.signals.stops == 0 && !s->crew.is_broken) {
         bool is_tick = wait_tick(s);
         mb_crew_reap(&s->crew);
-        note_hangup(s);
+        serve(s);
         if (!is_tick || s->crew.is_broken) continue;
         announce(s);
         if (s->site.postgres != NULL && mb_postgres_tick(s->site.postgres))
@@ -201,6 +237,7 @@ static void stop_workers(struct supervisor *s)
 {
     uint64_t patience = (uint64_t)s->site.config->shutdown_timeout + STOP_MARGIN_MS;
     uint64_t deadline = mb_mono_ns() + patience * 1000000u;
+    s->site.signals.nalso = 0; /* nobody else is listened to any more */
     atomic_store(&s->shm->stopping, 1);
     mb_crew_signal(&s->crew, SIGTERM);
     refuse_clients(s);
@@ -217,9 +254,11 @@ static void stop_workers(struct supervisor *s)
 
 static void close_all(struct supervisor *s)
 {
+    mb_control_close(s->control);
+    mb_reload_free(s->reload);
+    mb_watch_close(&s->watch);
     mb_listen_close(&s->listeners); /* before PostgreSQL's stop: nobody answers there any more */
     mb_site_close(&s->site, true);
-    mb_bundle_free(&s->scripts);
     mb_bundle_free(&s->migrations);
     explicit_bzero(s->secret, sizeof s->secret);
     mb_log_flush();
@@ -237,13 +276,14 @@ static enum mb_log_level log_level(const char *word)
 
 int mb_supervisor_run(const struct mb_config *config)
 {
-    struct supervisor s = {.started_ns = mb_mono_ns(), .listeners = {.admin_fd = -1}};
+    struct supervisor s = {.started_ns = mb_mono_ns(), .listeners = {.admin_fd = -1}, .watch = {.fd = -1}};
     s.is_at_terminal = isatty(STDERR_FILENO) == 1;
     struct mb_err err = {0};
     mb_log_init(STDERR_FILENO, log_level(config->log_level), "supervisor");
     set_limits(config);
 
     enum mb_rc rc = prepare(&s, config, &err);
+    if (rc == MB_OK) rc = watch_scripts(&s, &err);
     if (rc == MB_OK) rc = open_database(&s, &err);
     int code = EXIT_FAILURE;
     if (rc == MB_OK) {

@@ -1,14 +1,14 @@
 #include "app/worker.h"
 
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "app/admin.h"
+#include "app/generations.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
-#include "bind/handler.h"
 #include "bind/running.h"
 
 /*
@@ -22,17 +22,14 @@ struct worker {
     const struct mb_worker_plan *plan;
     struct mb_shm_worker *shm;
     uv_loop_t loop;
-    struct mb_script *scripts;
-    struct mb_vm_setting *settings;
     struct mb_db *db;
-    struct mb_vm *vm;
-    struct mb_handler *handler;
+    struct mb_generations *scripts;
     struct mb_admin admin;
     struct mb_http_server *http;
     int listener[MB_MAX_WORKERS]; /* index in the server of each worker's socket */
     bool taken[MB_MAX_WORKERS];   /* whether we accept from it */
     uv_timer_t beat, siblings, flush;
-    uv_signal_t term;
+    uv_signal_t term, changed;
     bool stopping; /* accepts no more; the beat only says that the loop turns */
 };
 
@@ -40,6 +37,7 @@ static void on_beat(uv_timer_t *t)
 {
     struct worker *w = t->data;
     atomic_fetch_add(&w->shm->beat, 1);
+    atomic_store(&w->shm->scripts.script_bytes, mb_generations_bytes(w->scripts));
     if (!w->stopping) atomic_store(&w->shm->beat_ns, mb_mono_ns());
 }
 
@@ -84,8 +82,7 @@ static void on_drained(void *ctx, bool clean)
     struct worker *w = ctx;
     if (!clean) mb_log(MB_LOG_WARN, "requests were cut: shutdown_timeout passed", NULL);
     close_timer(&w->beat);
-    mb_handler_free(w->handler);
-    w->handler = NULL;
+    mb_generations_stop(w->scripts);
     if (w->db)
         mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
     else
@@ -99,6 +96,7 @@ static void stop(struct worker *w)
     atomic_store(&w->shm->beat_ns, 0); /* siblings accept from our socket from now on */
     close_timer(&w->siblings);
     uv_close((uv_handle_t *)&w->term, NULL);
+    uv_close((uv_handle_t *)&w->changed, NULL);
     if (w->http)
         mb_http_drain(w->http, (uint32_t)w->plan->config->shutdown_timeout, on_drained, w);
     else /* the start failed */
@@ -110,6 +108,12 @@ static void on_term(uv_signal_t *s, int signum)
 {
     (void)signum;
     stop(s->data);
+}
+
+static void on_changed(uv_signal_t *s, int signum)
+{
+    (void)signum;
+    mb_generations_look(((struct worker *)s->data)->scripts);
 }
 
 /* ---- building ---- */
@@ -172,85 +176,31 @@ static struct mb_http_config http_config(const struct mb_worker_plan *p)
     };
 }
 
-static struct mb_vm_limits vm_limits(const struct mb_config *c)
+static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
 {
-    return (struct mb_vm_limits){
-        .max_json_body = (uint64_t)c->http_max_json_body,
-        .max_reply = (size_t)c->http_max_reply,
-        .max_input = (size_t)c->http_max_input_bytes,
-        .max_query_fields = (uint32_t)c->http_max_query_fields,
-        .json = {.depth = (unsigned)c->json_max_depth,
-                 .tokens = (size_t)c->json_max_tokens,
-                 .keys = (size_t)c->json_max_keys,
-                 .string_bytes = (size_t)c->json_max_string},
-        .hash_parallel = (int)c->auth_hash_parallel,
-        .hash_queue = (int)c->auth_hash_queue,
-    };
+    const struct mb_generations_plan plan = {.loop = &w->loop,
+                                             .shm = w->plan->shm,
+                                             .worker = w->plan->index,
+                                             .config = w->plan->config,
+                                             .db = w->db,
+                                             .secret = w->plan->secret};
+    return mb_generations_new(&w->scripts, &plan, err);
 }
 
-static struct mb_script *script_list(const struct mb_bundle *bundle)
+/* Health and metrics are answered whatever the scripts are; everything else is theirs. */
+static void on_head(void *ctx, struct mb_http_request *req)
 {
-    struct mb_script *list = calloc(bundle->count ? bundle->count : 1, sizeof *list);
-    for (size_t i = 0; list && i < bundle->count; i++)
-        list[i] = (struct mb_script){bundle->files[i].name, bundle->files[i].text};
-    return list;
-}
-
-/* The configuration as texts that scripts may ask for; not the database URL, which may hold a
- * password. */
-static struct mb_vm_setting *setting_list(const struct mb_config *config, size_t *count)
-{
-    size_t n = mb_config_count();
-    struct mb_vm_setting *list = calloc(n, sizeof *list);
-    *count = 0;
-    for (size_t i = 0; list && i < n; i++) {
-        struct mb_buf text;
-        mb_buf_init(&text, 65536);
-        bool ok = mb_config_text(config, i, &text) == MB_OK && mb_buf_add(&text, "", 1) == MB_OK;
-        if (ok && strcmp(mb_config_key(i), "database.url") != 0)
-            list[(*count)++] = (struct mb_vm_setting){mb_config_key(i), text.data};
-        else
-            mb_buf_reset(&text);
-    }
-    return list;
-}
-
-static void free_settings(struct mb_vm_setting *list, size_t n)
-{
-    for (size_t i = 0; list && i < n; i++) free((void *)(uintptr_t)list[i].value);
-    free(list);
-}
-
-static enum mb_rc build_vm(struct worker *w, size_t *nsettings, struct mb_err *err)
-{
-    w->scripts = script_list(w->plan->scripts);
-    w->settings = setting_list(w->plan->config, nsettings);
-    if (!w->scripts || !w->settings) return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
-    struct mb_vm_plan plan = {.loop = &w->loop,
-                              .db = w->db,
-                              .scripts = w->scripts,
-                              .nscripts = w->plan->scripts->count,
-                              .settings = w->settings,
-                              .nsettings = *nsettings,
-                              .secret = w->plan->secret,
-                              .memory_max = (size_t)w->plan->config->worker_memory,
-                              .limits = vm_limits(w->plan->config)};
-    enum mb_rc rc = mb_vm_new(&w->vm, &plan, err);
-    if (rc != MB_OK) return rc;
-    w->admin = (struct mb_admin){w->plan->shm, w->plan->index, w->db};
-    struct mb_handler_plan handler = {.vm = w->vm,
-                                      .stats = &w->shm->scripts,
-                                      .answers = mb_admin_answer,
-                                      .answers_ctx = &w->admin,
-                                      .show_errors = w->plan->config->dev};
-    rc = mb_handler_new(&w->handler, &handler);
-    return rc == MB_OK ? rc : mb_fail(err, rc, "no memory for the request handler");
+    struct worker *w = ctx;
+    if (!mb_admin_answer(&w->admin, req)) mb_generations_take(w->scripts, req);
 }
 
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
+    w->admin = (struct mb_admin){w->plan->shm, w->plan->index, w->db};
     struct mb_http_config config = http_config(w->plan);
-    struct mb_http_handler callbacks = mb_handler_callbacks(w->handler);
+    struct mb_http_handler callbacks = mb_handler_callbacks();
+    callbacks.ctx = w;
+    callbacks.on_head = on_head;
     enum mb_rc rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
     for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)
         rc = mb_http_listen(w->http, w->plan->listen_fds[i], MB_TAG_PUBLIC, &w->listener[i], err);
@@ -274,7 +224,8 @@ static void init_handles(struct worker *w)
         timers[i]->data = w;
     }
     uv_signal_init(&w->loop, &w->term);
-    w->term.data = w;
+    uv_signal_init(&w->loop, &w->changed);
+    w->term.data = w->changed.data = w;
 }
 
 static void start_handles(struct worker *w)
@@ -284,13 +235,14 @@ static void start_handles(struct worker *w)
     uv_timer_start(&w->flush, on_flush, LOG_FLUSH_MS, LOG_FLUSH_MS);
     uv_signal_start(&w->term, on_term, SIGTERM);
     mb_running_limit("worker.hang_timeout", w->plan->config->worker_hang_timeout);
+    uv_signal_start(&w->changed, on_changed, MB_SIGNAL_CHANGED);
+    mb_generations_look(w->scripts); /* a reload may be open since before */
 }
 
 int mb_worker_main(const struct mb_worker_plan *plan)
 {
     struct worker *w = calloc(1, sizeof *w);
     struct mb_err err = {.rc = MB_OK};
-    size_t nsettings = 0;
     if (!w || uv_loop_init(&w->loop) != 0) return EXIT_FAILURE;
     w->plan = plan;
     w->shm = &plan->shm->worker[plan->index];
@@ -300,7 +252,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     init_handles(w);
     struct mb_db_config db = db_config(plan);
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
-    if (rc == MB_OK) rc = build_vm(w, &nsettings, &err);
+    if (rc == MB_OK) rc = build_scripts(w, &err);
     if (rc == MB_OK) rc = build_http(w, &err);
     if (rc == MB_OK) {
         start_handles(w);
@@ -311,46 +263,10 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     }
     uv_run(&w->loop, UV_RUN_DEFAULT);
     mb_http_server_free(w->http); /* its handles are closed now */
-    mb_vm_free(w->vm);
+    mb_generations_free(w->scripts);
     mb_db_free(w->db);
     uv_loop_close(&w->loop);
-    free_settings(w->settings, nsettings);
-    free(w->scripts);
     free(w);
     mb_log_flush();
     return rc == MB_OK ? EXIT_SUCCESS : rc == MB_E_SCRIPT ? EX_CONFIG : EXIT_FAILURE;
-}
-
-int mb_scripts_check(const struct mb_config *config, const struct mb_bundle *scripts)
-{
-    size_t nsettings = 0;
-    uv_loop_t loop;
-    struct mb_vm *vm = NULL;
-    struct mb_err err;
-    struct mb_script *list = script_list(scripts);
-    struct mb_vm_setting *settings = setting_list(config, &nsettings);
-    int code = EXIT_FAILURE;
-    if (!list || !settings || uv_loop_init(&loop) != 0) {
-        fputs("medbookd: check: not enough memory\n", stderr);
-        goto done;
-    }
-    struct mb_vm_plan plan = {.loop = &loop,
-                              .scripts = list,
-                              .nscripts = scripts->count,
-                              .settings = settings,
-                              .nsettings = nsettings,
-                              .memory_max = (size_t)config->worker_memory,
-                              .limits = vm_limits(config)};
-    if (mb_vm_new(&vm, &plan, &err) != MB_OK) {
-        fprintf(stderr, "medbookd: check: %s\n", err.text);
-    } else {
-        printf("%zu scripts, %zu routes: no error\n", scripts->count, mb_vm_route_count(vm));
-        code = EXIT_SUCCESS;
-    }
-    mb_vm_free(vm);
-    uv_loop_close(&loop);
-done:
-    free_settings(settings, nsettings);
-    free(list);
-    return code;
 }

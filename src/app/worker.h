@@ -5,9 +5,12 @@
  */
 #include <signal.h>
 
-#include "app/bundle.h"
 #include "app/config.h"
 #include "app/shm.h"
+
+/* From the supervisor: the line-up in shared memory changed. Ignored where nobody listens, as in a
+ * worker that is just starting and will look by itself. */
+enum { MB_SIGNAL_CHANGED = SIGURG };
 
 struct mb_worker_plan {
     const struct mb_config *config;
@@ -16,7 +19,6 @@ struct mb_worker_plan {
     const int *listen_fds;           /* one SO_REUSEPORT socket per worker; [index] is its own */
     int admin_fd;                    /* shared by all workers; -1 = none */
     const char *database_url;        /* the one in force (embedded or configured) */
-    const struct mb_bundle *scripts; /* the folder lua/ */
     const unsigned char *secret;     /* 32 bytes: the key under the data folder */
 };
 
@@ -26,7 +28,3 @@ enum { MB_WORKER_HANGS = SIGUSR1 };
 
 /* Runs until SIGTERM (drain, exit code 0) or a failure (1). Does not return before. */
 int mb_worker_main(const struct mb_worker_plan *plan);
-
-/* `medbookd check`: builds the scripts as a worker would, prints every diagnostic with file:line
- * to stderr, returns the exit code. */
-int mb_scripts_check(const struct mb_config *config, const struct mb_bundle *scripts);

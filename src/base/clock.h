@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 uint64_t mb_mono_ns(void);
+uint64_t mb_cpu_ns(void); /* processor time of the calling thread */
 int64_t mb_wall_ms(void); /* milliseconds since 1970-01-01T00:00:00Z */
 /* 2026-11-22T08:00:00.000Z; out has room for 25 bytes (24 characters and NUL). */
 void mb_rfc3339_ms(int64_t ms, char out[25]);

@@ -17,7 +17,7 @@ enum {
 /* One request in the hands of the scripts. */
 struct call {
     struct mb_handler *owner;
-    struct call *next_idle;
+    struct call *prev, *next; /* those in work; next alone links the idle ones */
     struct mb_http_request *http;
     struct mb_task *task;             /* NULL before it begins and once it is over */
     struct mb_request_handle *handle; /* on the task's stack; NULL when there is none */
@@ -33,20 +33,26 @@ struct mb_handler {
     struct mb_handler_plan plan;
     struct mb_tasks *tasks;
     struct mb_buf reply;
+    struct call busy; /* list head */
     struct call *idle;
     size_t nidle;
+    void (*on_empty)(void *ctx); /* set once it is retired */
+    void *on_empty_ctx;
 };
 
 static struct call *take_call(struct mb_handler *h)
 {
     struct call *c = h->idle;
     if (c) {
-        h->idle = c->next_idle;
+        h->idle = c->next;
         h->nidle--;
     } else if (!(c = malloc(sizeof *c))) {
         return NULL;
     }
     c->owner = h;
+    c->prev = h->busy.prev;
+    c->next = &h->busy;
+    c->prev->next = c->next->prev = c;
     c->task = NULL;
     c->handle = NULL;
     c->long_scratch = NULL;
@@ -57,13 +63,16 @@ static void give_call(struct call *c)
 {
     struct mb_handler *h = c->owner;
     free(c->long_scratch);
+    c->prev->next = c->next;
+    c->next->prev = c->prev;
     if (h->nidle >= IDLE_CALLS) {
         free(c);
-        return;
+    } else {
+        c->next = h->idle;
+        h->idle = c;
+        h->nidle++;
     }
-    c->next_idle = h->idle;
-    h->idle = c;
-    h->nidle++;
+    if (h->on_empty && h->busy.next == &h->busy) h->on_empty(h->on_empty_ctx);
 }
 
 /* ---- head ---- */
@@ -119,10 +128,8 @@ static bool body_fits(const struct mb_vm_route *route, struct mb_http_request *r
     return true;
 }
 
-static void on_head(void *ctx, struct mb_http_request *req)
+void mb_handler_take(struct mb_handler *h, struct mb_http_request *req)
 {
-    struct mb_handler *h = ctx;
-    if (h->plan.answers(h->plan.answers_ctx, req)) return;
     struct mb_str path = mb_http_path(req);
     struct call *c = take_call(h);
     if (!c || (path.len > INLINE_SCRATCH && !(c->long_scratch = malloc(path.len)))) {
@@ -203,8 +210,9 @@ static void on_done(void *ctx, int status)
 
 static void on_ready(void *ctx, struct mb_http_request *req)
 {
-    struct mb_handler *h = ctx;
+    (void)ctx;
     struct call *c = mb_http_data(req);
+    struct mb_handler *h = c->owner;
     struct mb_task_plan plan = {.entry = enter,
                                 .done = on_done,
                                 .ctx = c,
@@ -220,7 +228,6 @@ static void on_ready(void *ctx, struct mb_http_request *req)
     struct mb_handler_stats *stats = h->plan.stats;
     uint64_t tasks = atomic_load_explicit(&stats->tasks, memory_order_relaxed);
     atomic_store_explicit(&stats->tasks, tasks + 1, memory_order_relaxed); /* the only writer */
-    atomic_store_explicit(&stats->script_bytes, mb_vm_bytes(h->plan.vm), memory_order_relaxed);
     mb_task_run(c->task);
 }
 
@@ -268,11 +275,9 @@ static void on_end(void *ctx, struct mb_http_request *req)
     give_call(c);
 }
 
-struct mb_http_handler mb_handler_callbacks(struct mb_handler *h)
+struct mb_http_handler mb_handler_callbacks(void)
 {
-    return (struct mb_http_handler){.ctx = h,
-                                    .on_head = on_head,
-                                    .on_body = on_body,
+    return (struct mb_http_handler){.on_body = on_body,
                                     .on_ready = on_ready,
                                     .on_body_end = on_body_end,
                                     .on_writable = on_writable,
@@ -280,11 +285,43 @@ struct mb_http_handler mb_handler_callbacks(struct mb_handler *h)
                                     .on_end = on_end};
 }
 
+/* ---- life ---- */
+
+void mb_handler_retire(struct mb_handler *h, void (*done)(void *ctx), void *ctx)
+{
+    h->on_empty = done;
+    h->on_empty_ctx = ctx;
+    if (h->busy.next == &h->busy) done(ctx);
+}
+
+static void cut(struct call *c)
+{
+    drop_task(c);
+    if (mb_http_replied(c->http))
+        mb_http_abort(c->http);
+    else
+        mb_http_problem(c->http, 503, "reloaded",
+                        "the scripts were replaced and this request outlived "
+                        "reload.drain_timeout; repeat it",
+                        MB_STR(""), 1, NULL, 0);
+}
+
+/* Whether a call has ended by then, or ends when the connection is next looked at, the one after
+ * it stays where it is: an end unlinks no other call. */
+void mb_handler_cut(struct mb_handler *h)
+{
+    for (struct call *c = h->busy.next, *next; c != &h->busy; c = next) {
+        next = c->next;
+        cut(c);
+    }
+}
+
 enum mb_rc mb_handler_new(struct mb_handler **out, const struct mb_handler_plan *plan)
 {
     struct mb_handler *h = calloc(1, sizeof *h);
     if (!h) return MB_E_NOMEM;
     h->plan = *plan;
+    h->busy.prev = h->busy.next = &h->busy;
     mb_buf_init(&h->reply, mb_vm_plan(plan->vm)->limits.max_reply);
     enum mb_rc rc = mb_tasks_new(&h->tasks, plan->vm);
     if (rc != MB_OK) {
@@ -302,7 +339,7 @@ void mb_handler_free(struct mb_handler *h)
     mb_buf_reset(&h->reply);
     while (h->idle) {
         struct call *c = h->idle;
-        h->idle = c->next_idle;
+        h->idle = c->next;
         free(c);
     }
     free(h);

@@ -16,14 +16,19 @@ struct mb_handler_stats {
 struct mb_handler_plan {
     struct mb_vm *vm;
     struct mb_handler_stats *stats;
-    /* Asked before the scripts are; true when it has answered. */
-    bool (*answers)(void *ctx, struct mb_http_request *req);
-    void *answers_ctx;
     bool show_errors; /* development: the script's message in the answer */
 };
 
 MB_MUST_CHECK enum mb_rc mb_handler_new(struct mb_handler **out,
                                         const struct mb_handler_plan *plan);
+/* Drops what is still in work; the requests must have ended, or their server be freed. */
 void mb_handler_free(struct mb_handler *h);
-/* The callbacks, with ctx = the handler. */
-struct mb_http_handler mb_handler_callbacks(struct mb_handler *h);
+/* on_head of a server: the request is h's until its end, whichever handler takes the next one. */
+void mb_handler_take(struct mb_handler *h, struct mb_http_request *req);
+/* The other callbacks of a server, which need no ctx; on_head is the owner's to set. */
+struct mb_http_handler mb_handler_callbacks(void);
+/* Calls done(ctx) when the last request of h has ended: at once when there is none. */
+void mb_handler_retire(struct mb_handler *h, void (*done)(void *ctx), void *ctx);
+/* Ends the requests that are in work: 503 with the code `reloaded`, or a cut connection where the
+ * answer has begun. Not to be called from inside a task. */
+void mb_handler_cut(struct mb_handler *h);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/slab.h"
 #include "bind/request.h"
@@ -16,6 +17,7 @@ struct mb_vm {
     lua_State *L;
     struct mb_vm_plan plan;
     bool is_built; /* boot.lua ran: from now on only requests run */
+    uint64_t load_until_ns;
     size_t bytes;
     struct mb_slab slab; /* what is small of them */
     struct mb_routes *routes;
@@ -141,6 +143,28 @@ static void take_routes(struct mb_vm *vm, lua_State *L)
     }
 }
 
+/* Between two looks at the clock while scripts load. */
+enum { LOAD_STEPS = 10000 };
+
+/* Stays armed, so that a script which catches the error meets it again. A coroutine that a script
+ * made while it loaded has inherited the hook, and lets go of it at its first use later. */
+static void on_load_steps(lua_State *L, lua_Debug *ar)
+{
+    struct mb_vm *vm = mb_vm_of(L);
+    (void)ar;
+    if (vm->is_built) lua_sethook(L, NULL, 0, 0);
+    if (vm->is_built || mb_cpu_ns() < vm->load_until_ns) return;
+    luaL_error(L, "loading takes more processor time than reload.load_timeout (%d ms)",
+               (int)vm->plan.load_timeout);
+}
+
+static void limit_load(struct mb_vm *vm)
+{
+    if (vm->plan.load_timeout == 0) return;
+    vm->load_until_ns = mb_cpu_ns() + (uint64_t)vm->plan.load_timeout * 1000000u;
+    lua_sethook(vm->L, on_load_steps, LUA_MASKCOUNT, LOAD_STEPS);
+}
+
 static int vm_build(lua_State *L)
 {
     struct mb_vm *vm = mb_vm_of(L);
@@ -168,7 +192,17 @@ static int on_panic(lua_State *L)
     return 0;
 }
 
-enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct mb_err *err)
+/* The error text, a line for each fault, of which *err takes the first. */
+static void tell(const char *text, struct mb_buf *diagnostics, struct mb_err *err)
+{
+    if (!text) text = "not enough memory for the scripts";
+    const char *end = strchr(text, '\n');
+    mb_fail(err, MB_E_SCRIPT, "%.*s", end ? (int)(end - text) : (int)strlen(text), text);
+    if (diagnostics && mb_buf_addz(diagnostics, text) != MB_OK) mb_buf_clear(diagnostics);
+}
+
+enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct mb_buf *diagnostics,
+                     struct mb_err *err)
 {
     struct mb_vm *vm = calloc(1, sizeof *vm);
     if (!vm) return mb_fail(err, MB_E_NOMEM, "no memory for a script state");
@@ -184,12 +218,13 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
     lua_pushcfunction(L, as_text);
     lua_pushcfunction(L, vm_build);
     const struct mb_running running = {.L = L, .label = "the load of the scripts"};
-    mb_running_show(&running);
+    limit_load(vm);
+    if (plan->is_shown) mb_running_show(&running);
     int rc = lua_pcall(L, 0, 0, 1);
-    mb_running_show(NULL);
+    if (plan->is_shown) mb_running_show(NULL);
+    lua_sethook(L, NULL, 0, 0);
     if (rc != LUA_OK) {
-        const char *text = lua_tostring(L, -1);
-        mb_fail(err, MB_E_SCRIPT, "%s", text ? text : "not enough memory for the scripts");
+        tell(lua_tostring(L, -1), diagnostics, err);
         mb_vm_free(vm);
         return MB_E_SCRIPT;
     }

@@ -43,7 +43,9 @@ struct mb_vm_plan {
     size_t nsettings;
     const unsigned char *secret; /* 32 bytes */
     size_t memory_max;           /* bytes of the whole state */
+    uint32_t load_timeout;       /* reload.load_timeout, ms of processor time; 0 = for ever */
     struct mb_vm_limits limits;
+    bool is_shown; /* built by the thread that runs the scripts: running.h tells of it */
 };
 
 /* One route as boot.lua compiled it. */
@@ -56,9 +58,11 @@ struct mb_vm_route {
     char label[96]; /* "GET /v1/slots", possibly cut: what a watcher is shown */
 };
 
-/* Runs boot.lua. On failure *err holds the first diagnostic as file:line: text. */
+/* Runs boot.lua; on any thread, the loop is not touched. On failure *err holds the begin of the
+ * first diagnostic as file:line: text, and *diagnostics, when not NULL, all of them, a line each. */
 MB_MUST_CHECK enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan,
-                                   struct mb_err *err);
+                                   struct mb_buf *diagnostics, struct mb_err *err);
+/* On any thread, when nothing of it is in use. */
 void mb_vm_free(struct mb_vm *vm);
 
 lua_State *mb_vm_state(struct mb_vm *vm);

@@ -163,6 +163,7 @@ static size_t room_for(const struct mb_http_request *r, const struct mb_reply_pl
 {
     size_t n = FIXED_BYTES + mb_request__known(r, MB_KNOWN_ORIGIN).len;
     n += plan->type ? strlen(plan->type) : 0;
+    n += r->generation ? strlen(r->generation) + sizeof "\r\nX-Generation: " : 0;
     for (size_t i = 0; i < plan->nextra; i++)
         n += plan->extra[i].name.len + plan->extra[i].value.len + 4;
     return n;
@@ -192,6 +193,10 @@ enum mb_rc mb_head__write(struct mb_http_request *r, const struct mb_reply_plan 
     p = mb_cors__put(s->cors, r, plan, p);
     if (s->config.server_timing)
         p = put_timing(p, r);
+    if (r->generation) {
+        p = put(p, MB_STR("\r\nX-Generation: "));
+        p = put(p, mb_str_z(r->generation));
+    }
     p = put_extra(p, plan);
     p = put(p, MB_STR("\r\n\r\n"));
     out->len = (size_t)(p - out->data);

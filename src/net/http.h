@@ -129,6 +129,8 @@ void mb_http_set_data(struct mb_http_request *r, void *data);
 void *mb_http_data(const struct mb_http_request *r);
 /* For the access log and metrics: the route's pattern; borrowed, must outlive the request. */
 void mb_http_set_route(struct mb_http_request *r, const char *pattern);
+/* X-Generation of the answer: which scripts gave it; borrowed as above. */
+void mb_http_set_generation(struct mb_http_request *r, const char *name);
 
 /* In on_head. max_bytes is cut to limits.max_body; a longer body is answered 413. */
 void mb_http_accept_body(struct mb_http_request *r, enum mb_body_mode mode, uint64_t max_bytes);

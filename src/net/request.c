@@ -256,3 +256,8 @@ void mb_http_set_route(struct mb_http_request *r, const char *pattern)
 {
     r->route = pattern;
 }
+
+void mb_http_set_generation(struct mb_http_request *r, const char *name)
+{
+    r->generation = name;
+}

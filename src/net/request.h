@@ -82,6 +82,7 @@ struct mb_http_request {
     int status;
     uint64_t sent;            /* body bytes of the answer */
     const char *route;
+    const char *generation;   /* X-Generation of the answer; NULL = none */
     void *data;
     char id[MB_REQUEST_ID_MAX + 1];
     char client[MB_ADDR_TEXT];

@@ -26,7 +26,7 @@ static inline bool open_vm(const struct mb_script *scripts, size_t n, size_t mem
                                          .json = mb_json_default_limits,
                                          .hash_parallel = 2,
                                          .hash_queue = 64}};
-    return mb_vm_new(&vm, &plan, err) == MB_OK;
+    return mb_vm_new(&vm, &plan, NULL, err) == MB_OK;
 }
 
 static inline struct mb_script script(const char *name, const char *text)

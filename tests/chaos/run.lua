@@ -12,7 +12,10 @@ local lost_answers = require "chaos.lost_answers"
 local native = require "support.native"
 local proxied = require "chaos.proxied"
 local races = require "chaos.races"
+local reloads = require "chaos.reloads"
+local home = require "support.home"
 local scope = require "support.scope"
+local server = require "support.server"
 
 local rounds <const> = math.tointeger(tonumber(arg[1] or 500))
 local seed <const> = math.tointeger(tonumber(arg[2] or os.time()))
@@ -87,6 +90,19 @@ local campaigns <const> = {
       feed = site:search(100) })
     return r, ("before: %d answers, %s; beside them: %d (%.2f), %s; %d slow and %d deaf ones ended"):format(
       r.quiet.n, latency(r.quiet), r.loaded.n, r.loaded.n / r.quiet.n, latency(r.loaded), r.slow_ended, r.deaf_ended)
+  end },
+  { "reloads, 64 clients", function()
+    local dir = home.with()
+    reloads.stamp(dir, 0)
+    local app = server.start { database = cluster.fresh(), env = { MEDBOOKD_HOME = dir, MEDBOOKD_LOG_ACCESS = "false",
+      MEDBOOKD_RELOAD_LOAD_TIMEOUT = "500ms", MEDBOOKD_WORKER_SCRIPT_MEMORY = "32MB" } }
+    local early, count
+    local r = reloads.run(app, dir, { clients = 64, reloads = share(1000), progress = function(i)
+      count = i
+      if i == share(100) then early = reloads.memory(app) end
+    end })
+    return r, ("%d good and %d broken reloads, %d answers; workers held %.1f MB after %d, %.1f MB after %d"):format(
+      r.good, r.broken, r.answers, early / 1e6, share(100), reloads.memory(app) / 1e6, count)
   end },
   { "kill -9 under load", function()
     local r = kills.run(clinics.start {}, { kills = share(100), seed = seed, label = "kill", clients = 64, groups = 40,

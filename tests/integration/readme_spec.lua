@@ -96,14 +96,19 @@ describe("the route of one's own in README.md", function()
   setup(function()
     home = temp.dir()
     process.check { "cp", "-r", "lua", "migrations", home }
+    site = server.start { database = cluster.fresh "demo", workers = 1, env = { MEDBOOKD_HOME = home } }
     for name in readme:gmatch "<!%-%- tested: (lua/%S+) %-%->" do
       paths.write(home .. "/" .. name, block_named(name))
     end
-    site = server.start { database = cluster.fresh "demo", workers = 1, env = { MEDBOOKD_HOME = home } }
   end)
 
   it("is accepted by medbookd check", function()
     local result = site:command "check"
+    assert(result.code == 0, result.out .. result.err)
+  end)
+
+  it("is put into service by medbookd reload", function()
+    local result = site:command "reload"
     assert(result.code == 0, result.out .. result.err)
   end)
 

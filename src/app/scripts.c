@@ -1,0 +1,91 @@
+/*
+ * What a state of scripts is built of, the same for workers and for the check.
+ */
+#include "app/scripts.h"
+
+#include <stdlib.h>
+
+static struct mb_vm_limits vm_limits(const struct mb_config *c)
+{
+    return (struct mb_vm_limits){
+        .max_json_body = (uint64_t)c->http_max_json_body,
+        .max_reply = (size_t)c->http_max_reply,
+        .max_input = (size_t)c->http_max_input_bytes,
+        .max_query_fields = (uint32_t)c->http_max_query_fields,
+        .json = {.depth = (unsigned)c->json_max_depth,
+                 .tokens = (size_t)c->json_max_tokens,
+                 .keys = (size_t)c->json_max_keys,
+                 .string_bytes = (size_t)c->json_max_string},
+        .hash_parallel = (int)c->auth_hash_parallel,
+        .hash_queue = (int)c->auth_hash_queue,
+    };
+}
+
+/* The configuration as texts that scripts may ask for; not the database URL, which may hold a
+ * password. */
+static struct mb_vm_setting *setting_list(const struct mb_config *config, size_t *count)
+{
+    size_t n = mb_config_count();
+    struct mb_vm_setting *list = calloc(n, sizeof *list);
+    *count = 0;
+    for (size_t i = 0; list && i < n; i++) {
+        struct mb_buf text;
+        mb_buf_init(&text, 65536);
+        bool ok = mb_config_text(config, i, &text) == MB_OK && mb_buf_add(&text, "", 1) == MB_OK;
+        if (ok && strcmp(mb_config_key(i), "database.url") != 0)
+            list[(*count)++] = (struct mb_vm_setting){mb_config_key(i), text.data};
+        else
+            mb_buf_reset(&text);
+    }
+    return list;
+}
+
+static void free_settings(struct mb_vm_setting *list, size_t n)
+{
+    for (size_t i = 0; list && i < n; i++) free((void *)(uintptr_t)list[i].value);
+    free(list);
+}
+
+enum mb_rc mb_scripts_open(struct mb_scripts *s, const struct mb_config *config, struct mb_err *err)
+{
+    *s = (struct mb_scripts){.config = config};
+    s->settings = setting_list(config, &s->nsettings);
+    return s->settings ? MB_OK : mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
+}
+
+void mb_scripts_close(struct mb_scripts *s)
+{
+    free_settings(s->settings, s->nsettings);
+    s->settings = NULL;
+}
+
+struct mb_vm_plan mb_scripts_plan(const struct mb_scripts *s, const struct mb_shelf_slot *slot)
+{
+    return (struct mb_vm_plan){.scripts = slot->scripts,
+                               .nscripts = slot->nscripts,
+                               .settings = s->settings,
+                               .nsettings = s->nsettings,
+                               .memory_max = (size_t)s->config->worker_memory,
+                               .load_timeout = (uint32_t)s->config->reload_load_timeout,
+                               .limits = vm_limits(s->config)};
+}
+
+enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shelf_slot *slot,
+                            size_t *nroutes, struct mb_buf *diagnostics, struct mb_err *err)
+{
+    uv_loop_t loop;
+    struct mb_scripts scripts;
+    struct mb_vm *vm = NULL;
+    if (uv_loop_init(&loop) != 0) return mb_fail(err, MB_E_NOMEM, "no memory for the check");
+    enum mb_rc rc = mb_scripts_open(&scripts, config, err);
+    if (rc == MB_OK) {
+        struct mb_vm_plan plan = mb_scripts_plan(&scripts, slot);
+        plan.loop = &loop;
+        rc = mb_vm_new(&vm, &plan, diagnostics, err);
+    }
+    if (rc == MB_OK) *nroutes = mb_vm_route_count(vm);
+    mb_vm_free(vm);
+    mb_scripts_close(&scripts);
+    uv_loop_close(&loop);
+    return rc;
+}
