@@ -38,6 +38,12 @@ local function await_in_flight(app, n)
   eventually(function() return figure(app, "medbookd_requests_in_flight") == n + 1 end, { what = "requests in flight" })
 end
 
+-- Only then is it certain that no request more comes to that worker: what it accepts in the same turn
+-- of its loop has to wait until it is replaced.
+local function await_hang(app)
+  eventually(function() return app:log():find("hang begins", 1, true) end)
+end
+
 describe("SIGTERM", function()
   local app, client, finish, scraper
 
@@ -91,7 +97,7 @@ describe("while a worker hangs", function()
                                        MEDBOOKD_SHUTDOWN_TIMEOUT = "1s" } }
     local hung = app:connect()
     hung:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
-    eventually(function() return figure(app, "medbookd_requests_in_flight") == 2 end)
+    await_hang(app)
     for _ = 1, 60 do assert.equal(200, app:get("/readyz").status) end
     assert.equal(2, #app:workers())
     assert.is_nil(app:log():find("worker hangs", 1, true))
@@ -283,6 +289,7 @@ describe("the admin address", function()
   it("counts workers that hung and were replaced", function()
     local client = app:connect()
     client:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
+    await_hang(app)
     eventually(function() return figure(app, "medbookd_worker_hangs_total") == 1 end, { within = 30 })
     eventually(function() return figure(app, "medbookd_worker_restarts_total") == 1 end, { within = 30 })
     client:close()

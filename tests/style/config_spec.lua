@@ -16,6 +16,15 @@ local function read_keys()
   return keys, members
 end
 
+-- How scripts name a key: to ask for its value, or as what guards a transition.
+local IN_SCRIPTS <const> = { 'config%s*%(?%s*"([%w_.]+)"', 'guards%s*=%s*{%s*notice%s*=%s*"(%l+%.[%w_.]+)"' }
+
+local function each_key(text, visit)
+  for _, pattern in ipairs(IN_SCRIPTS) do
+    for key in text:gmatch(pattern) do visit(key) end
+  end
+end
+
 local function text_of(...)
   local texts = {}
   for _, path in ipairs(tree.files(...)) do
@@ -35,10 +44,11 @@ describe("the keys of the configuration", function()
   end)
 
   it("are each read by the program or by a script", function()
-    local program, scripts, unread = text_of("src", ".c"), text_of("lua", ".lua"), {}
+    local program, in_scripts, unread = text_of("src", ".c"), {}, {}
+    each_key(text_of("lua", ".lua"), function(key) in_scripts[key] = true end)
     for _, key in ipairs(keys) do
       local is_read = program:find("[>.]" .. members[key] .. "%f[^%w_]")
-        or scripts:find('config%s*%(?%s*"' .. key:gsub("%.", "%%.") .. '"')
+        or in_scripts[key]
       if not is_read then unread[#unread + 1] = key .. ": nothing reads it" end
     end
     tree.expect_none(unread)
@@ -53,8 +63,11 @@ describe("the keys of the configuration", function()
       end
     end))
     tree.expect_none(tree.violations(tree.files("lua", ".lua"), function(line)
-      local key = line:match 'config%s*%(?%s*"([%w_.]+)"'
-      if key and not members[key] then return key .. " is no key" end
+      local unknown
+      each_key(line, function(key)
+        if not members[key] then unknown = key .. " is no key" end
+      end)
+      return unknown
     end))
   end)
 end)
