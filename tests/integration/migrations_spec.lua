@@ -145,8 +145,13 @@ describe("migrations whose runner is killed", function()
     assert.is_true(steps.up > 100 and steps.down > 30)
   end)
 
-  -- Runs it until `number` further statements have changed something, and kills it there.
+  -- Runs it until `number` further statements have changed something, and kills it there. Those of a
+  -- runner killed before that are still to come, as its server does not know yet, are waited for.
   local function kill_after(database, number, ...)
+    eventually(function()
+      return psql.value(database.url, [[SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()]]) == "0"
+    end, { within = 120, what = "the server process of the last runner to end" })
     local before = passed(database)
     database.run(("INSERT INTO holding.at VALUES (%d)"):format(before + number))
     local runner = process.start(migration(database.url, ...))
