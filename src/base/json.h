@@ -12,6 +12,8 @@
 MB_MUST_CHECK enum mb_rc mb_json_str(struct mb_buf *b, const char *s, size_t len);
 /* Like mb_json_str for text known to be UTF-8 (a UTF8 database guarantees it): not checked. */
 MB_MUST_CHECK enum mb_rc mb_json_str_trusted(struct mb_buf *b, const char *s, size_t len);
+/* The name of an object's member and its colon, after a comma unless it is the first. */
+MB_MUST_CHECK enum mb_rc mb_json_member(struct mb_buf *b, bool is_first, const char *s, size_t len);
 /* A finite double, shortest text that reads back equal; MB_E_JSON for NaN and infinities. */
 MB_MUST_CHECK enum mb_rc mb_json_double(struct mb_buf *b, double v);
 bool mb_utf8_valid(const char *s, size_t len);

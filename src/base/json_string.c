@@ -64,8 +64,8 @@ const char *mb_json__scan(const char *p, const char *text_end, const char **end,
     *escaped = false;
     while (!wrong) {
         while (text_end - p >= 8) {
-            uint64_t word = mb_utf8__load(p);
-            if (mb_utf8__special(word) | (word & MB_UTF8__HIGH)) break;
+            uint64_t word = mb_word_load(p);
+            if (mb_utf8__special(word) | (word & MB_WORD_HIGH)) break;
             p += 8;
         }
         if (p == text_end) {

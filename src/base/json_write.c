@@ -12,7 +12,7 @@
 static size_t plain_run(const unsigned char *p, const unsigned char *end)
 {
     const unsigned char *at = p;
-    while (end - at >= 8 && !mb_utf8__special(mb_utf8__load(at))) at += 8;
+    while (end - at >= 8 && !mb_utf8__special(mb_word_load(at))) at += 8;
     while (at < end && *at >= 0x20 && *at != '"' && *at != '\\') at++;
     return (size_t)(at - p);
 }
@@ -53,7 +53,7 @@ enum mb_rc mb_json_str_trusted(struct mb_buf *b, const char *s, size_t len)
 
 static bool is_plain_word(uint64_t word)
 {
-    return ((word & MB_UTF8__HIGH) | mb_utf8__special(word)) == 0;
+    return ((word & MB_WORD_HIGH) | mb_utf8__special(word)) == 0;
 }
 
 /* Up to seven bytes as a word, filled up with blanks. */
@@ -68,7 +68,7 @@ static uint64_t short_word(const char *s, size_t len)
         bytes[len / 2] = s[len / 2];
         bytes[len - 1] = s[len - 1];
     }
-    return mb_utf8__load(bytes);
+    return mb_word_load(bytes);
 }
 
 /* Copies s when it is printable ASCII without anything to escape, as most texts are: in steps of
@@ -80,7 +80,7 @@ static bool add_plain(struct mb_buf *b, const char *s, size_t len)
     char *out = b->data + b->len;
     for (size_t i = 0; len >= 8 && i < len; i += 8) {
         size_t at = len - i < 8 ? len - 8 : i;
-        uint64_t word = mb_utf8__load(s + at);
+        uint64_t word = mb_word_load(s + at);
         if (!is_plain_word(word)) return false;
         memcpy(out + 1 + at, &word, sizeof word);
     }
@@ -98,6 +98,13 @@ enum mb_rc mb_json_str(struct mb_buf *b, const char *s, size_t len)
 {
     if (add_plain(b, s, len)) return MB_OK;
     return mb_utf8_valid(s, len) ? mb_json_str_trusted(b, s, len) : MB_E_JSON;
+}
+
+enum mb_rc mb_json_member(struct mb_buf *b, bool is_first, const char *s, size_t len)
+{
+    enum mb_rc rc = is_first ? MB_OK : mb_buf_add(b, ",", 1);
+    if (rc == MB_OK) rc = mb_json_str(b, s, len);
+    return rc == MB_OK ? mb_buf_add(b, ":", 1) : rc;
 }
 
 enum mb_rc mb_json_double(struct mb_buf *b, double v)

@@ -29,7 +29,7 @@ bool mb_utf8_valid(const char *s, size_t len)
 {
     const unsigned char *p = (const unsigned char *)s, *end = p + len;
     while (p < end) {
-        if (end - p >= 8 && !(mb_utf8__load(p) & MB_UTF8__HIGH)) {
+        if (end - p >= 8 && !(mb_word_load(p) & MB_WORD_HIGH)) {
             p += 8;
             continue;
         }

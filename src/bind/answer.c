@@ -80,23 +80,33 @@ static enum mb_rc read_results(lua_State *L, int first, struct results *r, struc
     return MB_OK;
 }
 
+static void send_reply(const struct results *r, const struct mb_answer *a,
+                       const struct mb_http_header *headers, size_t n)
+{
+    mb_http_reply(a->http, r->status, r->body ? "application/json" : NULL, headers, n,
+                  mb_buf_str(a->scratch));
+}
+
+/* Apart from reply, because most answers have none and need not pay for the room. */
+static enum mb_rc send_with_headers(lua_State *L, const struct results *r,
+                                    const struct mb_answer *a, struct mb_err *err)
+{
+    struct mb_http_header headers[MAX_HEADERS];
+    size_t n = 0;
+    enum mb_rc rc = mb_collect_headers(L, r->headers, headers, MAX_HEADERS, &n, NULL, err);
+    if (rc == MB_OK) send_reply(r, a, headers, n);
+    return rc;
+}
+
 static enum mb_rc reply(lua_State *L, const struct results *r, const struct mb_answer *a,
                         struct mb_err *err)
 {
-    struct mb_http_header headers[MAX_HEADERS];
-    size_t nheaders = 0;
-    const char *type = NULL;
-    enum mb_rc rc = MB_OK;
-    if (r->headers)
-        rc = mb_collect_headers(L, r->headers, headers, MAX_HEADERS, &nheaders, NULL, err);
     mb_buf_clear(a->scratch);
-    if (rc == MB_OK && r->body) {
-        type = "application/json";
-        rc = mb_json_encode(L, r->body, a->scratch, err);
-    }
-    struct mb_str text = type ? mb_buf_str(a->scratch) : MB_STR("");
-    if (rc == MB_OK) mb_http_reply(a->http, r->status, type, headers, nheaders, text);
-    return rc;
+    enum mb_rc rc = r->body ? mb_json_encode(L, r->body, a->scratch, err) : MB_OK;
+    if (rc != MB_OK) return rc;
+    if (r->headers) return send_with_headers(L, r, a, err);
+    send_reply(r, a, NULL, 0);
+    return MB_OK;
 }
 
 static enum mb_rc answer(lua_State *L, int first, const struct mb_answer *a, struct mb_err *err)

@@ -36,12 +36,16 @@ static enum mb_rc encode_number(struct encoder *e, int index)
     return rc == MB_E_JSON ? mb_fail(e->err, rc, "NaN and infinity have no JSON form") : rc;
 }
 
+static enum mb_rc judge_text(struct encoder *e, enum mb_rc rc)
+{
+    return rc == MB_E_JSON ? mb_fail(e->err, rc, "a text is not valid UTF-8") : rc;
+}
+
 static enum mb_rc encode_string(struct encoder *e, int index)
 {
     size_t n;
     const char *s = lua_tolstring(e->L, index, &n);
-    enum mb_rc rc = mb_json_str(e->out, s, n);
-    return rc == MB_E_JSON ? mb_fail(e->err, rc, "a text is not valid UTF-8") : rc;
+    return judge_text(e, mb_json_str(e->out, s, n));
 }
 
 static enum mb_rc encode_array(struct encoder *e, int index, size_t n)
@@ -56,21 +60,26 @@ static enum mb_rc encode_array(struct encoder *e, int index, size_t n)
     return rc == MB_OK ? mb_buf_add(e->out, "]", 1) : rc;
 }
 
+static enum mb_rc encode_member(struct encoder *e, bool is_first, int key)
+{
+    if (lua_type(e->L, key) != LUA_TSTRING)
+        return mb_fail(e->err, MB_E_JSON, "an object has a key that is a %s, not a string",
+                       luaL_typename(e->L, key));
+    size_t n;
+    const char *s = lua_tolstring(e->L, key, &n);
+    enum mb_rc rc = judge_text(e, mb_json_member(e->out, is_first, s, n));
+    return rc == MB_OK ? encode_value(e, key + 1) : rc;
+}
+
 static enum mb_rc encode_object(struct encoder *e, int index)
 {
     enum mb_rc rc = mb_buf_add(e->out, "{", 1);
     int key = lua_gettop(e->L) + 1;
-    bool first = true;
+    bool is_first = true;
     lua_pushnil(e->L);
     while (rc == MB_OK && lua_next(e->L, index)) {
-        if (lua_type(e->L, key) != LUA_TSTRING)
-            return mb_fail(e->err, MB_E_JSON, "an object has a key that is a %s, not a string",
-                           luaL_typename(e->L, key));
-        if (!first) rc = mb_buf_add(e->out, ",", 1);
-        first = false;
-        if (rc == MB_OK) rc = encode_string(e, key);
-        if (rc == MB_OK) rc = mb_buf_add(e->out, ":", 1);
-        if (rc == MB_OK) rc = encode_value(e, key + 1);
+        rc = encode_member(e, is_first, key);
+        is_first = false;
         if (rc == MB_OK) lua_settop(e->L, key);
     }
     return rc == MB_OK ? mb_buf_add(e->out, "}", 1) : rc;

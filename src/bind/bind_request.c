@@ -14,13 +14,13 @@ struct mb_request_handle {
 };
 
 static const char REQUEST_TYPE[] = "mb.request";
-static const char METATABLE; /* registry key: the same metatable, found without its name */
 
-struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view)
+struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view,
+                                          int type)
 {
     struct mb_request_handle *h = lua_newuserdatauv(L, sizeof *h, 1);
     h->view = view;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &METATABLE);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, type);
     lua_setmetatable(L, -2);
     return h;
 }
@@ -256,7 +256,7 @@ static int req_newindex(lua_State *L)
     return 0;
 }
 
-void mb_request_register(lua_State *L)
+int mb_request_register(lua_State *L)
 {
     static const luaL_Reg getters[] = {{"id", get_id},         {"method", get_method},
                                        {"path", get_path},     {"route", get_route},
@@ -269,8 +269,6 @@ void mb_request_register(lua_State *L)
                                        {"write", req_write},
                                        {NULL, NULL}};
     luaL_newmetatable(L, REQUEST_TYPE);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &METATABLE);
     luaL_newlib(L, getters);
     luaL_newlib(L, methods);
     lua_pushcclosure(L, req_index, 2);
@@ -279,6 +277,6 @@ void mb_request_register(lua_State *L)
     lua_setfield(L, -2, "__newindex");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
-    lua_pop(L, 1);
     mb_rows_register(L);
+    return luaL_ref(L, LUA_REGISTRYINDEX);
 }

@@ -180,7 +180,7 @@ static int finish(lua_State *L, int status, lua_KContext ctx)
 static int enter(lua_State *L)
 {
     struct call *c = lua_touserdata(L, AT_CALL);
-    c->handle = mb_request_push(L, &c->view);
+    c->handle = mb_request_push(L, &c->view, mb_vm_request_type(c->owner->plan.vm));
     lua_pushcfunction(L, mb_answer_trace);
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->view.route->run_ref);
     lua_pushvalue(L, AT_HANDLE);

@@ -20,7 +20,9 @@ struct mb_request_view {
 
 struct mb_request_handle; /* the userdata */
 
-void mb_request_register(lua_State *L);
-/* Pushes a handle on view, which must stay valid until mb_request_empty. */
-struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view);
+/* Returns the registry reference of the handles' type. Raises. */
+int mb_request_register(lua_State *L);
+/* Pushes a handle of that type on view, which must stay valid until mb_request_empty. */
+struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view,
+                                          int type);
 void mb_request_empty(struct mb_request_handle *h);

@@ -23,6 +23,7 @@ struct mb_vm {
     struct mb_routes *routes;
     struct mb_vm_route *route;
     size_t nroutes;
+    int request_type;
 };
 
 /* A collection begins when memory has grown to this many percent of what the last one left. Most
@@ -35,6 +36,7 @@ const struct mb_vm_plan *mb_vm_plan(const struct mb_vm *vm) { return &vm->plan; 
 const struct mb_routes *mb_vm_routes(const struct mb_vm *vm) { return vm->routes; }
 const struct mb_vm_route *mb_vm_route_at(const struct mb_vm *vm, size_t i) { return &vm->route[i]; }
 size_t mb_vm_route_count(const struct mb_vm *vm) { return vm->nroutes; }
+int mb_vm_request_type(const struct mb_vm *vm) { return vm->request_type; }
 size_t mb_vm_bytes(const struct mb_vm *vm) { return vm->bytes; }
 bool mb_vm_is_built(const struct mb_vm *vm) { return vm->is_built; }
 
@@ -169,7 +171,7 @@ static int vm_build(lua_State *L)
 {
     struct mb_vm *vm = mb_vm_of(L);
     mb_sandbox_open(L);
-    mb_request_register(L);
+    vm->request_type = mb_request_register(L);
     mb_sandbox_boot(L);
     luaL_checktype(L, -1, LUA_TTABLE);
     take_routes(vm, L);

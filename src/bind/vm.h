@@ -71,5 +71,6 @@ const struct mb_vm_plan *mb_vm_plan(const struct mb_vm *vm);
 const struct mb_routes *mb_vm_routes(const struct mb_vm *vm);
 const struct mb_vm_route *mb_vm_route_at(const struct mb_vm *vm, size_t i);
 size_t mb_vm_route_count(const struct mb_vm *vm);
+int mb_vm_request_type(const struct mb_vm *vm); /* for mb_request_push */
 size_t mb_vm_bytes(const struct mb_vm *vm);
 bool mb_vm_is_built(const struct mb_vm *vm); /* false while boot.lua runs */

@@ -179,7 +179,7 @@ enum mb_rc mb_head__write(struct mb_http_request *r, const struct mb_reply_plan 
         return rc;
     p = put_status(out->data + out->len, plan->status);
     p = put(p, MB_STR("\r\nDate: "));
-    p = put(p, mb_str_z(mb_server__date(s)));
+    p = put(p, mb_server__date(s));
     if (plan->type) {
         p = put(p, MB_STR("\r\nContent-Type: "));
         p = put(p, mb_str_z(plan->type));

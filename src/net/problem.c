@@ -95,13 +95,14 @@ struct mb_str mb_reply__overload(struct mb_http_server *s)
     struct mb_buf *b = &s->scratch;
     size_t at;
     bool is_full = s->open >= s->config.limits.max_connections; /* else it is the address's own */
+    struct mb_str date = mb_server__date(s);
     mb_buf_clear(b);
     if (mb_buf_addf(b,
-                    "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\n"
+                    "HTTP/1.1 503 Service Unavailable\r\nDate: %.*s\r\n"
                     "Content-Type: application/problem+json\r\nRetry-After: 1\r\n"
                     "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
                     "Connection: close\r\nContent-Length:     \r\n\r\n",
-                    mb_server__date(s)) != MB_OK)
+                    (int)date.len, date.ptr) != MB_OK)
         return (struct mb_str){NULL, 0};
     at = b->len;
     if (write_problem(b, 503, "too_many_connections",

@@ -167,7 +167,7 @@ bool mb_http_draining(const struct mb_http_server *s)
     return s->draining;
 }
 
-const char *mb_server__date(struct mb_http_server *s)
+struct mb_str mb_server__date(struct mb_http_server *s)
 {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -176,7 +176,7 @@ const char *mb_server__date(struct mb_http_server *s)
     time_t seconds;
     int64_t wall;
     if (now < s->date_until)
-        return s->date;
+        return (struct mb_str){s->date, sizeof s->date - 1};
     wall = mb_wall_ms();
     seconds = (time_t)(wall / 1000);
     s->date_until = now + 1000u - (uint64_t)(wall % 1000);
@@ -185,5 +185,5 @@ const char *mb_server__date(struct mb_http_server *s)
                  days + 3 * t.tm_wday, (unsigned)t.tm_mday % 100, months + 3 * t.tm_mon,
                  (unsigned)(t.tm_year + 1900) % 10000, (unsigned)t.tm_hour % 100,
                  (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100);
-    return s->date;
+    return (struct mb_str){s->date, sizeof s->date - 1};
 }

@@ -63,7 +63,7 @@ static inline void mb_uncount(_Atomic uint64_t *counter)
     mb_count(counter, UINT64_MAX);
 }
 
-const char *mb_server__date(struct mb_http_server *s);
+struct mb_str mb_server__date(struct mb_http_server *s);
 /* Starts the sweep timer; it stops by itself when there is nothing to watch. */
 void mb_server__wake(struct mb_http_server *s);
 /* The last handle of a connection is closed: a drain may be complete. */

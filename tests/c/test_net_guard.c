@@ -72,6 +72,32 @@ static void grammar(void)
        "a value has no control bytes but tabs");
 }
 
+/* Values are taken eight bytes at a time: every byte at every place of three such steps. */
+static void values(void)
+{
+    static const char head[] = "GET / HTTP/1.1\r\nA: ";
+    bool fine = true;
+    for (int c = 0; c < 256; c++) {
+        bool is_text = c == '\t' || (c >= 0x20 && c != 0x7f);
+        for (size_t at = 0; at < 20; at++) {
+            char line[sizeof head + 20], *value = line + sizeof head - 1;
+            memcpy(line, head, sizeof head - 1);
+            memset(value, 'v', 20);
+            value[20] = '\r';
+            value[at] = (char)c;
+            size_t taken = sizeof head - 1 + at;
+            enum mb_fault fault = c == '\n' ? MB_FAULT_LINE_END : MB_FAULT_FIELD;
+            fine = fine && mb_guard_is_field_value((struct mb_str){value, 20}) == is_text;
+            if (is_text) {
+                fault = MB_FAULT_NONE;
+                taken = sizeof line;
+            }
+            if (c != '\r') fine = fine && gives((struct mb_str){line, sizeof line}, fault, taken);
+        }
+    }
+    ok(fine, "a value holds everything but control bytes, wherever they stand");
+}
+
 int main(void)
 {
     ok(gives(MB_STR("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), MB_FAULT_NONE, 27), "a head is taken");
@@ -104,5 +130,6 @@ int main(void)
     chunk_lines();
     trailers();
     grammar();
+    values();
     return done();
 }
