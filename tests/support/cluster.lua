@@ -67,10 +67,9 @@ end
 function cluster:start()
   self.process = process.start(arguments(self), { user = owner, cwd = self.dir, log = self.log,
                                                   scope = self.scope, death_signal = "QUIT" })
-  eventually(function()
-    if not self.process:is_running() then error(paths.read(self.log), 0) end
-    return psql.can_connect(self:url "postgres")
-  end, { within = 60, what = "PostgreSQL to answer" })
+  eventually(function() return psql.can_connect(self:url "postgres") end, {
+    within = 60, what = "PostgreSQL to answer",
+    unless = function() return not self.process:is_running() and paths.read(self.log) end })
   return self
 end
 

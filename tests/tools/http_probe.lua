@@ -16,10 +16,9 @@ function probe.start(settings, options)
   argv[#argv + 1] = paths.build() .. "/tests/tools/http_probe"
   for name, value in pairs(settings or {}) do argv[#argv + 1] = ("%s=%s"):format(name, value) end
   local self = setmetatable({ process = process.start(argv) }, probe)
-  self.port = eventually(function()
-    if not self.process:is_running() then error(self.process:output(), 0) end
-    return tonumber(self.process:output():match "port (%d+)")
-  end, { what = "the probe to listen" })
+  self.port = eventually(function() return tonumber(self.process:output():match "port (%d+)") end, {
+    what = "the probe to listen",
+    unless = function() return not self.process:is_running() and self.process:output() end })
   return self
 end
 

@@ -74,6 +74,14 @@ describe("support.eventually", function()
     end))
   end)
 
+  it("gives up at once when it would wait in vain", function()
+    local calls = 0
+    assert.has_error(function()
+      eventually(function() calls = calls + 1 end, { unless = function() return calls == 2 and "it has ended" end })
+    end, "it has ended")
+    assert.equal(2, calls)
+  end)
+
   it("raises with the last error when the bound passes", function()
     local ok, err = pcall(eventually, function() error("not yet", 0) end, { within = 0.05, what = "the end" })
     assert.is_false(ok)
