@@ -191,13 +191,15 @@ static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
                          mb_shm_generation(shm));
     if (rc == MB_OK)
         rc = head(b, "medbookd_generations", "gauge", "generations of scripts that a worker holds");
-    for (uint32_t w = 0; rc == MB_OK && w < shm->nworkers; w++) {
+    for (uint32_t w = 0; rc == MB_OK && w < shm->nplaces; w++) {
+        char number[16];
         unsigned n = 0;
         for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) {
             uint32_t holds = atomic_load(&shm->worker[w].holds[i]);
             n += holds != MB_HOLDS_NONE && holds != MB_HOLDS_FAILED;
         }
-        rc = mb_buf_addf(b, "medbookd_generations{worker=\"%u\"} %u\n", w + 1, n);
+        rc = mb_buf_addf(b, "medbookd_generations{worker=\"%s\"} %u\n",
+                         mb_shm_name(shm, w, number), n);
     }
     if (rc == MB_OK)
         rc = box(b, "medbookd_reloads_total", "counter", "generations put into service",
@@ -213,11 +215,12 @@ static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
 
 enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
 {
+    char number[16];
     enum mb_rc rc = MB_OK;
 #define X(metric, type, help, field)                                                               \
     if (rc == MB_OK) rc = head(b, metric, type, help);                                             \
-    for (uint32_t w = 0; rc == MB_OK && w < shm->nworkers; w++)                                    \
-        rc = mb_buf_addf(b, metric "{worker=\"%u\"} %llu\n", w + 1,                                \
+    for (uint32_t w = 0; rc == MB_OK && w < shm->nplaces; w++)                                     \
+        rc = mb_buf_addf(b, metric "{worker=\"%s\"} %llu\n", mb_shm_name(shm, w, number),          \
                          (unsigned long long)get(&shm->worker[w].field));
     WORKER_METRICS(X)
 #undef X

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,11 +22,11 @@ enum {
     MAX_PAUSE_TICKS = 50,
 };
 
-static void log_worker(enum mb_log_level level, const char *msg, unsigned index, const char *detail)
+static void log_worker(const struct mb_crew *c, enum mb_log_level level, const char *msg,
+                       unsigned index, const char *detail)
 {
     char number[16];
-    (void)snprintf(number, sizeof number, "%u", index + 1);
-    mb_log(level, msg, "worker", number, "detail", detail, NULL);
+    mb_log(level, msg, "worker", mb_shm_name(c->plan.shm, index, number), "detail", detail, NULL);
 }
 
 /* Gauges of a process that is gone would stand for ever. */
@@ -47,11 +48,14 @@ static void clear_gauges(struct mb_shm_worker *w)
 
 static _Noreturn void work(const struct mb_crew *c, unsigned index)
 {
-    static char name[16]; /* the log keeps the pointer */
+    static char name[32]; /* the log keeps the pointer */
+    char number[16];
     struct mb_worker_plan plan = c->plan;
     plan.index = index;
-    (void)snprintf(name, sizeof name, "worker-%u", index + 1);
+    (void)snprintf(name, sizeof name, "%s%s", index < plan.shm->nworkers ? "worker-" : "",
+                   mb_shm_name(plan.shm, index, number));
     mb_log_init(STDERR_FILENO, mb_log_threshold(), name);
+    (void)prctl(PR_SET_NAME, index < plan.shm->nworkers ? "medbookd" : "medbookd-jobs");
     exit(mb_worker_main(&plan));
 }
 
@@ -65,7 +69,7 @@ static void fill(struct mb_crew *c, unsigned index)
     clear_gauges(w);
     pid_t pid = 0;
     if (mb_child_fork(&pid, &child, &err) != MB_OK) {
-        log_worker(MB_LOG_ERROR, "worker could not be started", index, err.text);
+        log_worker(c, MB_LOG_ERROR, "worker could not be started", index, err.text);
         place->pause = MAX_PAUSE_TICKS;
         return;
     }
@@ -82,7 +86,8 @@ static void note_end(struct mb_crew *c, unsigned index, int status)
     struct mb_crew_place *place = &c->places[index];
     char how[64], detail[128];
     clear_gauges(&c->plan.shm->worker[index]);
-    if (c->plan.shm->tally != NULL) mb_tally_clear(c->plan.shm->tally, index);
+    if (c->plan.shm->tally != NULL && index < c->plan.shm->nworkers)
+        mb_tally_clear(c->plan.shm->tally, index);
     place->pid = 0;
     place->kill_in = 0;
     if (atomic_load(&c->plan.shm->stopping) != 0) return;
@@ -95,13 +100,13 @@ static void note_end(struct mb_crew *c, unsigned index, int status)
     place->failures++;
     mb_child_describe(status, how, sizeof how);
     (void)snprintf(detail, sizeof detail, "%s; next start in %u ms", how, place->pause * TICK_MS);
-    log_worker(MB_LOG_ERROR, "worker ended", index, detail);
+    log_worker(c, MB_LOG_ERROR, "worker ended", index, detail);
 }
 
 void mb_crew_reap(struct mb_crew *c)
 {
     int status = 0;
-    for (unsigned i = 0; i < c->plan.shm->nworkers; i++)
+    for (unsigned i = 0; i < c->plan.shm->nplaces; i++)
         if (c->places[i].pid > 0 && mb_child_has_ended(c->places[i].pid, &status))
             note_end(c, i, status);
 }
@@ -130,7 +135,7 @@ static void end_hung(struct mb_crew *c, unsigned index)
     char detail[128];
     (void)snprintf(detail, sizeof detail, "no heartbeat for %u ms (%s)", place->silent * TICK_MS,
                    place->beat == 0 ? "worker.start_timeout" : "worker.hang_timeout");
-    log_worker(MB_LOG_ERROR, "worker hangs; ending it", index, detail);
+    log_worker(c, MB_LOG_ERROR, "worker hangs; ending it", index, detail);
     atomic_fetch_add(&c->plan.shm->worker_hangs, 1);
     (void)kill(place->pid, MB_WORKER_HANGS);
     place->kill_in = KILL_TICKS;
@@ -166,7 +171,7 @@ static void watch(struct mb_crew *c, unsigned index)
 
 void mb_crew_tick(struct mb_crew *c)
 {
-    for (unsigned i = 0; i < c->plan.shm->nworkers; i++) {
+    for (unsigned i = 0; i < c->plan.shm->nplaces; i++) {
         struct mb_crew_place *place = &c->places[i];
         if (place->pid > 0)
             watch(c, i);
@@ -181,7 +186,7 @@ void mb_crew_tick(struct mb_crew *c)
 
 bool mb_crew_is_ready(struct mb_crew *c)
 {
-    for (unsigned i = 0; i < c->plan.shm->nworkers && !c->was_ready; i++)
+    for (unsigned i = 0; i < c->plan.shm->nplaces && !c->was_ready; i++)
         if (atomic_load(&c->plan.shm->worker[i].ready) == 0) return false;
     c->was_ready = true;
     return true;
@@ -196,13 +201,13 @@ bool mb_crew_serves(const struct mb_crew *c)
 
 bool mb_crew_is_empty(const struct mb_crew *c)
 {
-    for (unsigned i = 0; i < c->plan.shm->nworkers; i++)
+    for (unsigned i = 0; i < c->plan.shm->nplaces; i++)
         if (c->places[i].pid > 0) return false;
     return true;
 }
 
 void mb_crew_signal(const struct mb_crew *c, int signal)
 {
-    for (unsigned i = 0; i < c->plan.shm->nworkers; i++)
+    for (unsigned i = 0; i < c->plan.shm->nplaces; i++)
         if (c->places[i].pid > 0) (void)kill(c->places[i].pid, signal);
 }

@@ -1,5 +1,5 @@
 #pragma once
-/* The worker processes: filled places, restarts with a pause, and the watch for hung ones. */
+/* The workers and the jobs process: filled places, restarts with a pause, and the watch for hung ones. */
 #include "app/child.h"
 #include "app/worker.h"
 
@@ -17,7 +17,7 @@ struct mb_crew {
     struct mb_worker_plan plan; /* of every worker, except its index */
     const struct mb_user *user;
     struct mb_signals *signals;
-    struct mb_crew_place places[MB_MAX_WORKERS];
+    struct mb_crew_place places[MB_MAX_PLACES];
     bool was_ready; /* all workers were ready once */
     bool is_broken; /* one said, before that, that its scripts cannot work */
 };

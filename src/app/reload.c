@@ -112,7 +112,7 @@ static bool is_free(const struct mb_reload *r, unsigned slot)
 {
     struct mb_line_up l = line_up(r);
     if (slot == l.serving || slot == l.spare || slot == l.candidate) return false;
-    for (uint32_t w = 0; w < r->shm->nworkers; w++)
+    for (uint32_t w = 0; w < r->shm->nplaces; w++)
         if (atomic_load(&r->shm->worker[w].holds[slot]) != MB_HOLDS_NONE) return false;
     return true;
 }
@@ -259,7 +259,7 @@ static void commit(struct mb_reload *r)
 static void await_build(struct mb_reload *r)
 {
     unsigned missing = 0, last = 0;
-    for (uint32_t w = 0; w < r->shm->nworkers; w++) {
+    for (uint32_t w = 0; w < r->shm->nplaces; w++) {
         const struct mb_shm_worker *worker = &r->shm->worker[w];
         if (r->crew->places[w].pid == 0) continue;
         uint32_t holds = atomic_load(&worker->holds[r->slot]);
@@ -269,10 +269,11 @@ static void await_build(struct mb_reload *r)
         }
         if (holds == MB_HOLDS_READY) continue;
         missing++;
-        last = w + 1;
+        last = w;
     }
-    char text[128];
-    (void)snprintf(text, sizeof text, "worker %u did not build the scripts in time", last);
+    char number[16], text[128];
+    (void)snprintf(text, sizeof text, "worker %s did not build the scripts in time",
+                   mb_shm_name(r->shm, last, number));
     if (missing == 0)
         commit(r);
     else if (is_late(r))

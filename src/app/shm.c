@@ -3,6 +3,7 @@
 #include "app/shm.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config, uint3
     if (rc != MB_OK) return rc;
     struct mb_shm *shm = memory;
     shm->nworkers = nworkers;
+    shm->nplaces = nworkers + 1;
     shm->started_wall_ms = mb_wall_ms();
     shm->tally = tally != NULL ? mb_tally_init(tally, nworkers, connections) : NULL;
     mb_shm_line_up(shm, MB_SHELF_NONE, MB_SHELF_NONE, MB_SHELF_NONE);
@@ -47,6 +49,13 @@ enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config, uint3
     rc = mb_shelf_new(&shm->shelf, (size_t)config->reload_max_bytes, err);
     if (rc == MB_OK) *out = shm;
     return rc;
+}
+
+const char *mb_shm_name(const struct mb_shm *shm, uint32_t place, char *out)
+{
+    if (place >= shm->nworkers) return "jobs";
+    (void)snprintf(out, 16, "%u", place + 1);
+    return out;
 }
 
 void mb_shm_line_up(struct mb_shm *shm, unsigned serving, unsigned spare, unsigned candidate)

@@ -13,7 +13,7 @@
 #include "net/http.h"
 #include "net/tally.h"
 
-enum { MB_MAX_WORKERS = 64 };
+enum { MB_MAX_WORKERS = 64, MB_MAX_PLACES = MB_MAX_WORKERS + 1 };
 
 /* What a worker has of the generation in one slot of the shelf. */
 enum mb_holds {
@@ -47,7 +47,8 @@ struct mb_shm_worker {
 };
 
 struct mb_shm {
-    uint32_t nworkers;
+    uint32_t nworkers; /* places that serve HTTP: the first of worker[] */
+    uint32_t nplaces;  /* and after them that of the jobs process */
     _Atomic uint32_t stopping; /* SIGTERM came: readyz turns red */
     _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
     _Atomic uint64_t reloads, reload_failures, rollbacks;
@@ -56,13 +57,16 @@ struct mb_shm {
     int64_t started_wall_ms;
     struct mb_tally *tally; /* connections by client address; NULL = they have no ceiling */
     struct mb_shelf *shelf;
-    struct mb_shm_worker worker[MB_MAX_WORKERS];
+    struct mb_shm_worker worker[MB_MAX_PLACES];
 };
 
 /* Whether a worker is dead, hung, starting or ending: then its siblings accept from its socket. */
 bool mb_shm_is_silent(const struct mb_shm *shm, uint32_t worker);
 MB_MUST_CHECK enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config,
                                     uint32_t nworkers, struct mb_err *err);
+/* What a process is called in logs and metrics: "1" for the first worker, "jobs". The text stands in
+ * out, of at least 16 bytes, or lives for ever. */
+const char *mb_shm_name(const struct mb_shm *shm, uint32_t place, char *out);
 /* Supervisor: slots of the shelf, or MB_SHELF_NONE. */
 void mb_shm_line_up(struct mb_shm *shm, unsigned serving, unsigned spare, unsigned candidate);
 /* The name of the generation that serves. */

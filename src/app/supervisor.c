@@ -115,7 +115,7 @@ static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)
 {
     const struct mb_config *config = s->site.config;
     unsigned connections =
-        s->listeners.count * (unsigned)config->database_pool_max + SPARE_CONNECTIONS;
+        s->shm->nplaces * (unsigned)config->database_pool_max + SPARE_CONNECTIONS;
     enum mb_rc rc = mb_site_connect(&s->site, connections, err);
     if (rc != MB_OK) return rc;
     bool is_embedded = s->site.postgres != NULL;

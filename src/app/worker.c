@@ -33,6 +33,8 @@ struct worker {
     bool stopping; /* accepts no more; the beat only says that the loop turns */
 };
 
+static bool is_jobs(const struct worker *w) { return w->plan->index >= w->plan->shm->nworkers; }
+
 static void on_beat(uv_timer_t *t)
 {
     struct worker *w = t->data;
@@ -99,7 +101,7 @@ static void stop(struct worker *w)
     uv_close((uv_handle_t *)&w->changed, NULL);
     if (w->http)
         mb_http_drain(w->http, (uint32_t)w->plan->config->shutdown_timeout, on_drained, w);
-    else /* the start failed */
+    else /* the jobs process, or the start failed */
         on_drained(w, true);
     atomic_store(&w->shm->ready, 0); /* last: the supervisor takes it as "accepts no more" */
 }
@@ -231,7 +233,7 @@ static void init_handles(struct worker *w)
 static void start_handles(struct worker *w)
 {
     uv_timer_start(&w->beat, on_beat, 0, BEAT_MS);
-    uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
+    if (!is_jobs(w)) uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
     uv_timer_start(&w->flush, on_flush, LOG_FLUSH_MS, LOG_FLUSH_MS);
     uv_signal_start(&w->term, on_term, SIGTERM);
     mb_running_limit("worker.hang_timeout", w->plan->config->worker_hang_timeout);
@@ -253,7 +255,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     struct mb_db_config db = db_config(plan);
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
     if (rc == MB_OK) rc = build_scripts(w, &err);
-    if (rc == MB_OK) rc = build_http(w, &err);
+    if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);
     if (rc == MB_OK) {
         start_handles(w);
         atomic_store(&w->shm->ready, 1);

@@ -1,7 +1,8 @@
 #pragma once
 /*
- * One worker process: a loop, the HTTP server, the database pool and the scripts. Called by the
- * supervisor in a freshly forked child that already runs as the unprivileged user.
+ * One worker process: a loop, the HTTP server, the database pool and the scripts. The jobs process is
+ * the same without the HTTP server. Called by the supervisor in a freshly forked child that already
+ * runs as the unprivileged user.
  */
 #include <signal.h>
 
@@ -15,7 +16,7 @@ enum { MB_SIGNAL_CHANGED = SIGURG };
 struct mb_worker_plan {
     const struct mb_config *config;
     struct mb_shm *shm;
-    unsigned index;                  /* 0 .. shm->nworkers - 1 */
+    unsigned index;                  /* 0 .. shm->nworkers - 1; shm->nworkers = the jobs process */
     const int *listen_fds;           /* one SO_REUSEPORT socket per worker; [index] is its own */
     int admin_fd;                    /* shared by all workers; -1 = none */
     const char *database_url;        /* the one in force (embedded or configured) */

@@ -146,7 +146,7 @@ end
 
 function reloads.await_generations(app, most)
   eventually(function()
-    for n in app:admin("/metrics").body:gmatch '\nmedbookd_generations{worker="%d+"} (%d+)' do
+    for n in app:admin("/metrics").body:gmatch '\nmedbookd_generations{worker="%w+"} (%d+)' do
       if tonumber(n) > most then return false end
     end
     return true

@@ -126,14 +126,27 @@ function server:log_lines(wanted)
   return lines
 end
 
--- Process ids of the supervisor's children; those of PostgreSQL only when all is true.
+-- What a process calls itself: medbookd, medbookd-jobs, postgres.
+local function name_of(pid)
+  local file <close> = io.open(("/proc/%d/comm"):format(pid), "r")
+  return file and file:read "l"
+end
+
+-- Process ids of the supervisor's children; without jobs process and PostgreSQL unless all is true.
 function server:workers(all)
   local pids = {}
   for _, pid in ipairs(process.children(self.process.pid)) do
     local exe = native.readlink(("/proc/%d/exe"):format(pid)) or ""
-    if all or not exe:match "/postgres$" then pids[#pids + 1] = pid end
+    if all or not exe:match "/postgres$" and name_of(pid) ~= "medbookd-jobs" then pids[#pids + 1] = pid end
   end
   return pids
+end
+
+-- The process id of the jobs process, or nil.
+function server:jobs()
+  for _, pid in ipairs(process.children(self.process.pid)) do
+    if name_of(pid) == "medbookd-jobs" then return pid end
+  end
 end
 
 -- The postmaster of the embedded PostgreSQL, or nil. It outlives a killed supervisor.
