@@ -50,6 +50,8 @@ enum mb_config_type {
       "a worker that is not up after this long is killed; 0 = never")                              \
     X(worker_memory, "worker.script_memory", BYTES, "256MB", 8388608, 17179869184, "",             \
       "memory of the scripts of one worker")                                                       \
+    X(worker_script_cpu, "worker.script_cpu", MS, "50ms", 0, 3600000, "",                          \
+      "processor time that a request takes between two waits before it is ended; 0 = no limit")    \
     X(database_url, "database.url", DSN, "", 0, 0, "",                                             \
       "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")            \
     X(database_pool_min, "database.pool_min", INT, "1", 1, 1000, "",                               \

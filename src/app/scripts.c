@@ -18,6 +18,7 @@ static struct mb_vm_limits vm_limits(const struct mb_config *c)
                  .string_bytes = (size_t)c->json_max_string},
         .hash_parallel = (int)c->auth_hash_parallel,
         .hash_queue = (int)c->auth_hash_queue,
+        .cpu_ms = (uint32_t)c->worker_script_cpu,
     };
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "bind/budget.h"
 #include "bind/running.h"
 
 /*
@@ -251,6 +252,8 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     mb_random_after_fork();
     mb_running_limit("worker.start_timeout", plan->config->worker_start_timeout);
     mb_running_watch(MB_WORKER_HANGS);
+    if (!mb_budget_start_ticks())
+        mb_log(MB_LOG_WARN, "no timer for processor time: worker.script_cpu is not held", NULL);
     init_handles(w);
     struct mb_db_config db = db_config(plan);
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "bind/json.h"
@@ -36,6 +37,23 @@ void mb_answer_starved(const struct mb_answer *a)
 {
     if (note_failure(a, "not enough memory", NULL))
         mb_http_problem(a->http, 503, "out_of_memory", NULL, MB_STR(""), 1, NULL, 0);
+}
+
+/* What the traceback begins with is the name of the error: of no use. */
+void mb_answer_over_budget(lua_State *L, const struct mb_answer *a, const struct mb_budget *b)
+{
+    char text[128];
+    const char *trace =
+        lua_type(L, -1) == LUA_TSTRING ? strstr(lua_tostring(L, -1), TRACE_MARK) : NULL;
+    (void)snprintf(text, sizeof text, "more than %d ms of processor time without a wait (%s)",
+                   (int)(b->limit_ns / 1000000u), b->key);
+    atomic_fetch_add_explicit(&a->plan->stats->script_errors, 1, memory_order_relaxed);
+    mb_log(MB_LOG_ERROR, "script ended", "request", mb_http_id(a->http), "limit", text, "at", b->at,
+           "trace", trace ? trace + 1 : NULL, NULL);
+    if (mb_http_replied(a->http))
+        mb_http_abort(a->http);
+    else
+        mb_http_problem(a->http, 503, "cpu_limit", text, MB_STR(""), 1, NULL, 0);
 }
 
 /* ---- results ---- */

@@ -8,6 +8,7 @@
  */
 #include <lua.h>
 
+#include "bind/budget.h"
 #include "bind/handler.h"
 #include "bind/stream.h"
 
@@ -25,6 +26,8 @@ void mb_answer_raised(lua_State *L, const struct mb_answer *a);
 /* A message handler: a text gets its traceback, a problem stays one, of others only the type is
  * told. */
 int mb_answer_trace(lua_State *L);
+/* 503, and the limit, the line and the traceback into the log; the traceback is at the top. */
+void mb_answer_over_budget(lua_State *L, const struct mb_answer *a, const struct mb_budget *b);
 /* 500, and the text into the log; trace may be NULL. Needs no memory of Lua. */
 void mb_answer_broken(const struct mb_answer *a, const char *text, const char *trace);
 /* 503, as the scripts of this process have no memory left; other requests will give some back. */

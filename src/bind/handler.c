@@ -33,7 +33,8 @@ struct mb_handler {
     struct mb_handler_plan plan;
     struct mb_tasks *tasks;
     struct mb_buf reply;
-    struct call busy; /* list head */
+    struct mb_budget budget; /* of every request */
+    struct call busy;        /* list head */
     struct call *idle;
     size_t nidle;
     void (*on_empty)(void *ctx); /* set once it is retired */
@@ -168,7 +169,10 @@ enum { AT_CALL = 1, AT_HANDLE, AT_TRACE, AT_RESULTS };
 static int finish(lua_State *L, int status, lua_KContext ctx)
 {
     struct call *c = (struct call *)ctx;
-    if (status == LUA_OK || status == LUA_YIELD)
+    const struct mb_budget *budget = mb_task_budget(c->task);
+    if (budget->verdict > MB_VERDICT_LATE)
+        mb_answer_over_budget(L, &c->answer, budget);
+    else if (status == LUA_OK || status == LUA_YIELD)
         mb_answer_results(L, AT_RESULTS, &c->answer);
     else if (status == LUA_ERRMEM)
         mb_answer_starved(&c->answer);
@@ -218,7 +222,8 @@ static void on_ready(void *ctx, struct mb_http_request *req)
                                 .ctx = c,
                                 .deadline_ns = mb_http_deadline_ns(req),
                                 .label = c->view.route->label,
-                                .request = mb_http_id(req)};
+                                .request = mb_http_id(req),
+                                .budget = h->budget};
     c->answer = (struct mb_answer){req, &c->stream, &h->plan, &h->reply};
     c->task = mb_task_new(h->tasks, &plan);
     if (!c->task) {
@@ -322,8 +327,11 @@ enum mb_rc mb_handler_new(struct mb_handler **out, const struct mb_handler_plan 
     if (!h) return MB_E_NOMEM;
     h->plan = *plan;
     h->busy.prev = h->busy.next = &h->busy;
+    h->budget =
+        (struct mb_budget){.key = "worker.script_cpu",
+                           .limit_ns = (uint64_t)mb_vm_plan(plan->vm)->limits.cpu_ms * 1000000u};
     mb_buf_init(&h->reply, mb_vm_plan(plan->vm)->limits.max_reply);
-    enum mb_rc rc = mb_tasks_new(&h->tasks, plan->vm);
+    enum mb_rc rc = mb_tasks_new(&h->tasks, mb_vm_state(plan->vm), mb_vm_plan(plan->vm)->loop);
     if (rc != MB_OK) {
         free(h);
         return rc;

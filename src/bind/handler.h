@@ -5,6 +5,7 @@
  * (answer.h).
  */
 #include "bind/task.h"
+#include "bind/vm.h"
 #include "net/http.h"
 
 struct mb_handler;

@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 
-_Atomic(const struct mb_running *) mb_running__now;
+_Atomic(struct mb_running *) mb_running__now;
 
 static struct {
     pthread_t thread; /* the one that runs the scripts */
@@ -21,28 +21,7 @@ static struct {
     char limit[96];
 } state;
 
-enum { PLACE_SIZE = LUA_IDSIZE + 12 };
-
 static const char MSG[] = "this worker hangs; ending it";
-
-/* "routes/slots.lua:12", of the innermost function that has lines. Reads the chain of calls only. */
-static void find_line(lua_State *L, char *out, size_t size)
-{
-    lua_Debug at;
-    out[0] = '\0';
-    for (int level = 0; lua_getstack(L, level, &at) != 0; level++) {
-        if (lua_getinfo(L, "Sl", &at) == 0 || at.currentline <= 0) continue;
-        char digits[12];
-        size_t n = sizeof digits, len = strlen(at.short_src);
-        digits[--n] = '\0';
-        for (int line = at.currentline; line > 0; line /= 10) digits[--n] = (char)('0' + line % 10);
-        digits[--n] = ':';
-        if (len + sizeof digits - n > size) return;
-        memcpy(out, at.short_src, len);
-        memcpy(out + len, digits + n, sizeof digits - n);
-        return;
-    }
-}
 
 static int l_traceback(lua_State *L)
 {
@@ -56,8 +35,8 @@ static void on_hook(lua_State *L, lua_Debug *unused)
     (void)unused;
     state.is_answering = 1;
     const struct mb_running *r = atomic_load_explicit(&mb_running__now, memory_order_relaxed);
-    char at[PLACE_SIZE];
-    find_line(L, at, sizeof at);
+    char at[MB_PLACE_SIZE];
+    mb_budget_find_line(L, at, sizeof at);
     lua_pushcfunction(L, l_traceback);
     const char *trace = lua_pcall(L, 0, 1, 0) == LUA_OK ? lua_tostring(L, -1) : NULL;
     mb_log(MB_LOG_ERROR, MSG, "at", at, "request", r != NULL ? r->request : NULL, "runs",
@@ -75,12 +54,12 @@ static void on_signal(int signal)
     const struct mb_running *r = atomic_load_explicit(&mb_running__now, memory_order_relaxed);
     if (r != NULL && !state.is_asked) {
         state.is_asked = 1;
-        lua_sethook(r->L, on_hook, LUA_MASKCOUNT, 1);
+        lua_sethook(atomic_load(&r->L), on_hook, LUA_MASKCOUNT, 1);
         return;
     }
     /* The interpreter is inside C code, so its chain of calls stands still. */
-    char at[PLACE_SIZE] = "";
-    if (r != NULL) find_line(r->L, at, sizeof at);
+    char at[MB_PLACE_SIZE] = "";
+    if (r != NULL) mb_budget_find_line(atomic_load(&r->L), at, sizeof at);
     mb_log_dying(MSG, "at", at[0] != '\0' ? at : NULL, "request", r != NULL ? r->request : NULL,
                  "runs", r != NULL ? r->label : "no script", "limit", state.limit, NULL);
     abort();

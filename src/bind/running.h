@@ -9,16 +9,19 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "bind/budget.h"
+
 struct mb_running {
-    lua_State *L;
-    const char *label;   /* "GET /v1/slots"; borrowed */
-    const char *request; /* id; borrowed; NULL = none */
+    _Atomic(lua_State *) L;   /* the innermost coroutine that runs */
+    const char *label;        /* "GET /v1/slots"; borrowed */
+    const char *request;      /* id; borrowed; NULL = none */
+    struct mb_budget *budget; /* NULL = none */
 };
 
-extern _Atomic(const struct mb_running *) mb_running__now;
+extern _Atomic(struct mb_running *) mb_running__now;
 
 /* r = what runs from now on, alive until the next call; NULL = no script. */
-static inline void mb_running_show(const struct mb_running *r)
+static inline void mb_running_show(struct mb_running *r)
 {
     /* Only handlers of signals of this thread look at it: no barrier, but in this order. */
     atomic_store_explicit(&mb_running__now, r, memory_order_relaxed);

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "bind/guard.h"
 #include "bind/modules.h"
 
 /*
@@ -196,6 +197,7 @@ static void open_libraries(lua_State *L)
     lua_pushnil(L);
     lua_setfield(L, -2, "dump");
     lua_pop(L, 1);
+    mb_guard_install(L);
 }
 
 /* From now on an unknown name is an error, not nil, and a forgotten `local` is one too. */

@@ -31,6 +31,7 @@ enum { IDLE_TASKS = 256 }; /* coroutines kept for the next requests */
 
 struct mb_tasks {
     lua_State *L;
+    struct mb_heap *heap;
     uv_loop_t *loop;
     struct mb_task all; /* list head */
     size_t alive;
@@ -48,12 +49,13 @@ static void run_ready(struct mb_tasks *t);
 static void on_check(uv_check_t *h) { run_ready(h->data); }
 static void on_idle(uv_idle_t *h) { (void)h; }
 
-enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm)
+enum mb_rc mb_tasks_new(struct mb_tasks **out, lua_State *L, uv_loop_t *loop)
 {
     struct mb_tasks *t = calloc(1, sizeof *t);
     if (!t) return MB_E_NOMEM;
-    t->L = mb_vm_state(vm);
-    t->loop = mb_vm_plan(vm)->loop;
+    t->L = L;
+    t->heap = mb_heap_of(L);
+    t->loop = loop;
     t->all.prev = t->all.next = &t->all;
     t->ready_last = &t->ready_first;
     uv_check_init(t->loop, &t->check);
@@ -137,7 +139,9 @@ struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan)
     uint64_t now = now_ns(t);
     task->plan = *plan;
     task->budget_ns = plan->deadline_ns > now ? plan->deadline_ns - now : 0;
-    task->running = (struct mb_running){task->co, plan->label, plan->request};
+    task->running.label = plan->label;
+    task->running.request = plan->request;
+    task->running.budget = &task->plan.budget;
     task->wait = NULL;
     task->pinned = false;
     task->claims.prev = task->claims.next = &task->claims;
@@ -148,6 +152,7 @@ struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan)
     return task;
 }
 
+const struct mb_budget *mb_task_budget(const struct mb_task *task) { return &task->plan.budget; }
 uint64_t mb_task_deadline(const struct mb_task *task) { return task->plan.deadline_ns; }
 
 void mb_task_extend(struct mb_task *task)
@@ -167,21 +172,38 @@ static void release_claims(struct mb_task *task)
     }
 }
 
+static void begin_turn(struct mb_task *task)
+{
+    atomic_store_explicit(&task->running.L, task->co, memory_order_relaxed);
+    mb_budget_begin(&task->plan.budget);
+    task->owner->heap->running = &task->running;
+    mb_running_show(&task->running);
+}
+
+static void end_turn(struct mb_task *task)
+{
+    mb_running_show(NULL);
+    task->owner->heap->running = NULL;
+    mb_budget_end(&task->plan.budget);
+}
+
 /* Back to the idle list. unwind: its stack is left as an error or a wait left it. */
 static void retire(struct mb_task *task, bool unwind)
 {
     struct mb_tasks *t = task->owner;
     task->state = TASK_ENDING;
     if (unwind) {
-        mb_running_show(&task->running);
+        begin_turn(task);
         (void)lua_resetthread(task->co); /* what __close raises is nobody's to hear */
+        end_turn(task);
     }
-    mb_running_show(NULL);
     release_claims(task);
     task->prev->next = task->next;
     task->next->prev = task->prev;
     t->alive--;
-    if (t->nidle >= IDLE_TASKS || t->closing) {
+    /* An error raised by a hook may leave the coroutine with hooks off for good. */
+    bool is_spoilt = task->plan.budget.verdict > MB_VERDICT_LATE;
+    if (is_spoilt || t->nidle >= IDLE_TASKS || t->closing) {
         free_task(task);
         return;
     }
@@ -191,16 +213,31 @@ static void retire(struct mb_task *task, bool unwind)
     t->nidle++;
 }
 
+static void enqueue(struct mb_task *task)
+{
+    struct mb_tasks *t = task->owner;
+    task->state = TASK_READY;
+    task->next_ready = NULL;
+    *t->ready_last = task;
+    t->ready_last = &task->next_ready;
+    if (!t->spinning) {
+        t->spinning = true;
+        uv_idle_start(&t->spin, on_idle);
+    }
+}
+
 static void resume(struct mb_task *task, int nargs)
 {
     struct mb_tasks *t = task->owner;
     int nresults = 0;
     task->state = TASK_RUNNING;
     task->wait = NULL;
-    mb_running_show(&task->running);
+    begin_turn(task);
     int rc = lua_resume(task->co, t->L, nargs, &nresults);
-    if (rc == LUA_YIELD && task->state != TASK_RUNNING) {
-        mb_running_show(NULL);
+    end_turn(task);
+    if (rc == LUA_YIELD && task->state != TASK_RUNNING) return;
+    if (rc == LUA_YIELD && task->plan.budget.is_sliced) {
+        enqueue(task);
         return;
     }
     /* A yield without a wait is a bare coroutine.yield of a script: nobody would resume it. */
@@ -229,7 +266,7 @@ void mb_task_drop(struct mb_task *task)
 {
     assert(task->state == TASK_WAITING || task->state == TASK_READY);
     if (task->state == TASK_READY) leave_ready(task);
-    task->wait->cancel(task->wait);
+    if (task->wait) task->wait->cancel(task->wait);
     retire(task, true);
 }
 
@@ -261,15 +298,7 @@ void mb_task_wake(struct mb_wait *w)
 {
     struct mb_task *task = w->task;
     if (!task || task->wait != w || task->state != TASK_WAITING) return;
-    struct mb_tasks *t = task->owner;
-    task->state = TASK_READY;
-    task->next_ready = NULL;
-    *t->ready_last = task;
-    t->ready_last = &task->next_ready;
-    if (!t->spinning) {
-        t->spinning = true;
-        uv_idle_start(&t->spin, on_idle);
-    }
+    enqueue(task);
 }
 
 /* One round: tasks that become ready meanwhile run in the next one, so I/O gets its turn. */

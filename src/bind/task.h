@@ -5,8 +5,11 @@
  * is run by the loop, so nothing is ever resumed from inside the call that completed it.
  */
 #include <lua.h>
+#include <uv.h>
 
-#include "bind/vm.h"
+#include "base/err.h"
+#include "bind/budget.h"
+#include "bind/heap.h"
 
 struct mb_task;
 struct mb_tasks; /* the tasks of one state */
@@ -20,19 +23,20 @@ struct mb_wait {
 };
 
 /* The task is over, its coroutine about to be cleared. status: LUA_OK, an error that left `entry`,
- * or LUA_YIELD after a coroutine.yield that was no wait. Not called for a dropped task. */
+ * or LUA_YIELD after a coroutine.yield that was no wait; the budget tells when that broke. Not called for a dropped task. */
 typedef void (*mb_task_done)(void *ctx, int status);
 
 struct mb_task_plan {
     lua_CFunction entry; /* runs in the coroutine with ctx as light userdata at index 1 */
     mb_task_done done;
     void *ctx;
-    uint64_t deadline_ns; /* of everything it waits for */
-    const char *label;    /* what a watcher of the process is told while it runs; borrowed */
-    const char *request;  /* id of the request, for the same; borrowed */
+    uint64_t deadline_ns;    /* of everything it waits for */
+    const char *label;       /* what a watcher of the process is told while it runs; borrowed */
+    const char *request;     /* id of the request, for the same; borrowed */
+    struct mb_budget budget; /* its limits */
 };
 
-MB_MUST_CHECK enum mb_rc mb_tasks_new(struct mb_tasks **out, struct mb_vm *vm);
+MB_MUST_CHECK enum mb_rc mb_tasks_new(struct mb_tasks **out, lua_State *L, uv_loop_t *loop);
 void mb_tasks_free(struct mb_tasks *t); /* drops every task */
 size_t mb_tasks_alive(const struct mb_tasks *t);
 
@@ -44,6 +48,7 @@ void mb_task_drop(struct mb_task *task);
 
 /* The task that L runs in; NULL in the main thread and in coroutines that scripts make. */
 struct mb_task *mb_task_of(lua_State *L);
+const struct mb_budget *mb_task_budget(const struct mb_task *task);
 uint64_t mb_task_deadline(const struct mb_task *task);
 /* A stream moved: what the task waits for next has as much time as it had at the beginning. */
 void mb_task_extend(struct mb_task *task);

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/slab.h"
+#include "bind/heap.h"
 #include "bind/request.h"
 #include "bind/running.h"
 #include "bind/sandbox.h"
@@ -14,12 +14,11 @@
 /* A state's memory, its building and its routes. Every call from C into it is protected. */
 
 struct mb_vm {
+    struct mb_heap heap;
     lua_State *L;
     struct mb_vm_plan plan;
     bool is_built; /* boot.lua ran: from now on only requests run */
     uint64_t load_until_ns;
-    size_t bytes;
-    struct mb_slab slab; /* what is small of them */
     struct mb_routes *routes;
     struct mb_vm_route *route;
     size_t nroutes;
@@ -37,57 +36,10 @@ const struct mb_routes *mb_vm_routes(const struct mb_vm *vm) { return vm->routes
 const struct mb_vm_route *mb_vm_route_at(const struct mb_vm *vm, size_t i) { return &vm->route[i]; }
 size_t mb_vm_route_count(const struct mb_vm *vm) { return vm->nroutes; }
 int mb_vm_request_type(const struct mb_vm *vm) { return vm->request_type; }
-size_t mb_vm_bytes(const struct mb_vm *vm) { return vm->bytes; }
+size_t mb_vm_bytes(const struct mb_vm *vm) { return vm->heap.bytes; }
 bool mb_vm_is_built(const struct mb_vm *vm) { return vm->is_built; }
 
-/* The state's allocator has the vm as its own. */
-struct mb_vm *mb_vm_of(lua_State *L)
-{
-    void *vm;
-    lua_getallocf(L, &vm);
-    return vm;
-}
-
-static void *take(struct mb_vm *vm, size_t size)
-{
-    return size <= MB_SLAB_MOST ? mb_slab_take(&vm->slab, size) : malloc(size);
-}
-
-static void give(struct mb_vm *vm, void *p, size_t size)
-{
-    if (size <= MB_SLAB_MOST)
-        mb_slab_give(&vm->slab, p, size);
-    else
-        free(p);
-}
-
-static void *resize(struct mb_vm *vm, void *ptr, size_t old, size_t size)
-{
-    if (old > MB_SLAB_MOST && size > MB_SLAB_MOST) return realloc(ptr, size);
-    void *p = take(vm, size);
-    if (p && old > 0) {
-        memcpy(p, ptr, old < size ? old : size);
-        give(vm, ptr, old);
-    }
-    return p;
-}
-
-/* The counting allocator: a request over the ceiling fails like an exhausted machine, which Lua
- * answers with a full collection and then a "not enough memory" error of that one task. */
-static void *vm_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
-{
-    struct mb_vm *vm = ud;
-    size_t old = ptr ? osize : 0;
-    if (nsize == 0) {
-        vm->bytes -= old;
-        if (old > 0) give(vm, ptr, old);
-        return NULL;
-    }
-    if (nsize > old && vm->bytes - old + nsize > vm->plan.memory_max) return NULL;
-    void *p = resize(vm, ptr, old, nsize);
-    if (p) vm->bytes = vm->bytes - old + nsize;
-    return p;
-}
+struct mb_vm *mb_vm_of(lua_State *L) { return (struct mb_vm *)mb_heap_of(L); }
 
 static int method_of(const char *name)
 {
@@ -209,7 +161,8 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
     struct mb_vm *vm = calloc(1, sizeof *vm);
     if (!vm) return mb_fail(err, MB_E_NOMEM, "no memory for a script state");
     vm->plan = *plan;
-    vm->L = lua_newstate(vm_alloc, vm);
+    vm->heap.max = plan->memory_max;
+    vm->L = lua_newstate(mb_heap_alloc, vm);
     if (!vm->L) {
         free(vm);
         return mb_fail(err, MB_E_NOMEM, "no memory for a script state");
@@ -219,7 +172,7 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
     *(void **)lua_getextraspace(L) = NULL;
     lua_pushcfunction(L, as_text);
     lua_pushcfunction(L, vm_build);
-    const struct mb_running running = {.L = L, .label = "the load of the scripts"};
+    struct mb_running running = {.L = L, .label = "the load of the scripts"};
     limit_load(vm);
     if (plan->is_shown) mb_running_show(&running);
     int rc = lua_pcall(L, 0, 0, 1);
@@ -245,6 +198,6 @@ void mb_vm_free(struct mb_vm *vm)
     for (size_t i = 0; i < vm->nroutes; i++) free(vm->route[i].pattern);
     free(vm->route);
     mb_routes_free(vm->routes);
-    mb_slab_reset(&vm->slab);
+    mb_slab_reset(&vm->heap.slab);
     free(vm);
 }

@@ -31,6 +31,7 @@ struct mb_vm_limits {
     struct mb_json_limits json; /* json.max_depth, json.max_tokens, json.max_keys */
     int hash_parallel;          /* auth.hash_parallel */
     int hash_queue;             /* auth.hash_queue */
+    uint32_t cpu_ms;            /* worker.script_cpu: between two waits; 0 = no limit */
 };
 
 /* Borrowed for the life of the state: scripts, settings, secret, db. */

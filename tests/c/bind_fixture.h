@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 
 #include "bind/task.h"
+#include "bind/vm.h"
 #include "tap.h"
 
 static uv_loop_t loop;

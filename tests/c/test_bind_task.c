@@ -10,7 +10,7 @@ struct gate { /* a wait that the test opens */
 static struct mb_tasks *tasks;
 static struct gate gate;
 static struct mb_claim claim;
-static const struct mb_running *shown;
+static struct mb_running *shown;
 static int done_count, done_status, released;
 
 static void on_cancel(struct mb_wait *w) { ((struct gate *)w)->cancelled++; }
@@ -156,7 +156,7 @@ int main(void)
     const struct mb_script boot = script("boot.lua", "return {}");
     uv_loop_init(&loop);
     if (!ok(open_vm(&boot, 1, 64 << 20, &err), "a state is built") ||
-        mb_tasks_new(&tasks, vm) != MB_OK)
+        mb_tasks_new(&tasks, mb_vm_state(vm), &loop) != MB_OK)
         return 1;
     test_running();
     test_dropping();

@@ -196,6 +196,7 @@ describe("the watch over workers", function()
 
   setup(function()
     app = server.start { workers = 2, env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua",
+                                              MEDBOOKD_WORKER_SCRIPT_CPU = "0",
                                               MEDBOOKD_WORKER_HANG_TIMEOUT = "1s",
                                               MEDBOOKD_SHUTDOWN_TIMEOUT = "1s" } }
   end)

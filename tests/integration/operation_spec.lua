@@ -93,6 +93,7 @@ describe("while a worker hangs", function()
   it("its siblings serve every request, on old and on new connections", function()
     local app = server.start { database = cluster.fresh(), workers = 2,
                                env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua",
+                                       MEDBOOKD_WORKER_SCRIPT_CPU = "0",
                                        MEDBOOKD_WORKER_HANG_TIMEOUT = "60s",
                                        MEDBOOKD_SHUTDOWN_TIMEOUT = "1s" } }
     local hung = app:connect()
@@ -252,7 +253,8 @@ describe("the admin address", function()
 
   setup(function()
     app = server.start { database = cluster.fresh "demo",
-                         env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua", MEDBOOKD_WORKER_HANG_TIMEOUT = "1s" } }
+                         env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua",
+                                 MEDBOOKD_WORKER_SCRIPT_CPU = "0", MEDBOOKD_WORKER_HANG_TIMEOUT = "1s" } }
   end)
 
   it("answers /livez and /readyz, and nothing of the API", function()

@@ -32,6 +32,7 @@ describe("scripts", function()
       database = database, workers = 1,
       env = {
         MEDBOOKD_HOME = make_home(), MEDBOOKD_WORKER_SCRIPT_MEMORY = "32MB", MEDBOOKD_DATABASE_POOL_MAX = "2",
+        MEDBOOKD_WORKER_SCRIPT_CPU = "10s",
         MEDBOOKD_HTTP_MAX_BODY = "8MB",
         MEDBOOKD_DATABASE_STATEMENT_TIMEOUT = "2s",
       },
@@ -172,6 +173,15 @@ describe("scripts", function()
 
   it("answers 503 to endless recursion, whose stack outgrows the memory of the scripts", function()
     answers("recursion", 503, "out_of_memory")
+  end)
+
+  it("catches other errors as Lua does", function()
+    assert.same({ false, "a", "bb", 1, true, 1, "3", "cannot resume dead coroutine", 3 },
+      answers("catch", 200).json.list)
+  end)
+
+  it("refuses to resume the coroutine of a request", function()
+    assert.matches("coroutine of a request", answers("resume-request", 200).body)
   end)
 
   it("has no way to files, processes, bytecode or the debugger", function()
@@ -503,4 +513,33 @@ describe("medbookd check", function()
       assert.is_truthy(r.err:find(case[3], 1, true), r.err)
     end)
   end
+end)
+
+describe("worker.script_cpu", function()
+  local app
+
+  setup(function()
+    local database = cluster.fresh()
+    database.run(TABLES)
+    app = server.start { database = database, workers = 1, env = { MEDBOOKD_HOME = make_home() } }
+  end)
+
+  for _, way in ipairs { "spin", "spin-caught", "spin-in-handler", "spin-in-callback", "spin-in-transaction" } do
+    it("ends a request that takes all processor time, whatever it catches: " .. way, function()
+      local r = app:get("/probe/" .. way)
+      assert.same({ 503, "cpu_limit" }, { r.status, r.json.code })
+      assert.matches("50 ms .*%(worker%.script_cpu%)", r.json.detail)
+      eventually(function()
+        local said = app:log_lines(function(line) return line.request == r.json.requestId and line.limit end)
+        return #said == 1 and said[1].at:match "^routes/probe%.lua:%d+$" and said[1].trace
+          and said[1].limit:find("(worker.script_cpu)", 1, true)
+      end)
+      assert.equal(200, app:get("/probe/hello").status)
+      assert.matches("\nmedbookd_worker_restarts_total 0", app:admin("/metrics").body)
+    end)
+  end
+
+  it("lets a request take its processor time anew after each wait", function()
+    assert.equal(200, app:get("/probe/work-between-waits").status)
+  end)
 end)

@@ -1,0 +1,135 @@
+#define _GNU_SOURCE
+#include "bind/budget.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "bind/heap.h"
+
+/*
+ * The handler of the tick runs in the middle of anything: it reads the clock, writes the verdict and
+ * sets a hook on the state that was published (lua_sethook is made to be called from handlers). What
+ * follows is done by the hook, between two instructions of the script.
+ */
+
+static const char BROKEN; /* its address is the error that ends a script */
+
+static void on_hook(lua_State *L, lua_Debug *unused);
+
+static bool ends(int verdict) { return verdict > MB_VERDICT_LATE; }
+
+static void on_tick(int signal)
+{
+    (void)signal;
+    struct mb_running *r = atomic_load_explicit(&mb_running__now, memory_order_relaxed);
+    struct mb_budget *b = r ? r->budget : NULL;
+    if (!b || b->limit_ns == 0) return;
+    uint64_t now = mb_cpu_ns();
+    if (b->began_ns == 0) {
+        b->began_ns = now;
+        return;
+    }
+    uint64_t ran = now - b->began_ns;
+    if (ends(b->verdict)) return;
+    if (b->spent_ns + ran >= b->limit_ns)
+        b->verdict = MB_VERDICT_OVER;
+    else if (b->slice_ns > 0 && ran >= b->slice_ns)
+        b->verdict = MB_VERDICT_LATE;
+    else
+        return;
+    lua_sethook(atomic_load_explicit(&r->L, memory_order_relaxed), on_hook, LUA_MASKCOUNT, 1);
+}
+
+bool mb_budget_start_ticks(void)
+{
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGVTALRM};
+    const struct timespec tick = {0, MB_BUDGET_TICK_MS * 1000000};
+    const struct itimerspec every = {tick, tick};
+    timer_t timer;
+    sigset_t one;
+    (void)sigfillset(&action.sa_mask);
+    (void)sigemptyset(&one);
+    (void)sigaddset(&one, SIGVTALRM);
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    return sigaction(SIGVTALRM, &action, NULL) == 0 && sigprocmask(SIG_UNBLOCK, &one, NULL) == 0 &&
+           timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer) == 0 &&
+           timer_settime(timer, 0, &every, NULL) == 0;
+}
+
+void mb_budget_begin(struct mb_budget *b)
+{
+    b->began_ns = b->slice_ns > 0 ? mb_cpu_ns() : 0;
+    b->is_sliced = false;
+    if (!ends(b->verdict)) b->verdict = MB_VERDICT_NONE;
+}
+
+void mb_budget_end(struct mb_budget *b)
+{
+    if (b->slice_ns > 0) b->spent_ns += mb_cpu_ns() - b->began_ns;
+}
+
+void mb_budget_refuse(struct mb_budget *b)
+{
+    if (b->max_refused > 0 && ++b->refused > b->max_refused) b->verdict = MB_VERDICT_STARVED;
+}
+
+static struct mb_budget *budget_of(lua_State *L)
+{
+    struct mb_running *r = mb_heap_of(L)->running;
+    return r ? r->budget : NULL;
+}
+
+bool mb_budget_is_broken(lua_State *L)
+{
+    const struct mb_budget *b = budget_of(L);
+    return b && ends(b->verdict);
+}
+
+void mb_budget_check(lua_State *L)
+{
+    struct mb_budget *b = budget_of(L);
+    if (!b || !ends(b->verdict)) return;
+    if (b->at[0] == '\0') mb_budget_find_line(L, b->at, sizeof b->at);
+    lua_settop(L, 0); /* so that there is room, whoever calls */
+    lua_pushlightuserdata(L, (void *)&BROKEN);
+    (void)lua_error(L);
+}
+
+/* Stays armed on who has to end: it is ended again at its next instruction, whatever it caught. */
+static void on_hook(lua_State *L, lua_Debug *unused)
+{
+    (void)unused;
+    struct mb_budget *b = budget_of(L);
+    if (b && ends(b->verdict)) {
+        if (b->at[0] == '\0') mb_budget_find_line(L, b->at, sizeof b->at);
+        lua_pushlightuserdata(L, (void *)&BROKEN);
+        (void)lua_error(L);
+    }
+    lua_sethook(L, NULL, 0, 0);
+    if (!b || b->verdict != MB_VERDICT_LATE || !lua_isyieldable(L)) return;
+    b->is_sliced = true;
+    (void)lua_yield(L, 0);
+}
+
+void mb_budget_find_line(lua_State *L, char *out, size_t size)
+{
+    lua_Debug at;
+    out[0] = '\0';
+    for (int level = 0; lua_getstack(L, level, &at) != 0; level++) {
+        if (lua_getinfo(L, "Sl", &at) == 0 || at.currentline <= 0) continue;
+        char digits[12];
+        size_t n = sizeof digits, len = strlen(at.short_src);
+        digits[--n] = '\0';
+        for (int line = at.currentline; line > 0; line /= 10) digits[--n] = (char)('0' + line % 10);
+        digits[--n] = ':';
+        if (len + sizeof digits - n > size) return;
+        memcpy(out, at.short_src, len);
+        memcpy(out + len, digits + n, sizeof digits - n);
+        return;
+    }
+}

@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * How much processor time and memory a script may take at a stretch, and its end when it takes more.
+ * A timer that counts the thread's own processor time ticks while a script runs; only when a tick
+ * finds a limit passed does it arm a hook, so that a script within its limits pays nothing. The error
+ * that ends a script is raised again by every function that could have caught it (guard.h).
+ */
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MB_BUDGET_TICK_MS = 2, MB_PLACE_SIZE = LUA_IDSIZE + 12 };
+
+enum mb_verdict {
+    MB_VERDICT_NONE,
+    MB_VERDICT_LATE,    /* its slice is over: others are to run */
+    MB_VERDICT_OVER,    /* limit_ns is over: it ends */
+    MB_VERDICT_STARVED, /* memory was refused more than max_refused times: it ends */
+};
+
+struct mb_budget {
+    const char *key;      /* the configuration key of limit_ns; borrowed */
+    uint64_t limit_ns;    /* processor time; 0 = as much as it wants */
+    uint64_t slice_ns;    /* at a time, before it has to wait for its next turn; 0 = no slices */
+    unsigned max_refused; /* 0 = any number */
+    /* What was spent: kept by the three functions below and by the tick. */
+    uint64_t spent_ns;          /* of earlier slices */
+    volatile uint64_t began_ns; /* 0: the first tick tells */
+    volatile int verdict;
+    unsigned refused;
+    bool is_sliced;         /* it yielded because of LATE */
+    char at[MB_PLACE_SIZE]; /* script:line where it was ended */
+};
+
+/* Starts the ticks of this thread; to be called once, by the thread that runs scripts. False when
+ * the system has no such timer. */
+bool mb_budget_start_ticks(void);
+
+/* A turn begins, and ends. With slices the time is exact and adds up, else every turn has all of it
+ * and is measured from its first tick on. */
+void mb_budget_begin(struct mb_budget *b);
+void mb_budget_end(struct mb_budget *b);
+void mb_budget_refuse(struct mb_budget *b); /* memory was refused */
+
+/* Whether what runs in L has to end. */
+bool mb_budget_is_broken(lua_State *L);
+/* Raises what nothing can catch when it has. Loops in C call it now and then. */
+void mb_budget_check(lua_State *L);
+/* "routes/slots.lua:12" of the innermost function that has lines. Reads the chain of calls only. */
+void mb_budget_find_line(lua_State *L, char *out, size_t size);

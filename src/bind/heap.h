@@ -1,0 +1,21 @@
+#pragma once
+/*
+ * The memory of one Lua state, counted to the byte under a ceiling, and what runs in that state. It
+ * is the user data of the state's allocator, and so the first member of whatever owns the state.
+ */
+#include <lua.h>
+#include <stddef.h>
+
+#include "base/slab.h"
+#include "bind/running.h"
+
+struct mb_heap {
+    size_t bytes, max;
+    struct mb_slab slab;        /* what is small of them */
+    struct mb_running *running; /* NULL while no script runs */
+};
+
+/* A lua_Alloc. A request over the ceiling fails like an exhausted machine, which Lua answers with a
+ * full collection and then a "not enough memory" error of that one task. */
+void *mb_heap_alloc(void *heap, void *ptr, size_t osize, size_t nsize);
+struct mb_heap *mb_heap_of(lua_State *L);
