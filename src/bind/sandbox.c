@@ -5,6 +5,7 @@
 
 #include "bind/guard.h"
 #include "bind/modules.h"
+#include "bind/strings.h"
 
 /*
  * What scripts can reach: text-only loading out of the bundle, no io, os, debug, package, and
@@ -198,6 +199,7 @@ static void open_libraries(lua_State *L)
     lua_setfield(L, -2, "dump");
     lua_pop(L, 1);
     mb_guard_install(L);
+    mb_strings_install(L);
 }
 
 /* From now on an unknown name is an error, not nil, and a forgotten `local` is one too. */
