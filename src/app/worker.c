@@ -126,7 +126,7 @@ static struct mb_db_config db_config(const struct mb_worker_plan *p)
     const struct mb_config *c = p->config;
     return (struct mb_db_config){
         .url = p->database_url,
-        .application_name = "medbookd",
+        .application_name = p->index < p->shm->nworkers ? "medbookd" : "medbookd jobs",
         .pool_min = (uint32_t)c->database_pool_min,
         .pool_max = (uint32_t)c->database_pool_max,
         .pool_reads = (uint32_t)c->database_pool_reads,

@@ -4,6 +4,7 @@ local cluster = require "support.cluster"
 local eventually = require "support.eventually"
 local home = require "support.home"
 local reloads = require "chaos.reloads"
+local psql = require "support.psql"
 local server = require "support.server"
 
 describe("the jobs process", function()
@@ -30,6 +31,14 @@ describe("the jobs process", function()
     assert.not_equal(first, second)
     assert.equal("1", metric "worker_restarts_total")
     assert.equal(200, app:get("/livez").status)
+  end)
+
+  it("is told from the workers by the name of its connections", function()
+    start()
+    eventually(function()
+      return psql.value(app.options.database.url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+        .. "'medbookd jobs' AND datname = current_database()") == "1"
+    end)
   end)
 
   it("is a member of a reload, and builds what serves when it starts after it", function()
