@@ -49,6 +49,8 @@ static int write_line(lua_State *L, enum mb_log_level level)
     struct mb_buf b;
     mb_buf_init(&b, MAX_LINE);
     bool fits = mb_log_pair(&b, "msg", msg) == MB_OK;
+    const char *plugin = mb_vm_plan(mb_vm_of(L))->plugin;
+    if (plugin) fits = mb_log_pair(&b, "plugin", mb_str_z(plugin)) == MB_OK && fits;
     if (lua_istable(L, 2)) {
         lua_pushnil(L);
         while (lua_next(L, 2)) {

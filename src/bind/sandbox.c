@@ -66,21 +66,24 @@ static int open_config(lua_State *L)
     return 1;
 }
 
-static const struct {
-    const char *name;
-    lua_CFunction open;
-} c_modules[] = {
+static const struct mb_vm_module c_modules[] = {
     {"mb.json", mb_open_json},       {"mb.db", mb_open_db},   {"mb.query", mb_open_query},
     {"mb.problem", mb_open_problem}, {"mb.log", mb_open_log}, {"mb.time", mb_open_time},
     {"mb.crypto", mb_open_crypto},   {"mb.id", mb_open_id},   {"mb.config", open_config},
     {"mb.scripts", open_scripts},
 };
 
-static lua_CFunction find_c_module(const char *module)
+static lua_CFunction find_among(const struct mb_vm_module *list, size_t n, const char *module)
 {
-    for (size_t i = 0; i < sizeof c_modules / sizeof *c_modules; i++)
-        if (strcmp(c_modules[i].name, module) == 0) return c_modules[i].open;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].name, module) == 0) return list[i].open;
     return NULL;
+}
+
+static lua_CFunction find_c_module(const struct mb_vm_plan *plan, const char *module)
+{
+    lua_CFunction ours = find_among(c_modules, sizeof c_modules / sizeof *c_modules, module);
+    return ours ? ours : find_among(plan->modules, plan->nmodules, module);
 }
 
 /* Pushes the function that makes the module's value. */
@@ -88,7 +91,7 @@ static void push_loader(lua_State *L, const char *module)
 {
     const struct mb_vm *vm = mb_vm_of(L);
     char name[256];
-    lua_CFunction open = find_c_module(module);
+    lua_CFunction open = find_c_module(mb_vm_plan(vm), module);
     if (open) {
         lua_pushcfunction(L, open);
         return;
@@ -178,7 +181,7 @@ static int l_assigned_global(lua_State *L)
     return luaL_error(L, "assignment to global '%s': use `local`", luaL_tolstring(L, 2, NULL));
 }
 
-static void open_libraries(lua_State *L)
+void mb_sandbox_libraries(lua_State *L)
 {
     static const luaL_Reg libs[] = {
         {LUA_GNAME, luaopen_base},        {LUA_TABLIBNAME, luaopen_table},
@@ -221,7 +224,7 @@ void mb_sandbox_open(lua_State *L)
 {
     lua_newtable(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &LOADED);
-    open_libraries(L);
+    mb_sandbox_libraries(L);
     lua_pushcfunction(L, l_require);
     lua_setglobal(L, "require");
     lock_globals(L);

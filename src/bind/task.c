@@ -24,6 +24,7 @@ struct mb_task {
     struct mb_task_plan plan;
     struct mb_running running;
     uint64_t budget_ns; /* how long the deadline lay ahead when it began */
+    int nargs;          /* of its first turn; 0 from then on */
     bool pinned;
 };
 
@@ -154,6 +155,7 @@ struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan)
 
 const struct mb_budget *mb_task_budget(const struct mb_task *task) { return &task->plan.budget; }
 uint64_t mb_task_deadline(const struct mb_task *task) { return task->plan.deadline_ns; }
+const char *mb_task_request(const struct mb_task *task) { return task->plan.request; }
 
 void mb_task_extend(struct mb_task *task)
 {
@@ -226,10 +228,11 @@ static void enqueue(struct mb_task *task)
     }
 }
 
-static void resume(struct mb_task *task, int nargs)
+static void resume(struct mb_task *task)
 {
     struct mb_tasks *t = task->owner;
-    int nresults = 0;
+    int nresults = 0, nargs = task->nargs;
+    task->nargs = 0;
     task->state = TASK_RUNNING;
     task->wait = NULL;
     begin_turn(task);
@@ -246,11 +249,23 @@ static void resume(struct mb_task *task, int nargs)
     retire(task, rc != LUA_OK);
 }
 
-void mb_task_run(struct mb_task *task)
+static void push_entry(struct mb_task *task)
 {
     lua_pushcfunction(task->co, task->plan.entry);
     lua_pushlightuserdata(task->co, task->plan.ctx);
-    resume(task, 1);
+    task->nargs = 1;
+}
+
+void mb_task_run(struct mb_task *task)
+{
+    push_entry(task);
+    resume(task);
+}
+
+void mb_task_start(struct mb_task *task)
+{
+    push_entry(task);
+    enqueue(task);
 }
 
 static void leave_ready(struct mb_task *task)
@@ -310,7 +325,7 @@ static void run_ready(struct mb_tasks *t)
         bool last = &task->next_ready == end;
         t->ready_first = task->next_ready;
         if (!t->ready_first) t->ready_last = &t->ready_first;
-        resume(task, 0);
+        resume(task);
         if (last) break;
     }
     if (!t->ready_first && t->spinning) {

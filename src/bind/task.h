@@ -40,9 +40,11 @@ MB_MUST_CHECK enum mb_rc mb_tasks_new(struct mb_tasks **out, lua_State *L, uv_lo
 void mb_tasks_free(struct mb_tasks *t); /* drops every task */
 size_t mb_tasks_alive(const struct mb_tasks *t);
 
-/* Makes a task that mb_task_run starts. NULL when out of memory. */
+/* Makes a task that mb_task_run or mb_task_start starts. NULL when out of memory. */
 struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan);
 void mb_task_run(struct mb_task *task);
+/* The same from the ready queue: for whoever is itself run by Lua. */
+void mb_task_start(struct mb_task *task);
 /* Ends a task that waits: its wait is cancelled, pending __close values run (and cannot wait). */
 void mb_task_drop(struct mb_task *task);
 
@@ -50,6 +52,7 @@ void mb_task_drop(struct mb_task *task);
 struct mb_task *mb_task_of(lua_State *L);
 const struct mb_budget *mb_task_budget(const struct mb_task *task);
 uint64_t mb_task_deadline(const struct mb_task *task);
+const char *mb_task_request(const struct mb_task *task); /* id of its request; NULL = none */
 /* A stream moved: what the task waits for next has as much time as it had at the beginning. */
 void mb_task_extend(struct mb_task *task);
 /* Yields until mb_task_wake; k then runs in the coroutine. Never returns to the caller:

@@ -122,6 +122,10 @@ static void limit_load(struct mb_vm *vm)
 static int vm_build(lua_State *L)
 {
     struct mb_vm *vm = mb_vm_of(L);
+    if (vm->plan.build) {
+        vm->plan.build(L);
+        return 0;
+    }
     mb_sandbox_open(L);
     vm->request_type = mb_request_register(L);
     mb_sandbox_boot(L);

@@ -18,6 +18,12 @@ struct mb_script {
     struct mb_str text;
 };
 
+/* A module in C that scripts may require beside those of modules.h; open pushes its value. */
+struct mb_vm_module {
+    const char *name;
+    lua_CFunction open;
+};
+
 struct mb_vm_setting {
     const char *key, *value; /* configuration keys that scripts may read, as text */
 };
@@ -34,7 +40,7 @@ struct mb_vm_limits {
     uint32_t cpu_ms;            /* worker.script_cpu: between two waits; 0 = no limit */
 };
 
-/* Borrowed for the life of the state: scripts, settings, secret, db. */
+/* Borrowed for the life of the state: scripts, settings, modules, secret, db, owner. */
 struct mb_vm_plan {
     uv_loop_t *loop;
     struct mb_db *db; /* NULL while only checking scripts */
@@ -46,6 +52,12 @@ struct mb_vm_plan {
     size_t memory_max;           /* bytes of the whole state */
     uint32_t load_timeout;       /* reload.load_timeout, ms of processor time; 0 = for ever */
     struct mb_vm_limits limits;
+    const struct mb_vm_module *modules; /* of layers above */
+    size_t nmodules;
+    const char *plugin; /* its name stands in every line that it logs; NULL = the server's own */
+    void *owner; /* what they, and build, find by mb_vm_plan */
+    /* Fills the state, inside a protected call; NULL = the server's own scripts, by boot.lua. */
+    void (*build)(lua_State *L);
     bool is_shown; /* built by the thread that runs the scripts: running.h tells of it */
 };
 
@@ -59,7 +71,7 @@ struct mb_vm_route {
     char label[96]; /* "GET /v1/slots", possibly cut: what a watcher is shown */
 };
 
-/* Runs boot.lua; on any thread, the loop is not touched. On failure *err holds the begin of the
+/* Runs boot.lua, or build; on any thread, the loop is not touched. On failure *err holds the begin of the
  * first diagnostic as file:line: text, and *diagnostics, when not NULL, all of them, a line each. */
 MB_MUST_CHECK enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan,
                                    struct mb_buf *diagnostics, struct mb_err *err);
