@@ -1,15 +1,16 @@
--- The one script that the server runs itself: loads the engines and every file of routes/, and
--- returns the compiled routes. `scripts(prefix)` lists the modules of a folder.
+-- The one script that the server runs itself: loads the engines, the plugins and every file of routes/,
+-- and returns the compiled routes. `scripts(prefix)` lists the modules of a folder.
 local scripts = ...
 
 require "mb.problem"
 require "mb.json"
 local permit = require "mb.permit"
+local plugin = require "mb.plugin"
 local router = require "mb.router"
 local session = require "workflows.session"
 
 permit.load(scripts "permissions/")
-local routes = router.new(session.authenticate, session.standing)
+local routes = router.new(session.authenticate, session.standing, plugin.load())
 for _, module in ipairs(scripts("routes/")) do
   routes:add(module, require(module))
 end

@@ -65,7 +65,7 @@ end
 -- Takes over what another file was refused with.
 function faults:take(text)
   for line in text:gmatch "[^\n]+" do
-    local at, rest = line:match "^([%w_/]+%.lua:?%d*): (.*)$"
+    local at, rest = line:match "^([%w_/.-]+%.lua:?%d*): (.*)$"
     self:add(at or "scripts", rest or line)
   end
 end

@@ -52,14 +52,14 @@ local function check(route, where)
 end
 
 -- One function per route with nothing in it that the route does not use.
-local function compile(route, where, authenticate, load_standing)
+local function compile(route, where, authenticate, load_standing, plugins)
   local rule = permit.find(route.permission, where)
   if rule.needs_row and not route.subject then
     error(("%s: permission '%s' judges a row: the route needs `subject`"):format(where, rule.name), 0)
   end
   local query = route.query and schema.query(route.query, where)
   local body = type(route.body) == "table" and schema.body(route.body, where)
-  local subject, handler = route.subject, route.handler
+  local subject, handler = route.subject, plugins:around(route, route.handler)
   local auth = route.auth or not permit.is_public(rule)
   if not (auth or query or body or subject) then
     return handler
@@ -99,29 +99,42 @@ function routes:add(module, list)
     end
   end
   for i, route in ipairs(list) do
-    local where = ("%s: route %d"):format(file, i)
-    check(route, where)
-    where = ("%s: %s %s"):format(file, route.method, route.path)
-    self.list[#self.list + 1] = {
-      where = where,
-      method = route.method,
-      pattern = route.path,
-      body = route.body == "stream" and "stream" or route.body and "json" or "none",
-      max_body = math.tointeger(route.max_body) or 0,
-      run = compile(route, where, self.authenticate, self.load_standing),
-    }
+    self:add_one(route, file, i)
   end
 end
 
+function routes:add_one(route, file, i)
+  check(route, ("%s: route %d"):format(file, i))
+  local where = ("%s: %s %s"):format(file, route.method, route.path)
+  self.list[#self.list + 1] = {
+    where = where,
+    method = route.method,
+    pattern = route.path,
+    body = route.body == "stream" and "stream" or route.body and "json" or "none",
+    max_body = math.tointeger(route.max_body) or 0,
+    run = compile(route, where, self.authenticate, self.load_standing, self.plugins),
+  }
+end
+
 function routes:compiled()
+  local patterns = {}
+  for i, it in ipairs(self.plugins.routes) do
+    self:add_one(it.route, it.file, i)
+  end
+  for i, it in ipairs(self.list) do
+    patterns[i] = it.method .. " " .. it.pattern
+  end
+  self.plugins:finish(patterns)
   return self.list
 end
 
 -- authenticate(req) notes on req who calls, or raises 401 for a token that is none.
 -- load_standing(user, organization, provider, location) tells what that user is to these (see
--- workflows/session.lua); those that are nil are not asked for.
-local function new(authenticate, load_standing)
-  return setmetatable({ list = {}, authenticate = authenticate, load_standing = load_standing }, routes)
+-- workflows/session.lua); those that are nil are not asked for. plugins: see mb.plugin.
+local function new(authenticate, load_standing, plugins)
+  return setmetatable({
+    list = {}, authenticate = authenticate, load_standing = load_standing, plugins = plugins,
+  }, routes)
 end
 
 return { new = new }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "app/admin_plugins.h"
 #include "base/clock.h"
 
 /* Health and metrics. */
@@ -85,8 +86,10 @@ bool mb_admin_answer(const struct mb_admin *a, struct mb_http_request *req)
         readyz(a, req);
     else if (is_read && is_admin && path_is(req, "/metrics"))
         metrics(a, req);
+    else if (is_admin && mb_admin_plugins_answer(a->shm, req))
+        return true;
     else if (is_admin)
-        mb_http_problem(req, 404, "not_found", "this address serves /metrics, /livez and /readyz",
+        mb_http_problem(req, 404, "not_found", "this address serves /metrics, /livez, /readyz and /v1/admin/plugins",
                         MB_STR(""), -1, NULL, 0);
     else
         return false;

@@ -10,7 +10,7 @@
 enum { MB_TAG_PUBLIC, MB_TAG_ADMIN };
 
 struct mb_admin {
-    const struct mb_shm *shm;
+    struct mb_shm *shm;
     uint32_t index; /* of the worker that answers */
     const struct mb_db *db;
 };

@@ -162,6 +162,12 @@ static void hash_bundle(struct mb_bundle *b)
     (void)sodium_bin2hex(b->hash, sizeof b->hash, digest, sizeof digest);
 }
 
+static void finish(struct mb_bundle *b)
+{
+    if (b->count > 0) qsort(b->files, b->count, sizeof *b->files, by_name);
+    hash_bundle(b);
+}
+
 enum mb_rc mb_bundle_read(struct mb_bundle *out, const char *dir, const char *suffix,
                           size_t max_file, struct mb_err *err)
 {
@@ -177,9 +183,47 @@ enum mb_rc mb_bundle_read(struct mb_bundle *out, const char *dir, const char *su
         mb_bundle_free(out);
         return rc;
     }
-    if (out->count > 0) qsort(out->files, out->count, sizeof *out->files, by_name);
-    hash_bundle(out);
+    finish(out);
     return MB_OK;
+}
+
+static bool has_prefix(const struct mb_bundle *b, const char *prefix)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (strncmp(b->files[i].name, prefix, strlen(prefix)) == 0) return true;
+    return false;
+}
+
+static enum mb_rc join(struct mb_bundle *b, struct mb_bundle *more, const char *prefix)
+{
+    struct mb_bundle_file *files = realloc(b->files, (b->count + more->count) * sizeof *files);
+    if (files == NULL) return MB_E_NOMEM;
+    b->files = files;
+    while (more->count > 0) {
+        struct mb_bundle_file *f = &more->files[more->count - 1];
+        size_t size = strlen(prefix) + strlen(f->name) + 1;
+        char *name = malloc(size);
+        if (name == NULL) return MB_E_NOMEM;
+        (void)snprintf(name, size, "%s%s", prefix, f->name);
+        b->files[b->count++] = (struct mb_bundle_file){name, f->text};
+        free((void *)(uintptr_t)f->name);
+        more->count--;
+    }
+    return MB_OK;
+}
+
+enum mb_rc mb_bundle_join(struct mb_bundle *b, struct mb_bundle *more, const char *prefix,
+                          struct mb_err *err)
+{
+    enum mb_rc rc = MB_OK;
+    if (has_prefix(b, prefix))
+        rc =
+            mb_fail(err, MB_E_CONFIG, "%s: such a folder must not stand among the scripts", prefix);
+    else if (more->count > 0 && (rc = join(b, more, prefix)) != MB_OK)
+        rc = mb_fail(err, rc, "%s: out of memory", prefix);
+    mb_bundle_free(more);
+    if (rc == MB_OK) finish(b);
+    return rc;
 }
 
 const struct mb_bundle_file *mb_bundle_find(const struct mb_bundle *b, struct mb_str name)

@@ -20,5 +20,9 @@ struct mb_bundle {
  * files over max_file bytes or not UTF-8 are errors that name the file. */
 MB_MUST_CHECK enum mb_rc mb_bundle_read(struct mb_bundle *out, const char *dir, const char *suffix,
                                         size_t max_file, struct mb_err *err);
+/* Takes over the files of more, "x.lua" as prefix + "x.lua"; MB_E_CONFIG when b has files of that
+ * prefix. more is empty afterwards, also after a failure. */
+MB_MUST_CHECK enum mb_rc mb_bundle_join(struct mb_bundle *b, struct mb_bundle *more,
+                                        const char *prefix, struct mb_err *err);
 const struct mb_bundle_file *mb_bundle_find(const struct mb_bundle *b, struct mb_str name);
 void mb_bundle_free(struct mb_bundle *b);

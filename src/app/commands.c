@@ -76,7 +76,7 @@ static int check(const struct mb_options *o, const struct mb_config *config)
     struct mb_err err = {0};
     enum mb_rc rc = check_parser(&err);
     if (rc == MB_OK) rc = mb_home_find(site.home, config, &err);
-    if (rc == MB_OK) rc = mb_site_read(&site, "lua", ".lua", &scripts, &err);
+    if (rc == MB_OK) rc = mb_site_scripts(&site, &scripts, &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
     int code = rc == MB_OK ? check_scripts(config, &scripts) : fail(&err);
     mb_bundle_free(&scripts);

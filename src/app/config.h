@@ -160,6 +160,17 @@ enum mb_config_type {
       "processor time that scripts may take to load")                                              \
     X(reload_drain_timeout, "reload.drain_timeout", MS, "30s", 0, 86400000, "",                    \
       "how long a request may go on with scripts that were replaced twice; then it is cut")        \
+    X(plugins_folder, "plugins.folder", FOLDER, "plugins", 0, 0, "",                               \
+      "a folder with a folder for each plugin; need not exist")                                    \
+    X(plugins_memory, "plugins.memory", BYTES, "16MB", 1048576, 1073741824, "",                    \
+      "memory of one plugin in one process")                                                       \
+    X(plugins_cpu, "plugins.cpu", MS, "50ms", 1, 3600000, "",                                      \
+      "processor time of one call of a plugin before it is ended")                                 \
+    X(plugins_max_kills, "plugins.max_kills", INT, "5", 0, 1000000, "",                            \
+      "a plugin that breaks its limits so often within plugins.kill_window is not called any "     \
+      "more; 0 = it is")                                                                           \
+    X(plugins_kill_window, "plugins.kill_window", MS, "10min", 1000, 86400000, "",                 \
+      "see plugins.max_kills")                                                                     \
     X(dev, "dev", BOOL, "false", 0, 0, "",                                                         \
       "development: changed scripts are loaded at once; Server-Timing, X-Generation and error "    \
       "details in answers")

@@ -19,10 +19,10 @@ struct generation {
     struct mb_generations *owner;
     unsigned slot;
     enum step step;
-    struct mb_vm_plan plan;
-    struct mb_vm *vm;
+    struct mb_scripts_place place;
+    struct mb_states states;
     struct mb_handler *handler;
-    uv_thread_t thread;   /* while building or closing */
+    uv_thread_t thread; /* while building or closing */
     bool has_thread;
     _Atomic bool is_done; /* the thread has nothing more to do */
     bool is_empty;        /* draining: the last request has ended */
@@ -62,18 +62,24 @@ static void finish_thread(struct generation *n)
     uv_async_send(&n->owner->wake);
 }
 
+static enum mb_rc make_states(struct generation *n, struct mb_err *err)
+{
+    struct mb_generations *g = n->owner;
+    return mb_scripts_build(&g->scripts, &g->plan.shm->shelf->slot[n->slot], &n->place, &n->states,
+                            NULL, err);
+}
+
 static void build(void *arg)
 {
     struct generation *n = arg;
-    n->rc = mb_vm_new(&n->vm, &n->plan, NULL, &n->err);
+    n->rc = make_states(n, &n->err);
     finish_thread(n);
 }
 
 static void discard(void *arg)
 {
     struct generation *n = arg;
-    mb_vm_free(n->vm);
-    n->vm = NULL;
+    mb_scripts_discard(&n->states);
     finish_thread(n);
 }
 
@@ -95,20 +101,23 @@ static void start_thread(struct generation *n, enum step step, void (*work)(void
 static void prepare(struct generation *n)
 {
     struct mb_generations *g = n->owner;
-    n->plan = mb_scripts_plan(&g->scripts, &g->plan.shm->shelf->slot[n->slot]);
-    n->plan.loop = g->plan.loop;
-    n->plan.db = g->plan.db;
-    n->plan.secret = g->plan.secret;
+    n->place = (struct mb_scripts_place){.loop = g->plan.loop,
+                                         .db = g->plan.db,
+                                         .secret = g->plan.secret,
+                                         .board = &g->plan.shm->plugins,
+                                         .place = g->plan.worker};
     n->is_empty = false;
 }
 
 static enum mb_rc open_handler(struct generation *n, struct mb_err *err)
 {
     struct mb_generations *g = n->owner;
-    const struct mb_handler_plan plan = {.vm = n->vm,
-                                         .stats = &g->shm->scripts,
-                                         .show_errors = g->plan.config->dev};
-    if (mb_handler_new(&n->handler, &plan) == MB_OK) return MB_OK;
+    const struct mb_handler_plan plan = {
+        .vm = n->states.vm, .stats = &g->shm->scripts, .show_errors = g->plan.config->dev};
+    if (mb_plugins_attach(n->states.plugins, g->plan.loop) == MB_OK &&
+        mb_handler_new(&n->handler, &plan) == MB_OK)
+        return MB_OK;
+    mb_plugins_detach(n->states.plugins);
     return mb_fail(err, MB_E_NOMEM, "no memory for the request handler");
 }
 
@@ -121,10 +130,16 @@ static void fail(struct generation *n)
     mb_shm_ring(n->owner->plan.shm);
 }
 
-static void close_state(struct generation *n)
+static void close_handler(struct generation *n)
 {
     mb_handler_free(n->handler);
+    mb_plugins_detach(n->states.plugins);
     n->handler = NULL;
+}
+
+static void close_state(struct generation *n)
+{
+    close_handler(n);
     start_thread(n, STEP_CLOSING, discard);
 }
 
@@ -135,7 +150,7 @@ static void on_built(struct generation *n)
         set_step(n, STEP_READY);
         return;
     }
-    if (n->rc != MB_OK && n->vm == NULL)
+    if (n->rc != MB_OK && n->states.vm == NULL)
         fail(n);
     else
         start_thread(n, STEP_CLOSING, discard);
@@ -247,8 +262,7 @@ static void on_cut(uv_timer_t *timer)
 void mb_generations_take(struct mb_generations *g, struct mb_http_request *req)
 {
     unsigned serving = line_up(g).serving;
-    if (g->plan.config->dev)
-        mb_http_set_generation(req, g->plan.shm->shelf->slot[serving].id);
+    if (g->plan.config->dev) mb_http_set_generation(req, g->plan.shm->shelf->slot[serving].id);
     mb_handler_take(g->slot[serving].handler, req);
 }
 
@@ -257,7 +271,7 @@ size_t mb_generations_bytes(const struct mb_generations *g)
     size_t sum = 0;
     for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
         if (g->slot[i].step == STEP_READY || g->slot[i].step == STEP_DRAINING)
-            sum += mb_vm_bytes(g->slot[i].vm);
+            sum += mb_vm_bytes(g->slot[i].states.vm) + mb_plugins_bytes(g->slot[i].states.plugins);
     return sum;
 }
 
@@ -267,8 +281,8 @@ static enum mb_rc build_serving(struct mb_generations *g, struct mb_err *err)
 {
     struct generation *n = &g->slot[line_up(g).serving];
     prepare(n);
-    n->plan.is_shown = true;
-    enum mb_rc rc = mb_vm_new(&n->vm, &n->plan, NULL, err);
+    n->place.is_shown = true;
+    enum mb_rc rc = make_states(n, err);
     if (rc == MB_OK) rc = open_handler(n, err);
     if (rc == MB_OK) set_step(n, STEP_READY);
     return rc;
@@ -304,17 +318,15 @@ void mb_generations_stop(struct mb_generations *g)
     if (g == NULL) return;
     g->is_stopping = true;
     uv_close((uv_handle_t *)&g->cut, NULL);
-    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) {
-        mb_handler_free(g->slot[i].handler);
-        g->slot[i].handler = NULL;
-    }
+    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
+        if (g->slot[i].handler != NULL) close_handler(&g->slot[i]); /* else a thread may be at it */
     if (g->threads == 0) close_wake(g);
 }
 
 void mb_generations_free(struct mb_generations *g)
 {
     if (g == NULL) return;
-    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) mb_vm_free(g->slot[i].vm);
+    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) mb_scripts_discard(&g->slot[i].states);
     mb_scripts_close(&g->scripts);
     free(g);
 }

@@ -122,7 +122,7 @@ static void read_tree(struct mb_reload *r)
     struct mb_err err = {0};
     r->started_ns = mb_mono_ns();
     r->kind = MB_RELOAD_TREE;
-    if (mb_site_read(r->site, "lua", ".lua", &r->tree, &err) != MB_OK) {
+    if (mb_site_scripts(r->site, &r->tree, &err) != MB_OK) {
         fail(r, err.text);
         return;
     }
@@ -358,7 +358,7 @@ enum mb_rc mb_reload_new(struct mb_reload **out, struct mb_site *site, struct mb
         r->report = NULL;
         return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
     }
-    enum mb_rc rc = mb_site_read(site, "lua", ".lua", &r->tree, err);
+    enum mb_rc rc = mb_site_scripts(site, &r->tree, err);
     if (rc == MB_OK) rc = mb_shelf_put(shm->shelf, 0, &r->tree, err);
     mb_bundle_free(&r->tree);
     if (rc == MB_OK) mb_shm_line_up(shm, 0, MB_SHELF_NONE, MB_SHELF_NONE);

@@ -60,15 +60,53 @@ void mb_scripts_close(struct mb_scripts *s)
     s->settings = NULL;
 }
 
-struct mb_vm_plan mb_scripts_plan(const struct mb_scripts *s, const struct mb_shelf_slot *slot)
+static struct mb_plugin_limits plugin_limits(const struct mb_config *c)
 {
-    return (struct mb_vm_plan){.scripts = slot->scripts,
-                               .nscripts = slot->nscripts,
-                               .settings = s->settings,
-                               .nsettings = s->nsettings,
-                               .memory_max = (size_t)s->config->worker_memory,
-                               .load_timeout = (uint32_t)s->config->reload_load_timeout,
-                               .limits = vm_limits(s->config)};
+    return (struct mb_plugin_limits){.memory = (size_t)c->plugins_memory,
+                                     .cpu_ms = (uint32_t)c->plugins_cpu,
+                                     .max_kills = (uint32_t)c->plugins_max_kills,
+                                     .kill_window_ns = (uint64_t)c->plugins_kill_window * 1000000u};
+}
+
+static const struct mb_vm_module modules[] = {{"mb.plugins", mb_open_plugins}};
+
+/* The server's scripts read the manifests of the plugins, so these come first. */
+enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_slot *slot,
+                            const struct mb_scripts_place *place, struct mb_states *out,
+                            struct mb_buf *diagnostics, struct mb_err *err)
+{
+    struct mb_vm_plan vm = {.loop = place->loop,
+                            .db = place->db,
+                            .scripts = slot->scripts,
+                            .nscripts = slot->nscripts,
+                            .settings = s->settings,
+                            .nsettings = s->nsettings,
+                            .secret = place->secret,
+                            .memory_max = (size_t)s->config->worker_memory,
+                            .load_timeout = (uint32_t)s->config->reload_load_timeout,
+                            .limits = vm_limits(s->config),
+                            .modules = modules,
+                            .nmodules = sizeof modules / sizeof *modules,
+                            .is_shown = place->is_shown};
+    const struct mb_plugins_plan plugins = {.vm = &vm,
+                                            .files = slot->plugins,
+                                            .nfiles = slot->nplugins,
+                                            .limits = plugin_limits(s->config),
+                                            .board = place->board,
+                                            .place = place->place};
+    *out = (struct mb_states){NULL, NULL};
+    enum mb_rc rc = mb_plugins_new(&out->plugins, &plugins, diagnostics, err);
+    vm.owner = out->plugins;
+    if (rc == MB_OK) rc = mb_vm_new(&out->vm, &vm, diagnostics, err);
+    if (rc != MB_OK) mb_scripts_discard(out);
+    return rc;
+}
+
+void mb_scripts_discard(struct mb_states *states)
+{
+    mb_vm_free(states->vm);
+    mb_plugins_free(states->plugins);
+    *states = (struct mb_states){NULL, NULL};
 }
 
 enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shelf_slot *slot,
@@ -76,16 +114,13 @@ enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shel
 {
     uv_loop_t loop;
     struct mb_scripts scripts;
-    struct mb_vm *vm = NULL;
+    struct mb_states states = {NULL, NULL};
+    const struct mb_scripts_place place = {.loop = &loop};
     if (uv_loop_init(&loop) != 0) return mb_fail(err, MB_E_NOMEM, "no memory for the check");
     enum mb_rc rc = mb_scripts_open(&scripts, config, err);
-    if (rc == MB_OK) {
-        struct mb_vm_plan plan = mb_scripts_plan(&scripts, slot);
-        plan.loop = &loop;
-        rc = mb_vm_new(&vm, &plan, diagnostics, err);
-    }
-    if (rc == MB_OK) *nroutes = mb_vm_route_count(vm);
-    mb_vm_free(vm);
+    if (rc == MB_OK) rc = mb_scripts_build(&scripts, slot, &place, &states, diagnostics, err);
+    if (rc == MB_OK) *nroutes = mb_vm_route_count(states.vm);
+    mb_scripts_discard(&states);
     mb_scripts_close(&scripts);
     uv_loop_close(&loop);
     return rc;

@@ -5,6 +5,7 @@
  */
 #include "app/config.h"
 #include "app/shelf.h"
+#include "plugin/plugins.h"
 
 /* What every state of a process is built with. */
 struct mb_scripts {
@@ -16,8 +17,31 @@ struct mb_scripts {
 MB_MUST_CHECK enum mb_rc mb_scripts_open(struct mb_scripts *s, const struct mb_config *config,
                                          struct mb_err *err);
 void mb_scripts_close(struct mb_scripts *s);
-/* A plan without loop, database and secret, borrowing from s and the slot. */
-struct mb_vm_plan mb_scripts_plan(const struct mb_scripts *s, const struct mb_shelf_slot *slot);
+/* The states of one generation: the server's scripts and those of its plugins. */
+struct mb_states {
+    struct mb_plugins *plugins;
+    struct mb_vm *vm;
+};
+
+/* What belongs to the process that builds. */
+struct mb_scripts_place {
+    uv_loop_t *loop;
+    struct mb_db *db;              /* NULL while only checking */
+    const unsigned char *secret;
+    struct mb_plugin_board *board; /* NULL while only checking */
+    unsigned place;
+    bool is_shown; /* see struct mb_vm_plan */
+};
+
+/* On any thread; borrows s, the slot and what place names. *diagnostics, when not NULL: a line for each
+ * fault, with file and line. */
+MB_MUST_CHECK enum mb_rc mb_scripts_build(const struct mb_scripts *s,
+                                          const struct mb_shelf_slot *slot,
+                                          const struct mb_scripts_place *place,
+                                          struct mb_states *out, struct mb_buf *diagnostics,
+                                          struct mb_err *err);
+/* On any thread, when nothing of it is in use. */
+void mb_scripts_discard(struct mb_states *states);
 
 /* Builds the scripts as a worker would and throws them away. MB_E_SCRIPT: *diagnostics has a line
  * for each fault, with file and line. */

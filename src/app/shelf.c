@@ -7,8 +7,8 @@
 
 static void *map_shared(size_t size)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
-                   -1, 0);
+    void *p =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -17,11 +17,11 @@ enum mb_rc mb_shelf_new(struct mb_shelf **out, size_t max_bytes, struct mb_err *
     struct mb_shelf *shelf = map_shared(sizeof *shelf);
     char *room = shelf ? map_shared(MB_SHELF_SLOTS * max_bytes) : NULL;
     if (room == NULL)
-        return mb_fail(err, MB_E_NOMEM, "shared memory: could not map it: %s; lower reload.max_bytes",
+        return mb_fail(err, MB_E_NOMEM,
+                       "shared memory: could not map it: %s; lower reload.max_bytes",
                        strerror(errno));
     shelf->slot_bytes = max_bytes;
-    for (size_t i = 0; i < MB_SHELF_SLOTS; i++)
-        shelf->slot[i].room = room + i * shelf->slot_bytes;
+    for (size_t i = 0; i < MB_SHELF_SLOTS; i++) shelf->slot[i].room = room + i * shelf->slot_bytes;
     *out = shelf;
     return MB_OK;
 }
@@ -32,6 +32,21 @@ static char *copy(char **to, const void *from, size_t n)
     memcpy(at, from, n);
     *to += n;
     return at;
+}
+
+/* Copies the files that belong to plugins, or those that do not, and returns how many they are. */
+static size_t put_some(struct mb_script *list, char **at, const struct mb_bundle *bundle,
+                       bool of_plugins)
+{
+    static const char prefix[] = "plugins/";
+    size_t n = 0;
+    for (size_t i = 0; i < bundle->count; i++) {
+        const struct mb_bundle_file *f = &bundle->files[i];
+        if ((strncmp(f->name, prefix, sizeof prefix - 1) == 0) != of_plugins) continue;
+        const char *name = copy(at, f->name, strlen(f->name) + 1);
+        list[n++] = (struct mb_script){name, {copy(at, f->text.ptr, f->text.len + 1), f->text.len}};
+    }
+    return n;
 }
 
 enum mb_rc mb_shelf_put(struct mb_shelf *shelf, unsigned slot, const struct mb_bundle *bundle,
@@ -46,15 +61,12 @@ enum mb_rc mb_shelf_put(struct mb_shelf *shelf, unsigned slot, const struct mb_b
                        "the scripts take %zu bytes with their names; reload.max_bytes allows %zu",
                        need, shelf->slot_bytes);
     (void)madvise(s->room, shelf->slot_bytes, MADV_REMOVE); /* what a larger one before left */
+    char *at = s->room + bundle->count * sizeof *s->scripts;
     struct mb_script *list = (void *)s->room;
-    char *at = s->room + bundle->count * sizeof *list;
-    for (size_t i = 0; i < bundle->count; i++) {
-        const struct mb_bundle_file *f = &bundle->files[i];
-        const char *name = copy(&at, f->name, strlen(f->name) + 1);
-        list[i] = (struct mb_script){name, {copy(&at, f->text.ptr, f->text.len + 1), f->text.len}};
-    }
     s->scripts = list;
-    s->nscripts = bundle->count;
+    s->nscripts = put_some(list, &at, bundle, false);
+    s->plugins = list + s->nscripts;
+    s->nplugins = put_some(list + s->nscripts, &at, bundle, true);
     memcpy(s->id, bundle->hash, sizeof s->id - 1);
     return MB_OK;
 }

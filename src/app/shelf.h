@@ -14,8 +14,10 @@ enum { MB_SHELF_SLOTS = 4, MB_SHELF_NONE = 255 };
 
 struct mb_shelf_slot {
     char id[17];                     /* begin of the bundle's hash: the generation's name */
-    const struct mb_script *scripts; /* sorted by name */
+    const struct mb_script *scripts; /* the server's, sorted by name */
     size_t nscripts;
+    const struct mb_script *plugins; /* those of "plugins/…", sorted by name */
+    size_t nplugins;
     char *room; /* where all of that lies */
 };
 

@@ -12,6 +12,7 @@
 #include "db/db.h"
 #include "net/http.h"
 #include "net/tally.h"
+#include "plugin/stats.h"
 
 enum { MB_MAX_WORKERS = 64, MB_MAX_PLACES = MB_MAX_WORKERS + 1 };
 
@@ -57,6 +58,7 @@ struct mb_shm {
     int64_t started_wall_ms;
     struct mb_tally *tally; /* connections by client address; NULL = they have no ceiling */
     struct mb_shelf *shelf;
+    struct mb_plugin_board plugins;
     struct mb_shm_worker worker[MB_MAX_PLACES];
 };
 

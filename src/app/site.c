@@ -27,6 +27,18 @@ enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *s
     return mb_bundle_read(out, dir, suffix, MAX_FILE, err);
 }
 
+enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out, struct mb_err *err)
+{
+    struct mb_bundle plugins;
+    const char *folder = s->config->plugins_folder;
+    enum mb_rc rc = mb_site_read(s, "lua", ".lua", out, err);
+    if (rc != MB_OK || access(folder, F_OK) != 0) return rc;
+    rc = mb_bundle_read(&plugins, folder, ".lua", MAX_FILE, err);
+    if (rc == MB_OK) rc = mb_bundle_join(out, &plugins, "plugins/", err);
+    if (rc != MB_OK) mb_bundle_free(out);
+    return rc;
+}
+
 enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_err *err)
 {
     s->owner_url = s->app_url = s->config->database_url;

@@ -26,6 +26,9 @@ MB_MUST_CHECK enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config 
 /* <home>/leaf as a bundle. */
 MB_MUST_CHECK enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
                                       struct mb_bundle *out, struct mb_err *err);
+/* All scripts: <home>/lua, and those of plugins.folder as "plugins/…"; without that folder none. */
+MB_MUST_CHECK enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out,
+                                         struct mb_err *err);
 /* Sets the URLs; starts, adopts or finds the embedded database. */
 MB_MUST_CHECK enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections,
                                          struct mb_err *err);

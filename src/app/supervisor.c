@@ -108,7 +108,7 @@ static enum mb_rc watch_scripts(struct supervisor *s, struct mb_err *err)
     char top[MB_PATH_MAX + 32];
     if (!s->site.config->dev) return MB_OK;
     (void)snprintf(top, sizeof top, "%s/lua", s->site.home);
-    return mb_watch_open(&s->watch, top, err);
+    return mb_watch_open(&s->watch, top, s->site.config->plugins_folder, err);
 }
 
 static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)

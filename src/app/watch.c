@@ -23,7 +23,7 @@ static void add(struct mb_watch *w, const char *path, int depth)
     if (d == NULL) return;
     (void)inotify_add_watch(w->fd, path, EVENTS);
     for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
-        char below[sizeof w->top + 1024];
+        char below[sizeof w->top[0] + 1024];
         if (e->d_name[0] == '.' || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)) continue;
         (void)snprintf(below, sizeof below, "%s/%s", path, e->d_name);
         add(w, below, depth + 1);
@@ -31,13 +31,20 @@ static void add(struct mb_watch *w, const char *path, int depth)
     (void)closedir(d);
 }
 
-enum mb_rc mb_watch_open(struct mb_watch *w, const char *top, struct mb_err *err)
+static void add_all(struct mb_watch *w)
+{
+    add(w, w->top[0], 0);
+    add(w, w->top[1], 0);
+}
+
+enum mb_rc mb_watch_open(struct mb_watch *w, const char *one, const char *other, struct mb_err *err)
 {
     *w = (struct mb_watch){.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
     if (w->fd < 0)
-        return mb_fail(err, MB_E_IO, "%.150s: changes cannot be watched: %s", top, strerror(errno));
-    (void)snprintf(w->top, sizeof w->top, "%s", top);
-    add(w, top, 0);
+        return mb_fail(err, MB_E_IO, "%.150s: changes cannot be watched: %s", one, strerror(errno));
+    (void)snprintf(w->top[0], sizeof w->top[0], "%s", one);
+    (void)snprintf(w->top[1], sizeof w->top[1], "%s", other);
+    add_all(w);
     return MB_OK;
 }
 
@@ -68,7 +75,7 @@ bool mb_watch_step(struct mb_watch *w)
 {
     if (w->fd < 0) return false;
     if (has_news(w)) {
-        add(w, w->top, 0);
+        add_all(w);
         w->due_ns = mb_mono_ns() + (uint64_t)REST_MS * 1000000u;
     }
     if (w->due_ns == 0 || mb_mono_ns() < w->due_ns) return false;

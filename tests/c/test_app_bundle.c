@@ -98,11 +98,31 @@ static void test_refusals(void)
        "names a folder that is missing");
 }
 
+static void test_joining(void)
+{
+    struct mb_bundle more;
+    char hash[65];
+    put("b.lua", "b", 1);
+    ok(read_it() && mb_bundle_read(&more, top, ".lua", 64, &err) == MB_OK, "reads two bundles");
+    memcpy(hash, bundle.hash, sizeof hash);
+    size_t n = bundle.count;
+    ok(mb_bundle_join(&bundle, &more, "a/", &err) == MB_OK && more.count == 0, "joins them");
+    ok(bundle.count == 2 * n && strcmp(bundle.files[0].name, "a/b.lua") == 0,
+       "with the prefix, in the order of names");
+    ok(strcmp(hash, bundle.hash) != 0, "which changes the hash");
+    ok(mb_bundle_read(&more, top, ".lua", 64, &err) == MB_OK &&
+           mb_bundle_join(&bundle, &more, "a/", &err) == MB_E_CONFIG && more.count == 0,
+       "refuses a prefix that is taken");
+    mb_bundle_free(&bundle);
+    (void)unlink(path_of("b.lua"));
+}
+
 int main(void)
 {
     if (mkdtemp(top) == NULL) abort();
     test_reading();
     test_refusals();
+    test_joining();
     (void)nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return done();
 }

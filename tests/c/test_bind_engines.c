@@ -36,6 +36,7 @@ static void add_folder(const char *prefix, const char *folder)
     while (d && nscripts < MAX_FILES && (e = readdir(d))) {
         size_t len = strlen(e->d_name);
         if (len < 5 || strcmp(e->d_name + len - 4, ".lua") != 0) continue;
+        if (strcmp(e->d_name, "plugin.lua") == 0) continue; /* stands on src/plugin, a layer above */
         snprintf(name, sizeof name, "%s%s", prefix, e->d_name);
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         add(name, path);

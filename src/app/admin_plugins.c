@@ -1,0 +1,79 @@
+#include "app/admin_plugins.h"
+
+/* What is known of plugins, and letting one out of quarantine. */
+
+enum { LIST_MAX = 256 * 1024 };
+
+static uint64_t memory_of(const struct mb_plugin_stats *s)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < MB_PLUGIN_PLACES; i++) sum += atomic_load(&s->bytes[i]);
+    return sum;
+}
+
+/* Names are letters, digits and marks that JSON takes as they are. */
+static enum mb_rc add(struct mb_buf *b, const struct mb_plugin_stats *s)
+{
+    return mb_buf_addf(b,
+                       "%s{\"name\":\"%s\",\"state\":\"%s\",\"calls\":%llu,\"errors\":%llu,"
+                       "\"kills\":%llu,\"cpuMilliseconds\":%.3f,\"memoryBytes\":%llu}",
+                       b->data[b->len - 1] == '[' ? "" : ",", s->name,
+                       atomic_load(&s->is_quarantined) ? "QUARANTINED" : "ACTIVE",
+                       (unsigned long long)atomic_load(&s->calls),
+                       (unsigned long long)atomic_load(&s->errors),
+                       (unsigned long long)atomic_load(&s->kills),
+                       (double)atomic_load(&s->cpu_ns) / 1e6, (unsigned long long)memory_of(s));
+}
+
+static void list(struct mb_shm *shm, struct mb_http_request *req)
+{
+    struct mb_buf b;
+    mb_buf_init(&b, LIST_MAX);
+    enum mb_rc rc = mb_buf_addz(&b, "{\"plugins\":[");
+    for (unsigned i = 0; rc == MB_OK && i < MB_MAX_PLUGINS; i++)
+        if (atomic_load(&shm->plugins.plugin[i].is_named)) rc = add(&b, &shm->plugins.plugin[i]);
+    if (rc == MB_OK) rc = mb_buf_addz(&b, "]}");
+    if (rc == MB_OK)
+        mb_http_reply(req, 200, "application/json", NULL, 0, mb_buf_str(&b));
+    else
+        mb_http_problem(req, 503, "out_of_memory", NULL, MB_STR(""), 1, NULL, 0);
+    mb_buf_reset(&b);
+}
+
+/* "/v1/admin/plugins/<name>/release" -> the name in out; false for any other path. */
+static bool name_in(struct mb_str path, char out[MB_PLUGIN_NAME])
+{
+    static const char before[] = "/v1/admin/plugins/", after[] = "/release";
+    size_t head = sizeof before - 1, tail = sizeof after - 1;
+    if (path.len <= head + tail || path.len - head - tail >= MB_PLUGIN_NAME) return false;
+    if (memcmp(path.ptr, before, head) != 0) return false;
+    if (memcmp(path.ptr + path.len - tail, after, tail) != 0) return false;
+    memcpy(out, path.ptr + head, path.len - head - tail);
+    out[path.len - head - tail] = '\0';
+    return true;
+}
+
+static void release(struct mb_shm *shm, struct mb_http_request *req, const char *name)
+{
+    struct mb_plugin_stats *s = mb_plugin_board_find(&shm->plugins, name);
+    if (s == NULL) {
+        mb_http_problem(req, 404, "not_found", "there is no such plugin", MB_STR(""), -1, NULL, 0);
+        return;
+    }
+    mb_plugin_release(s);
+    mb_http_reply(req, 204, NULL, NULL, 0, MB_STR(""));
+}
+
+bool mb_admin_plugins_answer(struct mb_shm *shm, struct mb_http_request *req)
+{
+    char name[MB_PLUGIN_NAME];
+    struct mb_str path = mb_http_path(req);
+    enum mb_method method = mb_http_method(req);
+    if (method == MB_GET && mb_str_eq(path, MB_STR("/v1/admin/plugins")))
+        list(shm, req);
+    else if (method == MB_POST && name_in(path, name))
+        release(shm, req, name);
+    else
+        return false;
+    return true;
+}

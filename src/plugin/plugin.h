@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * One plugin of one generation; inside src/plugin only.
+ */
+#include "bind/task.h"
+#include "plugin/plugins.h"
+
+struct mb_plugin {
+    struct mb_plugins *owner;
+    char name[MB_PLUGIN_NAME];
+    struct mb_vm *vm;
+    struct mb_tasks *tasks;        /* NULL until the loop is there */
+    struct mb_plugin_stats *stats; /* NULL while only checking */
+    struct mb_buf manifest;        /* JSON */
+    struct mb_buf config;          /* JSON of plugins/<name>/config.lua; empty = there is none */
+    int handlers;                  /* registry reference of the list of its functions */
+    int settings;                  /* of what config() returns */
+};
+
+struct mb_plugins {
+    struct mb_plugins_plan plan;
+    struct mb_plugin *plugin; /* sorted by name */
+    size_t count;
+};
+
+/* The plugin whose state L belongs to. */
+struct mb_plugin *mb_plugin_of(lua_State *L);
+/* NULL when there is none. */
+struct mb_plugin *mb_plugin_named(struct mb_plugins *p, const char *name);
+const struct mb_script *mb_plugin_file(const struct mb_plugin *p, const char *leaf);

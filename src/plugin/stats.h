@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * What is known of a plugin by its name, in memory that all processes share: it outlives
+ * reloads and workers. Counters are plain atomics.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MB_PLUGIN_NAME = 64, MB_MAX_PLUGINS = 64, MB_PLUGIN_PLACES = 65 };
+
+struct mb_plugin_stats {
+    _Atomic uint64_t key; /* of the name; 0 = free */
+    _Atomic bool is_named;
+    char name[MB_PLUGIN_NAME];
+    _Atomic uint64_t calls, errors, kills; /* kills: limits of time or memory */
+    _Atomic uint64_t cpu_ns;
+    _Atomic uint64_t bytes[MB_PLUGIN_PLACES]; /* memory of its state in each process */
+    _Atomic uint64_t strikes_since_ns;        /* kills are counted from here to a quarantine */
+    _Atomic uint32_t strikes;
+    _Atomic bool is_quarantined;
+};
+
+struct mb_plugin_board {
+    struct mb_plugin_stats plugin[MB_MAX_PLUGINS];
+};
+
+/* The entry of that name, made when there is none; NULL when the board is full. */
+struct mb_plugin_stats *mb_plugin_board_take(struct mb_plugin_board *board, const char *name);
+/* NULL when there is none. */
+struct mb_plugin_stats *mb_plugin_board_find(struct mb_plugin_board *board, const char *name);
+/* Counts a kill at the monotonic time now_ns. True when it is the one that made it max within
+ * window_ns, which puts the plugin into quarantine; max = 0: never. */
+bool mb_plugin_strike(struct mb_plugin_stats *s, uint64_t now_ns, uint32_t max, uint64_t window_ns);
+void mb_plugin_release(struct mb_plugin_stats *s);
