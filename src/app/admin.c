@@ -132,6 +132,8 @@ static uint64_t get(const _Atomic uint64_t *v)
       db.queue_timeouts)                                                                           \
     X("medbookd_db_cancels_total", "counter", "statements cancelled", db.cancels)                  \
     X("medbookd_db_prepares_total", "counter", "statements prepared", db.prepares)                 \
+    X("medbookd_db_conflict_retries_total", "counter",                                             \
+      "statements run again after a deadlock or a serialization conflict", db.conflict_retries)    \
     X("medbookd_db_rollbacks_total", "counter", "transactions rolled back", db.rollbacks)          \
     X("medbookd_script_errors_total", "counter", "requests that ended in a script error",          \
       scripts.script_errors)                                                                       \

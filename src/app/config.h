@@ -86,6 +86,9 @@ enum mb_config_type {
       "a connection over database.pool_min without work for this long is closed")                  \
     X(database_max_lifetime, "database.max_lifetime", MS, "30min", 1000, 86400000, "",             \
       "a connection is renewed after this, with jitter")                                           \
+    X(database_conflict_retries, "database.conflict_retries", INT, "3", 0, 255, "",                \
+      "how often a single statement runs again after it lost a deadlock or a serialization "       \
+      "conflict")                                                                                  \
     X(database_pipeline_depth, "database.pipeline_depth", INT, "8", 1, 64, "",                     \
       "reads in flight on one connection")                                                         \
     X(database_statement_cache, "database.statement_cache", INT, "256", 16, 10000, "",             \

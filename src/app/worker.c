@@ -142,6 +142,7 @@ static struct mb_db_config db_config(const struct mb_worker_plan *p)
         .idle_in_transaction_timeout = (uint32_t)c->database_idle_in_transaction_timeout,
         .tcp_user_timeout = (uint32_t)c->database_tcp_user_timeout,
         .max_lifetime = (uint32_t)c->database_max_lifetime,
+        .conflict_retries = (uint32_t)c->database_conflict_retries,
         .pipeline_depth = (uint32_t)c->database_pipeline_depth,
         .statement_cache = (uint32_t)c->database_statement_cache,
         .pooler =

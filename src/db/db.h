@@ -33,16 +33,18 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     uint32_t idle_timeout; /* a connection over pool_min without work for this long is closed */
     uint32_t idle_in_transaction_timeout;
     uint32_t tcp_user_timeout;
-    uint32_t max_lifetime;    /* a connection is renewed after this, with jitter */
-    uint32_t pipeline_depth;  /* reads in flight on one connection; writes are alone */
-    uint32_t statement_cache; /* prepared statements kept per connection */
-    enum mb_db_pooler pooler; /* transaction: PgBouncer, unnamed statements only */
+    uint32_t max_lifetime;     /* a connection is renewed after this, with jitter */
+    uint32_t conflict_retries; /* of a single statement, at most 255 */
+    uint32_t pipeline_depth;   /* reads in flight on one connection; writes are alone */
+    uint32_t statement_cache;  /* prepared statements kept per connection */
+    enum mb_db_pooler pooler;  /* transaction: PgBouncer, unnamed statements only */
 };
 
 struct mb_db_stats {
     _Atomic uint64_t connections, idle, waiting; /* gauges */
     _Atomic uint64_t connects, connect_failures, lost;
     _Atomic uint64_t queries, errors, queue_full, queue_timeouts, cancels, prepares, rollbacks;
+    _Atomic uint64_t conflict_retries;
     _Atomic uint64_t wait_us_sum, query_us_sum;
 };
 
@@ -78,7 +80,8 @@ void mb_db_retry(struct mb_db *db);
 int mb_db_retry_after(const struct mb_db *db);
 struct mb_str mb_db_last_error(const struct mb_db *db); /* why it is not up; may be empty */
 
-/* Starts one statement in autocommit. values[i] NULL = SQL NULL; all are copied. deadline_ns is
+/* Starts one statement in autocommit, which runs again by itself when it lost a deadlock or a
+ * serialization conflict, up to conflict_retries times. values[i] NULL = SQL NULL; all are copied. deadline_ns is
  * monotonic. MB_OK: *op is set and cb will come. Otherwise cb will not come and err tells at once
  * (queue full, database down). */
 MB_MUST_CHECK enum mb_rc mb_db_query(struct mb_db *db, struct mb_op **op, enum mb_db_kind kind,

@@ -105,6 +105,20 @@ static void note_error(struct mb_link *l, struct mb_op *op, const PGresult *res)
     if (step == MB_STEP_PREPARE || op->stale_plan) mb_cache_drop(&l->cache, op->stmt);
 }
 
+/* A single statement that PostgreSQL has undone may run again: for want of its prepared form, or
+ * because it lost a deadlock or a serialization conflict. Who won such a one goes on meanwhile and
+ * holds what the loser waits for, so there is no need for a pause. */
+static bool runs_again(const struct mb_link *l, struct mb_op *op)
+{
+    if (op->kind == MB_OP_INNER || op->orphan) return false;
+    if (op->stale_plan && !op->reprepared) return op->reprepared = true;
+    if (op->err.rc != MB_E_DB_CONFLICT || strncmp(op->err.sqlstate, "40", 2) != 0) return false;
+    if (op->conflicts >= l->db->config.conflict_retries) return false;
+    op->conflicts++;
+    mb_db__count(&l->db->stats->conflict_retries, 1);
+    return true;
+}
+
 static void end_op(struct mb_link *l, struct mb_op *op)
 {
     mb_list_remove(&op->node);
@@ -118,8 +132,7 @@ static void end_op(struct mb_link *l, struct mb_op *op)
         return;
     }
     mb_db__count(&l->db->stats->query_us_sum, (mb_mono_ns() - op->since_ns) / 1000);
-    if (op->stale_plan && op->kind != MB_OP_INNER && !op->reprepared && !op->orphan) {
-        op->reprepared = true;
+    if (runs_again(l, op)) {
         mb_pool__requeue(op);
     } else {
         /* Inside a transaction it cannot be repeated alone, but the whole can. */

@@ -38,13 +38,14 @@ struct mb_op {
     void (*house)(struct mb_link *link, struct mb_op *op); /* HOUSE: its end */
     enum mb_op_kind kind;
     enum mb_op_state state;
-    bool begins;      /* INNER: the first of its transaction, BEGIN flies with it */
-    bool commits;     /* INNER: the COMMIT */
-    bool orphan;      /* nobody waits for it any more */
-    bool synced;      /* its Sync was given to libpq: the server may act on it */
-    bool moved;       /* was already taken to another connection once */
-    bool reprepared;  /* was already repeated because of a stale plan */
-    bool used_cached; /* ran a statement that an earlier op had prepared */
+    bool begins;             /* INNER: the first of its transaction, BEGIN flies with it */
+    bool commits;            /* INNER: the COMMIT */
+    bool orphan;             /* nobody waits for it any more */
+    bool synced;             /* its Sync was given to libpq: the server may act on it */
+    bool moved;              /* was already taken to another connection once */
+    unsigned char conflicts; /* how often it ran again after a conflict */
+    bool reprepared;         /* was already repeated because of a stale plan */
+    bool used_cached;        /* ran a statement that an earlier op had prepared */
     bool stale_plan;
     unsigned char nsteps, step;
     unsigned char steps[MB_OP_STEPS];

@@ -207,9 +207,45 @@ static void finishes_before_closing(void)
     ok(uv_loop_close(&loop) == 0, "with no handle left behind");
 }
 
+/* Two statements that take the same two rows in opposite order; true when both came through. */
+static bool cross(uint32_t retries)
+{
+    struct reply one, other;
+    struct mb_db_config c = make_config();
+    c.pool_max = 3; /* one is kept for reads */
+    c.conflict_retries = retries;
+    open_db(&c);
+    start(&one, MB_DB_WRITE, "SELECT cross_rows(1, 2)", NULL);
+    start(&other, MB_DB_WRITE, "SELECT cross_rows(2, 1)", NULL);
+    await(&one);
+    await(&other);
+    bool is_through = one.rc == MB_OK && other.rc == MB_OK;
+    ok(is_through || (one.rc == MB_OK ? other.rc : one.rc) == MB_E_DB_CONFLICT,
+       "of two that lock each other out one at least comes through, the other is a conflict");
+    ok((stats.conflict_retries > 0) == (retries > 0), "and runs again as often as it may");
+    PQclear(one.res);
+    PQclear(other.res);
+    close_db();
+    return is_through;
+}
+
+static void runs_losers_again(void)
+{
+    pg_sql("CREATE TABLE crossed (id int PRIMARY KEY, n int NOT NULL)");
+    pg_sql("INSERT INTO crossed VALUES (1, 0), (2, 0)");
+    pg_sql("CREATE FUNCTION cross_rows(a int, b int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
+           "UPDATE crossed SET n = n + 1 WHERE id = a; PERFORM pg_sleep(0.3); "
+           "UPDATE crossed SET n = n + 1 WHERE id = b; END $$");
+    ok(!cross(0), "without leave to run again the loser of a deadlock fails");
+    ok(is(pg_sql("SELECT string_agg(n::text, ' ') FROM crossed"), "1 1"), "and changed nothing");
+    ok(cross(3), "with it both come through");
+    ok(is(pg_sql("SELECT string_agg(n::text, ' ') FROM crossed"), "3 3"), "once each");
+}
+
 int main(void)
 {
     pg_make();
+    runs_losers_again();
     bounds_the_queue();
     ends_waiting();
     tells_what_ran_out();
