@@ -22,6 +22,15 @@ static void on_hook(lua_State *L, lua_Debug *unused);
 
 static bool ends(int verdict) { return verdict > MB_VERDICT_LATE; }
 
+/* Counts what was run since it was last looked. */
+static void look(struct mb_budget *b, uint64_t now)
+{
+    const uint64_t most = MB_BUDGET_STEP_MS * (uint64_t)1000000;
+    uint64_t step = now - b->looked_ns;
+    b->looked_ns = now;
+    b->ran_ns += step < most ? step : most;
+}
+
 static void on_tick(int signal)
 {
     (void)signal;
@@ -29,15 +38,15 @@ static void on_tick(int signal)
     struct mb_budget *b = r ? r->budget : NULL;
     if (!b || b->limit_ns == 0) return;
     uint64_t now = mb_cpu_ns();
-    if (b->began_ns == 0) {
-        b->began_ns = now;
+    if (b->looked_ns == 0) {
+        b->looked_ns = now;
         return;
     }
-    uint64_t ran = now - b->began_ns;
+    look(b, now);
     if (ends(b->verdict)) return;
-    if (b->spent_ns + ran >= b->limit_ns)
+    if (b->spent_ns + b->ran_ns >= b->limit_ns)
         b->verdict = MB_VERDICT_OVER;
-    else if (b->slice_ns > 0 && ran >= b->slice_ns)
+    else if (b->slice_ns > 0 && b->ran_ns >= b->slice_ns)
         b->verdict = MB_VERDICT_LATE;
     else
         return;
@@ -63,14 +72,17 @@ bool mb_budget_start_ticks(void)
 
 void mb_budget_begin(struct mb_budget *b)
 {
-    b->began_ns = b->slice_ns > 0 ? mb_cpu_ns() : 0;
+    b->ran_ns = 0;
+    b->looked_ns = b->slice_ns > 0 ? mb_cpu_ns() : 0;
     b->is_sliced = false;
     if (!ends(b->verdict)) b->verdict = MB_VERDICT_NONE;
 }
 
 void mb_budget_end(struct mb_budget *b)
 {
-    if (b->slice_ns > 0) b->spent_ns += mb_cpu_ns() - b->began_ns;
+    if (b->slice_ns == 0) return;
+    look(b, mb_cpu_ns());
+    b->spent_ns += b->ran_ns;
 }
 
 void mb_budget_refuse(struct mb_budget *b)

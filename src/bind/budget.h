@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MB_BUDGET_TICK_MS = 2, MB_PLACE_SIZE = LUA_IDSIZE + 12 };
+/* A tick counts for at most MB_BUDGET_STEP_MS, however long ago the one before it was: a virtual machine
+ * that stood still finds that time among its processor time, and nobody used it. */
+enum { MB_BUDGET_TICK_MS = 2, MB_BUDGET_STEP_MS = 10, MB_PLACE_SIZE = LUA_IDSIZE + 12 };
 
 enum mb_verdict {
     MB_VERDICT_NONE,
@@ -24,8 +26,9 @@ struct mb_budget {
     uint64_t slice_ns;    /* at a time, before it has to wait for its next turn; 0 = no slices */
     unsigned max_refused; /* 0 = any number */
     /* What was spent: kept by the three functions below and by the tick. */
-    uint64_t spent_ns;          /* of earlier slices */
-    volatile uint64_t began_ns; /* 0: the first tick tells */
+    uint64_t spent_ns;           /* of earlier slices */
+    volatile uint64_t ran_ns;    /* of this turn, until it was last looked */
+    volatile uint64_t looked_ns; /* processor time then; 0: the first tick tells */
     volatile int verdict;
     unsigned refused;
     bool is_sliced;         /* it yielded because of LATE */

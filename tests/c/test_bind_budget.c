@@ -1,5 +1,9 @@
 /* Budgets: who takes more processor time or memory than allowed is ended whatever it catches, and who
  * is only late lets others run. */
+#define _POSIX_C_SOURCE 200809L
+#include <signal.h>
+
+#include "base/clock.h"
 #include "bind_fixture.h"
 
 #define MS 1000000u
@@ -76,7 +80,8 @@ static const char *const LOOPS[] = {
     "while true do pcall(function() xpcall(error, function() while true do end end) end) end",
     "local function f() while true do end end\n"
     "while true do coroutine.resume(coroutine.create(f)) pcall(coroutine.wrap(f)) end",
-    "local function deep(n) if n == 0 then while true do end end coroutine.wrap(deep)(n - 1) end deep(50)",
+    "local function deep(n) if n == 0 then while true do end end coroutine.wrap(deep)(n - 1) end "
+    "deep(50)",
     "while true do pcall(table.sort, {1, 2, 3}, function() while true do end end) end",
     "while true do pcall(string.gsub, 'x', 'x', function() while true do end end) end",
     "setmetatable({}, {__index = function() while true do end end}).x = nil\n"
@@ -96,8 +101,9 @@ static void test_loops(const struct mb_budget *budget)
 static void test_slices(void)
 {
     const struct mb_budget budget = {.key = "a.cpu", .limit_ns = 10000 * MS, .slice_ns = 2 * MS};
-    struct run is_long = {.chunk = "local function count() for n = 1, 2e7 do local _ = n end return 7 end\n"
-                                   "assert(select(2, pcall(coroutine.wrap(count))) == 7)"};
+    struct run is_long = {
+        .chunk = "local function count() for n = 1, 2e7 do local _ = n end return 7 end\n"
+                 "assert(select(2, pcall(coroutine.wrap(count))) == 7)"};
     struct run is_short = {.chunk = "return 1"};
     start(&is_long, &budget);
     ok(!is_long.is_done, "who is late is put off");
@@ -111,6 +117,42 @@ static void test_slices(void)
     mb_task_drop(dropped.task);
     uv_run(&loop, UV_RUN_NOWAIT);
     ok(!dropped.is_done && mb_tasks_alive(tasks) == 0, "it can be dropped between two slices");
+}
+
+/* What a script sees of a machine that stood still: processor time, and one tick after it. */
+static void stand_still(void)
+{
+    sigset_t tick;
+    (void)sigemptyset(&tick);
+    (void)sigaddset(&tick, SIGVTALRM);
+    (void)sigprocmask(SIG_BLOCK, &tick, NULL);
+    for (uint64_t end = mb_cpu_ns() + 60 * MS; mb_cpu_ns() < end;) {}
+    (void)sigprocmask(SIG_UNBLOCK, &tick, NULL);
+}
+
+static int enter_standing(lua_State *L)
+{
+    for (int i = 0; i < 2; i++) {
+        stand_still();
+        if (luaL_dostring(L, "for n = 1, 1000 do local _ = n end")) return lua_error(L);
+    }
+    return 0;
+}
+
+static void test_standing(const struct mb_budget *budget)
+{
+    struct run r = {0};
+    struct mb_task_plan plan = {.entry = enter_standing,
+                                .done = on_done,
+                                .ctx = &r,
+                                .deadline_ns = UINT64_MAX,
+                                .budget = *budget};
+    r.task = mb_task_new(tasks, &plan);
+    mb_task_run(r.task);
+    finish(&r);
+    ok(r.status == LUA_OK && r.budget.verdict != MB_VERDICT_OVER,
+       "a machine that stood still is not the script's time%s",
+       budget->slice_ns > 0 ? ", in slices" : "");
 }
 
 static void test_memory(void)
@@ -128,6 +170,8 @@ int main(void)
     struct mb_err err;
     const struct mb_script boot = script("boot.lua", "return {}");
     const struct mb_budget once = {.key = "a.cpu", .limit_ns = 20 * MS};
+    const struct mb_budget long_once = {.key = "a.cpu", .limit_ns = 50 * MS};
+    const struct mb_budget long_sliced = {.key = "a.cpu", .limit_ns = 50 * MS, .slice_ns = 2 * MS};
     const struct mb_budget sliced = {.key = "a.cpu", .limit_ns = 20 * MS, .slice_ns = 2 * MS};
     uv_loop_init(&loop);
     if (!ok(open_vm(&boot, 1, 64 << 20, &err), "a state is built") ||
@@ -137,6 +181,8 @@ int main(void)
     test_loops(&once);
     test_loops(&sliced);
     test_slices();
+    test_standing(&long_once);
+    test_standing(&long_sliced);
     test_memory();
     mb_tasks_free(tasks);
     uv_run(&loop, UV_RUN_NOWAIT);

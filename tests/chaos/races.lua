@@ -70,6 +70,13 @@ local function overlapping(clinic, size)
            faults = faults }
 end
 
+local function counts_text(counts)
+  local words = {}
+  for word, n in pairs(counts) do words[#words + 1] = ("%s=%d"):format(word, n) end
+  table.sort(words)
+  return table.concat(words, " ")
+end
+
 -- Clients book, cancel and book again on few slots, many of which overlap.
 local function storm(clinic, size)
   local history = temp.dir() .. "/history"
@@ -83,7 +90,9 @@ local function storm(clinic, size)
   if summary.unanswered > 0 then faults[#faults + 1] = summary.unanswered .. " calls without an answer" end
   if summary.rebooked == 0 then faults[#faults + 1] = "no cancelled slot could be booked again" end
   for status, n in pairs(summary.status) do
-    if tonumber(status) >= 500 then faults[#faults + 1] = n .. " answers of status " .. status end
+    if tonumber(status) >= 500 then
+      faults[#faults + 1] = ("%d answers of status %s; codes: %s"):format(n, status, counts_text(summary.codes))
+    end
   end
   add_invariants(clinic, faults)
   return { operations = summary.operations, booked = summary.booked, cancelled = summary.cancelled,
