@@ -63,6 +63,7 @@ static void refuse(struct mb_http_request *r, int status, const char *code, cons
 {
     struct mb_http_server *s = r->conn->server;
     bool ours = status == 408 || status == 504;
+    int retry_after_s = status == 504 ? 1 : -1;
     if (!ours)
         mb_count(&s->stats->bad_requests, 1);
     r->close = true;
@@ -70,7 +71,7 @@ static void refuse(struct mb_http_request *r, int status, const char *code, cons
     if (r->reply == MB_REPLY_STREAM || r->discard)
         mb_conn__cut(r->conn);
     else
-        mb_http_problem(r, status, code, detail, (struct mb_str){NULL, 0}, -1, NULL, 0);
+        mb_http_problem(r, status, code, detail, (struct mb_str){NULL, 0}, retry_after_s, NULL, 0);
 }
 
 void mb_request__refuse(struct mb_http_request *r, enum mb_fault fault)
