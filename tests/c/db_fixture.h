@@ -163,17 +163,21 @@ static inline void start(struct reply *r, enum mb_db_kind kind, const char *sql,
     start_by(r, kind, sql, value, in_ms(20000));
 }
 
-/* Runs one statement to its end; the first value, or the SQLSTATE or word of the failure. */
+/* Of a statement that has ended: its first value, or the SQLSTATE or word of its failure. */
+static inline const char *text_of(const struct reply *r)
+{
+    if (r->rc != MB_OK) return r->err.sqlstate[0] ? r->err.sqlstate : mb_rc_word(r->rc);
+    return PQntuples(r->res) > 0 ? PQgetvalue(r->res, 0, 0) : "";
+}
+
+/* Runs one statement to its end: text_of it. */
 static inline const char *run(enum mb_db_kind kind, const char *sql, const char *value)
 {
     static char text[256];
     struct reply r;
     start(&r, kind, sql, value);
     await(&r);
-    if (r.rc != MB_OK)
-        snprintf(text, sizeof text, "%s", r.err.sqlstate[0] ? r.err.sqlstate : mb_rc_word(r.rc));
-    else
-        snprintf(text, sizeof text, "%s", PQntuples(r.res) > 0 ? PQgetvalue(r.res, 0, 0) : "");
+    snprintf(text, sizeof text, "%s", text_of(&r));
     PQclear(r.res);
     return text;
 }
