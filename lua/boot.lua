@@ -4,6 +4,8 @@ local scripts = ...
 
 require "mb.problem"
 require "mb.json"
+local explain = require "mb.explain"
+local openapi = require "mb.openapi"
 local permit = require "mb.permit"
 local plugin = require "mb.plugin"
 local router = require "mb.router"
@@ -12,6 +14,9 @@ local session = require "workflows.session"
 permit.load(scripts "permissions/")
 local routes = router.new(session.authenticate, session.standing, plugin.load())
 for _, module in ipairs(scripts("routes/")) do
-  routes:add(module, require(module))
+  routes:add_file(module)
 end
-return routes:compiled()
+local compiled = routes:compiled()
+explain.publish(compiled)
+openapi.publish(compiled)
+return compiled

@@ -2,6 +2,12 @@
 -- If-None-Match needs nothing here: whatever a GET answers with an ETag, the server compares.
 local problem = require "mb.problem"
 
+-- For `headers` of a route.
+local HEADER <const> = {
+  name = "If-Match",
+  description = 'entity tags such as "3": refuses with 412 what somebody else has changed since',
+}
+
 local function etag(version)
   return ('"%d"'):format(version)
 end
@@ -39,4 +45,4 @@ local function expected(req, current)
   return version
 end
 
-return { etag = etag, expected = expected }
+return { HEADER = HEADER, etag = etag, expected = expected }

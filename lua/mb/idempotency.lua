@@ -1,26 +1,14 @@
 -- The Idempotency-Key header: what a POST needs to be repeated without a second effect.
+local canonical = require "mb.canonical"
 local crypto = require "mb.crypto"
-local json = require "mb.json"
 local problem = require "mb.problem"
 
--- A text that is equal for equal values, whatever the order of their fields.
-local function canonical(value)
-  if type(value) ~= "table" then
-    return json.encode(value)
-  end
-  local parts = {}
-  if json.is_array(value) then
-    for i = 1, #value do
-      parts[i] = canonical(value[i])
-    end
-    return "[" .. table.concat(parts, ",") .. "]"
-  end
-  for key, item in pairs(value) do
-    parts[#parts + 1] = json.encode(key) .. ":" .. canonical(item)
-  end
-  table.sort(parts)
-  return "{" .. table.concat(parts, ",") .. "}"
-end
+-- For `headers` of a route.
+local HEADER <const> = {
+  name = "Idempotency-Key",
+  description = "1 to 255 printable characters that name this request: sent again with the same body it gives the "
+    .. "same answer and has no second effect, for 24 hours",
+}
 
 -- key, hash of the body; nothing without the header. Keys are 1 to 255 printable characters.
 local function of(req, body)
@@ -34,4 +22,4 @@ local function of(req, body)
   return key, crypto.sha256(canonical(body))
 end
 
-return { of = of }
+return { HEADER = HEADER, of = of }

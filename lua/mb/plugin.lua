@@ -3,7 +3,8 @@
 --   { api = 1, name = "clinic.sms", version = "1.0.0", summary = "…",
 --     capabilities = { "routes", "hooks" },
 --     config = fields,                       -- a schema of plugins/<name>/config.lua, as for a body
---     routes = { { method =, path = "/v1/plugins/clinic.sms/…", summary =, permission =, query =, body =,
+--     routes = { { method =, path = "/v1/plugins/clinic.sms/…", summary =, permission =, params =, query =,
+--                  body =, description =, responses =, errors =,
 --                  handler = function(request) return body end } },     -- or: return status, body
 --     hooks = { { on = "POST /v1/bookings", when = "before", on_failure = "refuse",
 --                 runs_after = { "other.plugin" }, handler = function(request) … end } } }
@@ -24,8 +25,8 @@ local MANIFEST <const> = {
   routes = "table", hooks = "table",
 }
 local ROUTE <const> = {
-  method = "string", path = "string", summary = "string", permission = "string", query = "table", body = "table",
-  handler = "handler",
+  method = "string", path = "string", summary = "string", permission = "string", params = "table", query = "table",
+  body = "table", handler = "handler", description = "string", responses = "table", errors = "table",
 }
 local HOOK <const> = {
   on = "string", when = "string", on_failure = "string", runs_after = "table", runs_before = "table",
@@ -109,9 +110,9 @@ local function configure(plugin, found)
     end
     return plugins.configure(plugin.name, {})
   end
-  local is_schema, check = pcall(schema.body, spec, at)
-  if not is_schema then
-    return found:take(tostring(check))
+  local check = schema.body(spec, at, found)
+  if not check then
+    return
   end
   local holder = { body = plugin.config or {} }
   local is_sound, why = pcall(check, holder)
@@ -159,11 +160,21 @@ local function answer(name, results)
   return status, body
 end
 
+-- A manifest comes as JSON, where statuses have become texts.
+local function by_status(list)
+  local made = list and {}
+  for status, it in pairs(list or {}) do
+    made[math.tointeger(tonumber(status)) or status] = it
+  end
+  return made
+end
+
 local function as_route(name, route)
   local handler = route.handler.handler
   return {
     method = route.method, path = route.path, summary = route.summary, permission = route.permission,
-    query = route.query, body = route.body,
+    params = route.params, query = route.query, body = route.body, description = route.description,
+    responses = by_status(route.responses), errors = by_status(route.errors),
     handler = function(req)
       local ok, results = plugins.call(name, handler, facts_of(req, route))
       if not ok then
@@ -244,7 +255,7 @@ local function run_after(hooks, facts, ...)
   return ...
 end
 
--- The handler of a route with the hooks on it around.
+-- The handler of a route with the hooks on it around, and these: { before = list, after = list } or nil.
 function registry:around(route, handler)
   local on = self.on[route.method .. " " .. route.path]
   if not on then
@@ -255,7 +266,7 @@ function registry:around(route, handler)
     local facts = facts_of(req, route)
     run_before(on.before, facts)
     return run_after(on.after, facts, handler(req, it, judge))
-  end
+  end, on
 end
 
 -- ---- loading ----

@@ -1,73 +1,135 @@
--- Turns route tables into what the server runs. A route is
+-- Turns route tables into what the server runs and documents. A route is
 --
 --   { method = "GET", path = "/v1/things/{id}", summary = "…", permission = "public",
---     query = fields, body = schema or "stream", max_body = bytes, auth = true,
---     subject = function(req) return row end, handler = function(req, subject, judge) … end }
+--     params = fields, query = fields, body = schema or "stream", max_body = bytes, auth = true,
+--     subject = function(req) return row end, handler = function(req, subject, judge) … end,
+--     description = "…", headers = { idempotency.HEADER },
+--     responses = { [200] = schema or "text/csv" or false }, errors = { [409] = { "slot_taken" } } }
 --
 -- `permission` is "public" or "<resource>.<action>", a rule of permissions/<resource>.lua; a
 -- route without one does not load. Where a token may be sent, `authenticate` (given to new) has
 -- looked at it before the handler runs: always behind a rule, and on public routes that say
 -- `auth = true`. `subject` loads the row that the rule judges (nil answers 404) and is
 -- handed on to the handler, with the judge (mb.permit), who also answers for other rules on that row.
--- Unknown keys, missing keys and wrong types are errors at load.
+-- The last five only tell what mb.openapi writes: `responses` is a schema, a media type or false (no body)
+-- for each status, `errors` the codes of problems that this route has beyond those of its kind, `headers`
+-- what it reads of them. Unknown keys, missing keys and wrong types are faults at load.
+local faults = require "mb.faults"
 local schema = require "mb.schema"
 local permit = require "mb.permit"
+local source = require "mb.source"
 
-local METHODS <const> = { GET = true, POST = true, PUT = true, PATCH = true, DELETE = true }
+local METHODS <const> = { "GET", "POST", "PUT", "PATCH", "DELETE" }
+-- key -> the type of its value, "body" for what takes a schema or a word
 local KEYS <const> = {
   method = "string", path = "string", summary = "string", permission = "string", handler = "function",
-  query = "table", body = "body", max_body = "number", subject = "function", auth = "boolean",
+  params = "table", query = "table", body = "body", max_body = "number", subject = "function", auth = "boolean",
+  description = "string", headers = "table", responses = "table", errors = "table",
 }
 local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
 
-local function check(route, where)
-  if type(route) ~= "table" then
-    error(where .. ": a route is a table", 0)
-  end
+local function check_types(route, wrong)
   for key, value in pairs(route) do
     if not KEYS[key] then
-      error(("%s: unknown key '%s' of a route"):format(where, tostring(key)), 0)
+      wrong(("unknown key '%s' of a route"):format(tostring(key)), faults.nearest(key, faults.names_of(KEYS)))
     elseif KEYS[key] == "body" then
       if type(value) ~= "table" and value ~= "stream" then
-        error(("%s: 'body' is a schema or \"stream\""):format(where), 0)
+        wrong("'body' is a schema or \"stream\"")
       end
     elseif type(value) ~= KEYS[key] then
-      error(("%s: '%s' of a route is a %s, not a %s"):format(where, key, type(value), KEYS[key]), 0)
+      wrong(("'%s' of a route is a %s, not a %s"):format(key, type(value), KEYS[key]))
     end
   end
   for _, key in ipairs(REQUIRED) do
     if route[key] == nil then
-      error(("%s: a route needs '%s'"):format(where, key), 0)
+      wrong(("a route needs '%s'"):format(key))
     end
-  end
-  if route.max_body and not (math.tointeger(route.max_body) and route.max_body > 0) then
-    error(("%s: 'max_body' of a route is a number of bytes"):format(where), 0)
-  end
-  if not METHODS[route.method] then
-    error(("%s: method '%s' is not one of GET, POST, PUT, PATCH, DELETE"):format(where, route.method), 0)
-  end
-  if route.body and (route.method == "GET" or route.method == "DELETE") then
-    error(("%s: a %s route takes no body"):format(where, route.method), 0)
   end
 end
 
--- One function per route with nothing in it that the route does not use.
-local function compile(route, where, authenticate, load_standing, plugins)
-  local rule = permit.find(route.permission, where)
-  if rule.needs_row and not route.subject then
-    error(("%s: permission '%s' judges a row: the route needs `subject`"):format(where, rule.name), 0)
+local function check_responses(route, wrong, where, found)
+  for status, it in pairs(route.responses or {}) do
+    if math.type(status) ~= "integer" or status < 200 or status > 399 then
+      wrong(("'responses' of a route are of statuses from 200 to 399, not of %s"):format(tostring(status)),
+        "problems stand in `errors`")
+    elseif type(it) == "table" then
+      schema.answer(it, where, found)
+    elseif it ~= false and not (type(it) == "string" and it:find "^%l+/[%w.+-]+") then
+      wrong(("the response of status %d is a schema, a media type or false"):format(status))
+    end
   end
-  local query = route.query and schema.query(route.query, where)
-  local body = type(route.body) == "table" and schema.body(route.body, where)
-  local subject, handler = route.subject, plugins:around(route, route.handler)
-  local auth = route.auth or not permit.is_public(rule)
-  if not (auth or query or body or subject) then
+  for status, codes in pairs(route.errors or {}) do
+    if math.type(status) ~= "integer" or status < 400 or status > 599 or type(codes) ~= "table" then
+      wrong("'errors' of a route are lists of codes by status, as { [409] = { \"slot_taken\" } }")
+    end
+  end
+  for _, header in ipairs(route.headers or {}) do
+    if type(header) ~= "table" or type(header.name) ~= "string" or type(header.description) ~= "string" then
+      wrong("'headers' of a route is a list of { name =, description = }")
+    end
+  end
+end
+
+local function check(route, wrong, where, found)
+  check_types(route, wrong)
+  check_responses(route, wrong, where, found)
+  if type(route.max_body) == "number" and not (math.tointeger(route.max_body) and route.max_body > 0) then
+    wrong("'max_body' of a route is a number of bytes")
+  end
+  local is_known = false
+  for _, method in ipairs(METHODS) do
+    is_known = is_known or method == route.method
+  end
+  if type(route.method) == "string" and not is_known then
+    wrong(("method '%s' is not one of %s"):format(route.method, table.concat(METHODS, ", ")))
+  end
+  if route.body and (route.method == "GET" or route.method == "DELETE") then
+    wrong(("a %s route takes no body"):format(route.method))
+  end
+end
+
+-- The names in the braces of a path, as a set.
+local function names_in(path)
+  local names = {}
+  for name in path:gmatch "{([^{}]*)}" do
+    names[name] = true
+  end
+  return names
+end
+
+-- What a request goes through before the handler: rule, and the checks that the route has; a fault is
+-- noted. The route is sound otherwise.
+local function checks_of(route, where, found)
+  local checks = { auth = route.auth, subject = route.subject }
+  local is_found, rule = pcall(permit.find, route.permission, where)
+  if not is_found then
+    found:take(tostring(rule))
+  else
+    checks.rule, checks.auth = rule, route.auth or not permit.is_public(rule)
+    if rule.needs_row and not route.subject then
+      found:add(where, ("permission '%s' judges a row: the route needs `subject`"):format(rule.name))
+    end
+  end
+  checks.params = route.params and schema.params(route.params, names_in(route.path), where, found)
+  checks.query = route.query and schema.query(route.query, where, found)
+  checks.body = type(route.body) == "table" and schema.body(route.body, where, found)
+  return checks
+end
+
+-- One function per route with nothing in it that the route does not use.
+local function compile(checks, handler, authenticate, load_standing)
+  local rule, params, query, body, subject = checks.rule, checks.params, checks.query, checks.body, checks.subject
+  local auth = checks.auth
+  if not (auth or params or query or body or subject) then
     return handler
   end
   return function(req)
     permit.identify(rule, req)
     if auth then
       authenticate(req)
+    end
+    if params then
+      params(req)
     end
     if query then
       query(req)
@@ -91,11 +153,11 @@ routes.__index = routes
 function routes:add(module, list)
   local file = module:gsub("%.", "/") .. ".lua"
   if type(list) ~= "table" then
-    error(file .. ": a route file returns a list of routes", 0)
+    return self.found:add(file, "a route file returns a list of routes")
   end
   for key in pairs(list) do
     if math.type(key) ~= "integer" or key < 1 or key > #list then
-      error(("%s: a route file returns a list of routes, without the key '%s'"):format(file, tostring(key)), 0)
+      self.found:add(file, ("a route file returns a list of routes, without the key '%s'"):format(tostring(key)))
     end
   end
   for i, route in ipairs(list) do
@@ -103,24 +165,45 @@ function routes:add(module, list)
   end
 end
 
+-- `file` is where the route stands, with or without a line.
 function routes:add_one(route, file, i)
-  check(route, ("%s: route %d"):format(file, i))
-  local where = ("%s: %s %s"):format(file, route.method, route.path)
+  local found = self.found
+  if type(route) ~= "table" then
+    return found:add(file, ("route %d: a route is a table"):format(i))
+  end
+  local at = type(route.handler) == "function" and source(route.handler) or file
+  local where = at:sub(1, #file) == file and at or file
+  local before = #found.list
+  check(route, function(text, hint)
+    found:add(where, ("route %d: %s"):format(i, text), hint)
+  end, where, found)
+  if #found.list > before then
+    return
+  end
+  local checks = checks_of(route, where, found)
+  if #found.list > before then
+    return
+  end
+  local handler, hooks = self.plugins:around(route, route.handler)
   self.list[#self.list + 1] = {
     where = where,
     method = route.method,
     pattern = route.path,
     body = route.body == "stream" and "stream" or route.body and "json" or "none",
     max_body = math.tointeger(route.max_body) or 0,
-    run = compile(route, where, self.authenticate, self.load_standing, self.plugins),
+    run = compile(checks, handler, self.authenticate, self.load_standing),
+    route = route, rule = checks.rule, auth = checks.auth, hooks = hooks,
   }
 end
 
+-- The list for the server, of { where, method, pattern, body, max_body, run }, and for mb.openapi and
+-- mb.explain { route, rule, auth, hooks }; raises every fault of every route.
 function routes:compiled()
   local patterns = {}
   for i, it in ipairs(self.plugins.routes) do
     self:add_one(it.route, it.file, i)
   end
+  self.found:raise()
   for i, it in ipairs(self.list) do
     patterns[i] = it.method .. " " .. it.pattern
   end
@@ -128,12 +211,22 @@ function routes:compiled()
   return self.list
 end
 
+-- A route file that does not load is a fault like others.
+function routes:add_file(module)
+  local ok, list = pcall(require, module)
+  if ok then
+    self:add(module, list)
+  else
+    self.found:take(tostring(list))
+  end
+end
+
 -- authenticate(req) notes on req who calls, or raises 401 for a token that is none.
 -- load_standing(user, organization, provider, location) tells what that user is to these (see
 -- workflows/session.lua); those that are nil are not asked for. plugins: see mb.plugin.
 local function new(authenticate, load_standing, plugins)
   return setmetatable({
-    list = {}, authenticate = authenticate, load_standing = load_standing, plugins = plugins,
+    list = {}, found = faults.new(), authenticate = authenticate, load_standing = load_standing, plugins = plugins,
   }, routes)
 end
 

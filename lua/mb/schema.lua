@@ -1,11 +1,14 @@
--- Compiles JSON-Schema-like tables into checks of queries and bodies. Known keywords: type
--- (object, array, string, integer, number, boolean), properties, required, items, enum, minimum,
+-- Compiles JSON-Schema-like tables into checks of path parameters, queries and bodies. Known keywords:
+-- type (object, array, string, integer, number, boolean), properties, required, items, enum, minimum,
 -- maximum, minLength, maxLength (characters), maxItems, format (date-time, email, phone),
--- default, description, and at the outermost `check`, a function (value, fail) for rules across
+-- default, description, title (it is described once, under this name: mb.openapi), and at the
+-- outermost `check`, a function (value, fail) for rules across
 -- fields, where fail(pointer, detail) notes an error. Fields that are not declared are refused, and
 -- null is the same as absent. Instants are handed on as UTC with milliseconds, whatever their
 -- offset was. Every error of a request is reported at once: 422 validation_failed with
--- errors = { { pointer, detail } }, at most MAX_ERRORS of them.
+-- errors = { { pointer, detail } }, at most MAX_ERRORS of them. Schemas of answers say what is sent and
+-- check nothing; they alone know `nullable`.
+local faults = require "mb.faults"
 local problem = require "mb.problem"
 local json = require "mb.json"
 local time = require "mb.time"
@@ -163,57 +166,63 @@ end
 local KEYWORDS <const> = {
   type = "string", properties = "table", required = "table", items = "table", enum = "table",
   minimum = "number", maximum = "number", minLength = "integer", maxLength = "integer",
-  maxItems = "integer", format = "string", default = "any", description = "string", check = "function",
+  maxItems = "integer", format = "string", default = "any", description = "string", title = "string",
+  nullable = "boolean", check = "function",
 }
-local EVERYWHERE <const> = { type = true, description = true }
+local EVERYWHERE <const> = { type = true, description = true, title = true }
 
-local function verify_keywords(spec, at, wrong)
+local function verify_keywords(spec, at, wrong, is_answer)
   local kind = TYPES[spec.type]
   if not kind then
-    wrong(("unknown type '%s'"):format(tostring(spec.type)))
+    return wrong(("unknown type '%s'"):format(tostring(spec.type)), faults.nearest(spec.type, faults.names_of(TYPES)))
   end
   for key, value in pairs(spec) do
     local expected = KEYWORDS[key]
     if not expected then
-      wrong(("unknown keyword '%s'"):format(tostring(key)))
+      wrong(("unknown keyword '%s'"):format(tostring(key)), faults.nearest(key, faults.names_of(KEYWORDS)))
     elseif expected ~= "any" and type(value) ~= expected and math.type(value) ~= expected then
       wrong(("'%s' takes a value of type %s"):format(key, expected))
     elseif key == "check" then
-      if at ~= "" then
-        wrong("'check' stands at the outermost only")
+      if at ~= "" or is_answer then
+        wrong("'check' stands at the outermost of what is checked only")
+      end
+    elseif key == "nullable" then
+      if not is_answer then
+        wrong("'nullable' is for answers: what is sent as null counts as absent")
       end
     elseif not EVERYWHERE[key] and not kind[4][key] then
       wrong(("'%s' says nothing about type %s"):format(key, spec.type))
     end
   end
   if spec.format and not FORMATS[spec.format] then
-    wrong(("unknown format '%s'"):format(spec.format))
+    wrong(("unknown format '%s'"):format(spec.format), faults.nearest(spec.format, faults.names_of(FORMATS)))
   end
   if spec.default ~= nil and not kind[2](spec.default) then
     wrong("the default is not " .. kind[1])
   end
 end
 
-local function verify(spec, where, at)
-  local function wrong(text)
-    error(("%s: schema %s: %s"):format(where, at == "" and "/" or at, text), 0)
+-- Notes every fault of a schema in `found`, as of `where`; what: "body", "query", … A schema that was
+-- found wanting must not be compiled.
+local function verify(spec, what, where, found, is_answer, at)
+  local function wrong(text, hint)
+    found:add(where, ("%s %s: %s"):format(what, at == "" and "/" or at, text), hint)
   end
   if type(spec) ~= "table" then
-    wrong("is not a table")
+    return wrong("a schema is a table")
   end
-  verify_keywords(spec, at, wrong)
+  verify_keywords(spec, at, wrong, is_answer)
   if spec.type == "array" then
-    return verify(spec.items, where, at .. "/items")
+    return verify(spec.items, what, where, found, is_answer, at .. "/items")
   elseif spec.type ~= "object" then
     return
+  elseif type(spec.properties) ~= "table" then
+    return wrong("an object needs `properties`")
   end
-  if not spec.properties then
-    wrong("an object needs `properties`")
+  for _, key in ipairs(faults.names_of(spec.properties)) do
+    verify(spec.properties[key], what, where, found, is_answer, pointer_of(at, key))
   end
-  for key, field in pairs(spec.properties) do
-    verify(field, where, pointer_of(at, key))
-  end
-  for _, key in ipairs(spec.required or {}) do
+  for _, key in ipairs(type(spec.required) == "table" and spec.required or {}) do
     if not spec.properties[key] then
       wrong(("requires '%s', which is not among its properties"):format(key))
     end
@@ -243,8 +252,14 @@ local function judge(spec, value)
   error(problem(422, "validation_failed", subject .. " " .. first.detail, { errors = errors }))
 end
 
-local function body(spec, where)
-  verify(spec, where, "")
+-- A function (req) that checks the body of a request; nil when the schema has a fault, which is noted in
+-- `found` (mb.faults) as of `where`.
+local function body(spec, where, found)
+  local before = #found.list
+  verify(spec, "body", where, found, false, "")
+  if #found.list > before then
+    return
+  end
   return function(req)
     local value = req.body
     if value == nil then
@@ -258,7 +273,7 @@ local function body(spec, where)
   end
 end
 
--- Texts of a query become what their field says; a text that cannot stays one and fails there.
+-- Texts become what their field says; a text that cannot stays one and fails there.
 local CONVERT <const> = {
   string = function(s)
     return s
@@ -276,7 +291,10 @@ local CONVERT <const> = {
   end,
 }
 
-local function query(fields, where)
+-- The schema of an object of these fields, which came as texts, and a function that checks one; nil
+-- when they have a fault.
+local function texts(fields, what, where, found)
+  local before = #found.list
   local spec = { type = "object", properties = {}, required = {} }
   for key, field in pairs(fields) do
     if key == "check" then
@@ -287,14 +305,17 @@ local function query(fields, where)
       spec.properties[key] = field
     end
   end
-  verify(spec, where, "")
-  for key, field in pairs(spec.properties) do
-    if not CONVERT[field.type] then
-      error(("%s: query field '%s' is a string, integer or boolean, not a %s"):format(where, key, field.type), 0)
+  verify(spec, what, where, found, false, "")
+  for _, key in ipairs(faults.names_of(spec.properties)) do
+    local field = spec.properties[key]
+    if type(field) == "table" and TYPES[field.type] and not CONVERT[field.type] then
+      found:add(where, ("%s /%s: is a string, integer or boolean, not a %s"):format(what, key, field.type))
     end
   end
-  return function(req)
-    local values = req.query
+  if #found.list > before then
+    return
+  end
+  return spec, function(values)
     for key, text in pairs(values) do
       local field = spec.properties[key]
       if field then
@@ -305,4 +326,34 @@ local function query(fields, where)
   end
 end
 
-return { body = body, query = query }
+-- fields: name -> schema, beside which `required` and `check` may stand. As body.
+local function query(fields, where, found)
+  local _, check = texts(fields, "query", where, found)
+  return check and function(req)
+    check(req.query)
+  end
+end
+
+-- The parameters of a path, each a name in `names`; those without a field are texts. As body.
+local function params(fields, names, where, found)
+  local spec, check = texts(fields, "params", where, found)
+  for _, key in ipairs(spec and faults.names_of(spec.properties) or {}) do
+    if not names[key] then
+      found:add(where, ("params /%s: the path has no {%s}"):format(key, key),
+        faults.nearest(key, faults.names_of(names)))
+    end
+  end
+  for name in pairs(spec and names or {}) do
+    spec.properties[name] = spec.properties[name] or { type = "string" }
+  end
+  return check and function(req)
+    check(req.params)
+  end
+end
+
+-- Schemas of answers are only verified.
+local function answer(spec, where, found)
+  verify(spec, "answer", where, found, true, "")
+end
+
+return { body = body, query = query, params = params, answer = answer }

@@ -1,4 +1,5 @@
 -- Sign in and out with e-mail and password.
+local answers = require "validation.answers"
 local session = require "workflows.session"
 local validation = require "validation.auth"
 
@@ -7,6 +8,7 @@ return {
     method = "POST", path = "/v1/auth/login", permission = "public",
     summary = "Sign in; the answer holds the session token to send as Bearer",
     body = validation.login,
+    responses = { [200] = answers.session }, errors = { [401] = { "invalid_credentials" } },
     handler = function(req)
       return 200, session.login(req.body.email, req.body.password), { ["Cache-Control"] = "no-store" }
     end,
@@ -14,6 +16,7 @@ return {
   {
     method = "POST", path = "/v1/auth/logout", permission = "me.use",
     summary = "End the session of the token sent",
+    responses = { [204] = false },
     handler = function(req)
       session.logout(req.token)
       return 204

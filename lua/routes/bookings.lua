@@ -1,4 +1,5 @@
 -- Bookings: make one, look at it, take it along its way.
+local answers = require "validation.answers"
 local booking = require "workflows.booking"
 local bookings = require "queries.bookings"
 local conditional = require "mb.conditional"
@@ -15,7 +16,13 @@ end
 local function step(action, permission, summary, body)
   return {
     method = "POST", path = "/v1/bookings/{id}/" .. action, permission = permission, summary = summary, body = body,
-    subject = named,
+    subject = named, headers = { idempotency.HEADER, conditional.HEADER },
+    responses = { [200] = answers.booking },
+    errors = {
+      [409] = { "transition_not_allowed", "already_confirmed", "already_cancelled", "already_completed",
+                "already_no_show", "too_late", "too_early", "request_in_progress" },
+      [412] = { "version_mismatch" },
+    },
     handler = function(req, row, judge)
       local key, hash = idempotency.of(req, req.body)
       local done = booking.move(row, action:gsub("-", "_"), {
@@ -31,7 +38,15 @@ return {
   {
     method = "POST", path = "/v1/bookings", permission = "public", auth = true,
     summary = "Book a slot, as a guest or signed in",
-    body = validation.create,
+    body = validation.create, headers = { idempotency.HEADER },
+    responses = { [201] = answers.new_booking },
+    errors = {
+      [403] = { "client_not_allowed" },
+      [404] = { "slot_not_found" },
+      [409] = { "slot_taken", "slot_overlapped", "slot_blocked", "slot_held", "not_bookable", "request_in_progress" },
+      [422] = { "validation_failed", "slot_past", "client_not_found", "mode_required", "mode_unavailable",
+                "idempotency_mismatch" },
+    },
     handler = function(req)
       local key, hash = idempotency.of(req, req.body)
       local made = booking.create(req.body, { user_id = req.user_id, role = req.user_role, key = key, hash = hash })
@@ -42,6 +57,7 @@ return {
     method = "GET", path = "/v1/bookings/{id}", permission = "bookings.view",
     summary = "One booking, for its patient or whoever holds its manage token",
     subject = named,
+    responses = { [200] = answers.booking },
     handler = function(_, row)
       return 200, booking.view(row), { ETag = conditional.etag(row.version) }
     end,

@@ -1,4 +1,5 @@
 -- The signed-in user.
+local answers = require "validation.answers"
 local db = require "mb.db"
 local users = require "queries.users"
 
@@ -6,6 +7,7 @@ return {
   {
     method = "GET", path = "/v1/me", permission = "me.use",
     summary = "Who the token belongs to",
+    responses = { [200] = answers.me },
     handler = function(req)
       return db.query(users.profile, req.user_id)[1]
     end,

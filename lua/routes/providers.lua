@@ -1,4 +1,5 @@
 -- Providers as patients see them.
+local answers = require "validation.answers"
 local cursor = require "mb.cursor"
 local db = require "mb.db"
 local json = require "mb.json"
@@ -11,6 +12,7 @@ return {
     method = "GET", path = "/v1/providers", permission = "public",
     summary = "Providers that can be booked, with their next free slot",
     query = validation.list,
+    responses = { [200] = answers.providers },
     handler = function(req)
       local q = req.query
       local after_name, after_id = cursor.decode(q.cursor, "text", "text")
@@ -23,6 +25,7 @@ return {
   {
     method = "GET", path = "/v1/providers/{id}", permission = "public",
     summary = "One provider with services, prices, languages and locations",
+    responses = { [200] = answers.provider },
     handler = function(req)
       return db.query(providers.get, req.params.id)[1]
         or problem(404, "not_found", "there is no such provider")

@@ -1,4 +1,5 @@
 -- What providers of a type are asked before they are approved, and whether answers would do.
+local answers = require "validation.answers"
 local db = require "mb.db"
 local json = require "mb.json"
 local overrides = require "validation.overrides"
@@ -49,14 +50,14 @@ local function field_of(type_name, answer)
   return type_name == "DOCUMENT" and "document" or answer.values and "values" or "value"
 end
 
-local function judge_all(list, answers)
+local function judge_all(list, given)
   local by_id, open = {}, {}
   for _, it in ipairs(list) do
     by_id[it.id], open[it.id] = it, it.isRequired
   end
   local today = time.format(time.now()):sub(1, 10)
   local judged, errors = json.array(), json.array()
-  for i, answer in ipairs(answers) do
+  for i, answer in ipairs(given) do
     local it = by_id[answer.requirementId]
     local at = ("/answers/%d/"):format(i - 1)
     if not it then
@@ -83,6 +84,7 @@ return {
     method = "GET", path = "/v1/provider-types/{id}/requirements", permission = "public",
     summary = "What providers of a type are asked, and by which rules answers are judged",
     query = validation.list,
+    responses = { [200] = answers.requirements },
     handler = function(req)
       local list = effective(req.params.id, req.query.organizationId)
       return list and { data = list } or unknown_type()
@@ -92,6 +94,7 @@ return {
     method = "POST", path = "/v1/provider-types/{id}/requirements/check", permission = "public",
     summary = "Judge answers without keeping them",
     body = validation.check,
+    responses = { [200] = answers.judged },
     handler = function(req)
       local list = effective(req.params.id, req.body.organizationId)
       if not list then

@@ -1,4 +1,5 @@
 -- Free slots: what can be booked, in order of time.
+local answers = require "validation.answers"
 local cursor = require "mb.cursor"
 local db = require "mb.db"
 local json = require "mb.json"
@@ -31,6 +32,7 @@ return {
     method = "GET", path = "/v1/slots", permission = "public",
     summary = "Free slots of a provider, or of a service or a location",
     query = validation.search,
+    responses = { [200] = answers.slots },
     handler = function(req)
       local q = req.query
       local from, to = window(q)

@@ -43,34 +43,82 @@ static int run(const struct mb_options *o, const struct mb_config *config)
     return check_parser(&err) == MB_OK ? mb_supervisor_run(config) : fail(&err);
 }
 
-/* ---- check ---- */
+/* ---- check, routes, explain ---- */
 
-enum { MAX_DIAGNOSTICS = 1 << 20 };
+enum { MAX_DIAGNOSTICS = 1 << 20, MAX_TOLD = 1 << 20 };
 
-static int check_scripts(const struct mb_config *config, const struct mb_bundle *tree)
+/* What a command wants to know of the scripts. */
+struct question {
+    const struct mb_options *options;
+    size_t nscripts;
+    struct mb_buf answer;
+};
+
+/* Builds the scripts of the home, asks, and prints the answer or what is wrong. */
+static int ask_scripts(const struct mb_config *config, const struct mb_bundle *tree,
+                       mb_scripts_look look, struct question *q)
 {
     struct mb_shelf *shelf;
     struct mb_buf diagnostics;
     struct mb_err err = {0};
-    size_t nroutes = 0;
+    q->nscripts = tree->count;
+    mb_buf_init(&q->answer, MAX_TOLD);
     mb_buf_init(&diagnostics, MAX_DIAGNOSTICS);
     enum mb_rc rc = mb_shelf_new(&shelf, (size_t)config->reload_max_bytes, &err);
     if (rc == MB_OK) rc = mb_shelf_put(shelf, 0, tree, &err);
+    if (rc == MB_OK) rc = mb_scripts_check(config, &shelf->slot[0], look, q, &diagnostics, &err);
     if (rc == MB_OK)
-        rc = mb_scripts_check(config, &shelf->slot[0], &nroutes, &diagnostics, &err);
-    if (rc == MB_OK)
-        (void)printf("%zu scripts, %zu routes: no error\n", tree->count, nroutes);
+        (void)fwrite(q->answer.data, 1, q->answer.len, stdout);
     else if (diagnostics.len == 0)
         mb_say_error(&err);
     else
         mb_say_lines(mb_buf_str(&diagnostics));
     mb_buf_reset(&diagnostics);
+    mb_buf_reset(&q->answer);
     return rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int check(const struct mb_options *o, const struct mb_config *config)
+static enum mb_rc look_whole(struct mb_vm *vm, void *ctx, struct mb_err *err)
 {
-    (void)o;
+    struct question *q = ctx;
+    (void)err;
+    return mb_buf_addf(&q->answer, "%zu scripts, %zu routes: no error\n", q->nscripts,
+                       mb_vm_route_count(vm));
+}
+
+static enum mb_rc look_routes(struct mb_vm *vm, void *ctx, struct mb_err *err)
+{
+    struct question *q = ctx;
+    return mb_vm_tell(vm, "mb.explain", "routes", NULL, &q->answer, err);
+}
+
+/* The route is found as a request finds it. */
+static enum mb_rc look_explain(struct mb_vm *vm, void *ctx, struct mb_err *err)
+{
+    struct question *q = ctx;
+    const char *word = q->options->words[0], *path = q->options->words[1];
+    char scratch[4096], index[16];
+    struct mb_route_match match;
+    int method = 0;
+    while (method < MB_METHOD_COUNT && strcmp(mb_method_name((enum mb_method)method), word) != 0)
+        method++;
+    if (method == MB_METHOD_COUNT)
+        return mb_fail(err, MB_E_CONFIG, "%.40s is no method; there are GET, POST, PUT, PATCH, DELETE",
+                       word);
+    if (strlen(path) > sizeof scratch)
+        return mb_fail(err, MB_E_CONFIG, "the path is longer than %zu bytes", sizeof scratch);
+    mb_routes_match(mb_vm_routes(vm), (enum mb_method)method, mb_str_z(path), scratch, &match);
+    if (match.route < 0)
+        return mb_fail(err, MB_E_CONFIG, "%s %.200s: %s; medbookd routes lists them", word, path,
+                       match.route == -2 ? "this path does not answer to that method"
+                                         : "there is no such path");
+    (void)snprintf(index, sizeof index, "%d", match.route);
+    return mb_vm_tell(vm, "mb.explain", "explain", index, &q->answer, err);
+}
+
+static int ask(const struct mb_options *o, const struct mb_config *config, mb_scripts_look look)
+{
+    struct question question = {.options = o};
     struct mb_site site = {.config = config};
     struct mb_bundle scripts = {0}, migrations = {0};
     struct mb_err err = {0};
@@ -78,10 +126,25 @@ static int check(const struct mb_options *o, const struct mb_config *config)
     if (rc == MB_OK) rc = mb_home_find(site.home, config, &err);
     if (rc == MB_OK) rc = mb_site_scripts(&site, &scripts, &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
-    int code = rc == MB_OK ? check_scripts(config, &scripts) : fail(&err);
+    int code = rc == MB_OK ? ask_scripts(config, &scripts, look, &question) : fail(&err);
     mb_bundle_free(&scripts);
     mb_bundle_free(&migrations);
     return code;
+}
+
+static int check(const struct mb_options *o, const struct mb_config *config)
+{
+    return ask(o, config, look_whole);
+}
+
+static int routes(const struct mb_options *o, const struct mb_config *config)
+{
+    return ask(o, config, look_routes);
+}
+
+static int explain(const struct mb_options *o, const struct mb_config *config)
+{
+    return ask(o, config, look_explain);
 }
 
 /* ---- reload, rollback ---- */
@@ -218,6 +281,8 @@ int mb_commands_run(int argc, char **argv)
     static int (*const commands[])(const struct mb_options *,
                                    const struct mb_config *) = {[MB_COMMAND_RUN] = run,
                                                                 [MB_COMMAND_CHECK] = check,
+                                                                [MB_COMMAND_ROUTES] = routes,
+                                                                [MB_COMMAND_EXPLAIN] = explain,
                                                                 [MB_COMMAND_RELOAD] = reload,
                                                                 [MB_COMMAND_ROLLBACK] = rollback,
                                                                 [MB_COMMAND_CONFIG] = print_config,

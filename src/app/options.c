@@ -21,6 +21,15 @@ static const struct command commands[] = {
      "Usage: medbookd check [options]\n\n"
      "Checks configuration and scripts as a start would, and prints every fault with its file\n"
      "and line. Starts nothing.\n"},
+    {"routes", MB_COMMAND_ROUTES,
+     "Usage: medbookd routes [options]\n\n"
+     "Lists every route of the server and its plugins: method and path, permission, where it is\n"
+     "written, what it is for. Starts nothing.\n"},
+    {"explain", MB_COMMAND_EXPLAIN,
+     "Usage: medbookd explain METHOD PATH [options]\n\n"
+     "Tells what becomes of such a request, in order: token, parameters, body, permission, hooks and\n"
+     "handler, each with its file and line. PATH is one as in a request, /v1/bookings/x, or a\n"
+     "route's, '/v1/bookings/{id}'. Starts nothing.\n"},
     {"reload", MB_COMMAND_RELOAD,
      "Usage: medbookd reload [options]\n\n"
      "Makes the server that uses this data_dir load the scripts as they are now, as SIGHUP does.\n"
@@ -51,6 +60,8 @@ static const char general_help[] =
     "Commands:\n"
     "  run                     serve (the default)\n"
     "  check                   check configuration and scripts\n"
+    "  routes                  list the routes\n"
+    "  explain METHOD PATH     tell what becomes of a request\n"
     "  reload, rollback        load changed scripts into the running server, or go back\n"
     "  config [--effective]    print a commented configuration file, or the values in force\n"
     "  migrate status|up|down  the schema of the database\n"
@@ -155,6 +166,10 @@ static enum mb_rc finish(struct reader *r)
     if (r->out->command == MB_COMMAND_DEMO) {
         if (r->nwords == 1 && strcmp(r->words[0], "load") == 0) return MB_OK;
         return misuse(r, "say load after", "demo");
+    }
+    if (r->out->command == MB_COMMAND_EXPLAIN) {
+        memcpy(r->out->words, r->words, sizeof r->words);
+        return r->nwords == 2 ? MB_OK : misuse(r, "say METHOD PATH after", "explain");
     }
     return r->nwords == 0 ? MB_OK : misuse(r, "unexpected", r->words[0]);
 }

@@ -9,6 +9,8 @@
 enum mb_command {
     MB_COMMAND_RUN,
     MB_COMMAND_CHECK,
+    MB_COMMAND_ROUTES,
+    MB_COMMAND_EXPLAIN,
     MB_COMMAND_RELOAD,
     MB_COMMAND_ROLLBACK,
     MB_COMMAND_CONFIG,
@@ -26,6 +28,7 @@ struct mb_options {
     bool is_effective;        /* config --effective */
     enum mb_schema_step step; /* migrate */
     int to;                   /* migrate down: the version before which to stop; -1 = one step */
+    const char *words[2];     /* explain: method and path */
     bool is_answered;         /* --help or --version: it is printed, nothing is left to do */
 };
 

@@ -140,6 +140,13 @@ static void read_tree(struct mb_reload *r)
     r->step = STEP_ROOM;
 }
 
+static enum mb_rc count_routes(struct mb_vm *vm, void *ctx, struct mb_err *err)
+{
+    (void)err;
+    *(size_t *)ctx = mb_vm_route_count(vm);
+    return MB_OK;
+}
+
 static _Noreturn void check(const struct mb_reload *r)
 {
     const struct mb_config *config = r->site->config;
@@ -149,8 +156,8 @@ static _Noreturn void check(const struct mb_reload *r)
     struct mb_err err = {0};
     (void)setrlimit(RLIMIT_CPU, &cpu);
     mb_buf_init(&text, REPORT_MAX - 1);
-    enum mb_rc rc = mb_scripts_check(config, &r->shm->shelf->slot[r->slot], &r->report->nroutes,
-                                     &text, &err);
+    enum mb_rc rc = mb_scripts_check(config, &r->shm->shelf->slot[r->slot], count_routes,
+                                     &r->report->nroutes, &text, &err);
     const char *said = text.len > 0 ? text.data : err.text;
     size_t n = text.len > 0 ? text.len : strlen(err.text);
     if (rc != MB_OK) memcpy(r->report->text, said, n);

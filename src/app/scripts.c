@@ -110,7 +110,8 @@ void mb_scripts_discard(struct mb_states *states)
 }
 
 enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shelf_slot *slot,
-                            size_t *nroutes, struct mb_buf *diagnostics, struct mb_err *err)
+                            mb_scripts_look look, void *ctx, struct mb_buf *diagnostics,
+                            struct mb_err *err)
 {
     uv_loop_t loop;
     struct mb_scripts scripts;
@@ -119,7 +120,7 @@ enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shel
     if (uv_loop_init(&loop) != 0) return mb_fail(err, MB_E_NOMEM, "no memory for the check");
     enum mb_rc rc = mb_scripts_open(&scripts, config, err);
     if (rc == MB_OK) rc = mb_scripts_build(&scripts, slot, &place, &states, diagnostics, err);
-    if (rc == MB_OK) *nroutes = mb_vm_route_count(states.vm);
+    if (rc == MB_OK) rc = look(states.vm, ctx, err);
     mb_scripts_discard(&states);
     mb_scripts_close(&scripts);
     uv_loop_close(&loop);

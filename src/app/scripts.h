@@ -43,8 +43,12 @@ MB_MUST_CHECK enum mb_rc mb_scripts_build(const struct mb_scripts *s,
 /* On any thread, when nothing of it is in use. */
 void mb_scripts_discard(struct mb_states *states);
 
-/* Builds the scripts as a worker would and throws them away. MB_E_SCRIPT: *diagnostics has a line
- * for each fault, with file and line. */
+/* Looks at scripts that were built. */
+typedef enum mb_rc (*mb_scripts_look)(struct mb_vm *vm, void *ctx, struct mb_err *err);
+
+/* Builds the scripts as a worker would, shows them to look(ctx) and throws them away. MB_E_SCRIPT:
+ * *diagnostics has a line for each fault, with file and line. */
 MB_MUST_CHECK enum mb_rc mb_scripts_check(const struct mb_config *config,
-                                          const struct mb_shelf_slot *slot, size_t *nroutes,
-                                          struct mb_buf *diagnostics, struct mb_err *err);
+                                          const struct mb_shelf_slot *slot, mb_scripts_look look,
+                                          void *ctx, struct mb_buf *diagnostics,
+                                          struct mb_err *err);

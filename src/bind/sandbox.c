@@ -66,11 +66,28 @@ static int open_config(lua_State *L)
     return 1;
 }
 
+/* source(f) -> "routes/slots.lua:12", where the function begins. */
+static int l_source(lua_State *L)
+{
+    lua_Debug d;
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    (void)lua_getinfo(L, ">S", &d);
+    lua_pushfstring(L, "%s:%d", d.short_src, d.linedefined);
+    return 1;
+}
+
+static int open_source(lua_State *L)
+{
+    lua_pushcfunction(L, l_source);
+    return 1;
+}
+
 static const struct mb_vm_module c_modules[] = {
     {"mb.json", mb_open_json},       {"mb.db", mb_open_db},   {"mb.query", mb_open_query},
     {"mb.problem", mb_open_problem}, {"mb.log", mb_open_log}, {"mb.time", mb_open_time},
     {"mb.crypto", mb_open_crypto},   {"mb.id", mb_open_id},   {"mb.config", open_config},
-    {"mb.scripts", open_scripts},
+    {"mb.scripts", open_scripts},    {"mb.source", open_source},
 };
 
 static lua_CFunction find_among(const struct mb_vm_module *list, size_t n, const char *module)

@@ -195,6 +195,39 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
     return MB_OK;
 }
 
+/* module, function, argument or nil -> text */
+static int call_module(lua_State *L)
+{
+    lua_getglobal(L, "require");
+    lua_pushvalue(L, 1);
+    lua_call(L, 1, 1);
+    lua_pushvalue(L, 2);
+    lua_gettable(L, -2);
+    lua_pushvalue(L, 3);
+    lua_call(L, 1, 1);
+    luaL_checktype(L, -1, LUA_TSTRING);
+    return 1;
+}
+
+enum mb_rc mb_vm_tell(struct mb_vm *vm, const char *module, const char *function,
+                      const char *argument, struct mb_buf *out, struct mb_err *err)
+{
+    lua_State *L = vm->L;
+    struct mb_str text;
+    lua_settop(L, 0);
+    lua_pushcfunction(L, call_module);
+    lua_pushstring(L, module);
+    lua_pushstring(L, function);
+    lua_pushstring(L, argument);
+    int status = lua_pcall(L, 3, 1, 0);
+    text.ptr = lua_tolstring(L, -1, &text.len);
+    enum mb_rc rc = status != LUA_OK
+                        ? mb_fail(err, MB_E_SCRIPT, "%s", text.ptr ? text.ptr : "no text")
+                        : mb_buf_add(out, text.ptr, text.len);
+    lua_settop(L, 0);
+    return rc;
+}
+
 void mb_vm_free(struct mb_vm *vm)
 {
     if (!vm) return;

@@ -75,6 +75,9 @@ struct mb_vm_route {
  * first diagnostic as file:line: text, and *diagnostics, when not NULL, all of them, a line each. */
 MB_MUST_CHECK enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan,
                                    struct mb_buf *diagnostics, struct mb_err *err);
+/* Appends the text that `function` of a loaded module returns; argument NULL = it is given none. */
+MB_MUST_CHECK enum mb_rc mb_vm_tell(struct mb_vm *vm, const char *module, const char *function,
+                                    const char *argument, struct mb_buf *out, struct mb_err *err);
 /* On any thread, when nothing of it is in use. */
 void mb_vm_free(struct mb_vm *vm);
 

@@ -494,7 +494,7 @@ describe("medbookd check", function()
         .. ' query = { a = { type = "integer", default = "3" } } } }', "default" },
     ["a query field that no text can become"] = { "routes/x.lua",
       'return { { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end,'
-        .. ' query = { a = { type = "number" } } } }', "query field 'a'" },
+        .. ' query = { a = { type = "number" } } } }', "query /a: " },
     ["a route file that returns one route"] = { "routes/x.lua",
       'return { method = "GET", path = "/x", summary = "x", permission = "public", handler = function() end }',
       "list" },

@@ -32,11 +32,12 @@ local MODULES <const> = {
   ["boot.lua"] = { "mb", "routes", "workflows" },
   mb = { "mb" },
   sandbox = {},
+  documentation = {},
   queries = { "mb", "queries" },
   validation = { "mb", "validation" },
   permissions = { "mb", "permissions" },
   workflows = { "mb", "queries", "permissions", "workflows" },
-  routes = { "mb", "queries", "validation", "permissions", "workflows" },
+  routes = { "mb", "queries", "validation", "permissions", "workflows", "documentation" },
 }
 
 local function folder_of(path) return path:match "^src/([^/]+)/" or "main" end

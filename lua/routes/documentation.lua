@@ -1,0 +1,39 @@
+-- The contract of this server for programs, and for people.
+local openapi = require "mb.openapi"
+local page = require "documentation.page"
+local script = require "documentation.script"
+local json = require "mb.json"
+local style = require "documentation.style"
+
+-- The page may load what this server has, and ask it; nothing else.
+local ONLY_HERE <const> = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+  .. "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+-- A file as a route; it is the same until the scripts change.
+local function file(path, summary, media_type, text)
+  return {
+    method = "GET", path = path, permission = "public", summary = summary,
+    responses = { [200] = media_type },
+    handler = function(req)
+      req:begin(200, {
+        ["Content-Type"] = media_type .. "; charset=utf-8", ["Cache-Control"] = "no-cache",
+        ["Content-Security-Policy"] = ONLY_HERE, ["X-Content-Type-Options"] = "nosniff",
+      })
+      req:write(text)
+    end,
+  }
+end
+
+return {
+  {
+    method = "GET", path = "/openapi.json", permission = "public",
+    summary = "This document: every route as OpenAPI 3.1",
+    responses = { [200] = "application/json" },
+    handler = function()
+      return 200, json.raw(openapi.get()), { ["Cache-Control"] = "no-cache" }
+    end,
+  },
+  file("/docs", "This document as a page, to read and to try", "text/html", page),
+  file("/docs/script.js", "What the page does", "text/javascript", script),
+  file("/docs/style.css", "What the page looks like", "text/css", style),
+}
