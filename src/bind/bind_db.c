@@ -1,4 +1,6 @@
 #include <lauxlib.h>
+#include <stddef.h>
+#include <stdlib.h>
 
 #include "bind/modules.h"
 #include "bind/problem.h"
@@ -21,7 +23,6 @@
 
 enum { MAX_TOGETHER = 8 };
 
-static const char WAIT_TYPE[] = "mb.db.wait";
 static const char TX_TYPE[] = "mb.tx";
 
 /* ---- waiting ---- */
@@ -33,8 +34,11 @@ struct item {
     struct mb_err err;
 };
 
+/* Owned by its task and no userdata: memory that waits for a finalizer outlives a collection, and
+ * when much of the garbage does, each cycle of the collector begins later than the one before. */
 struct db_wait {
     struct mb_wait wait;
+    struct mb_claim claim; /* frees it should the task end before wait_free */
     unsigned n, pending;
     struct mb_tx **tx; /* where a begin puts its transaction */
     struct item item[];
@@ -52,20 +56,27 @@ static void wait_cancel(struct mb_wait *w)
     }
 }
 
-static int wait_gc(lua_State *L)
+static void wait_release(struct mb_claim *c)
 {
-    wait_cancel(lua_touserdata(L, 1));
-    return 0;
+    struct db_wait *d = (struct db_wait *)((char *)c - offsetof(struct db_wait, claim));
+    wait_cancel(&d->wait);
+    free(d);
 }
 
-static struct db_wait *new_wait(lua_State *L, unsigned n)
+static void wait_free(struct db_wait *d)
 {
-    struct db_wait *d = lua_newuserdatauv(L, sizeof *d + n * sizeof d->item[0], 0);
-    memset(d, 0, sizeof *d + n * sizeof d->item[0]);
+    mb_claim_drop(&d->claim);
+    wait_release(&d->claim);
+}
+
+static struct db_wait *new_wait(lua_State *L, struct mb_task *task, unsigned n)
+{
+    struct db_wait *d = calloc(1, sizeof *d + n * sizeof d->item[0]);
+    if (!d) luaL_error(L, "out of memory");
     d->n = n;
     d->wait.cancel = wait_cancel;
     for (unsigned i = 0; i < n; i++) d->item[i].wait = d;
-    luaL_setmetatable(L, WAIT_TYPE);
+    mb_task_claim(task, &d->claim, wait_release);
     return d;
 }
 
@@ -106,36 +117,36 @@ static struct mb_task *check_free(lua_State *L, const char *what)
     return task;
 }
 
+/* Frees d, and raises what kept item i of it from a result. */
+static int raise_item(lua_State *L, struct db_wait *d, unsigned i)
+{
+    struct mb_err err = d->item[i].err;
+    wait_free(d);
+    return raise_db(L, &err);
+}
+
 /* After the wait: rows of every item in order, or the first error raised. */
-static int push_results(lua_State *L, int status, lua_KContext at)
+static int push_results(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
-    struct db_wait *d = lua_touserdata(L, (int)at);
-    struct mb_task *task = d->wait.task;
-    for (unsigned i = 0; i < d->n; i++)
-        if (!d->item[i].res) {
-            struct mb_err err = d->item[i].err;
-            wait_cancel(&d->wait);
-            return raise_db(L, &err);
-        }
-    luaL_checkstack(L, (int)d->n, NULL);
-    for (unsigned i = 0; i < d->n; i++) mb_rows_push(L, task, &d->item[i].res);
-    return (int)d->n;
+    struct db_wait *d = (struct db_wait *)ctx;
+    int n = (int)d->n;
+    for (int i = 0; i < n; i++)
+        if (!d->item[i].res) return raise_item(L, d, (unsigned)i);
+    luaL_checkstack(L, n, NULL);
+    for (int i = 0; i < n; i++) mb_rows_push(L, d->wait.task, &d->item[i].res);
+    wait_free(d);
+    return n;
 }
 
 /* ---- query and all ---- */
 
-static void start(lua_State *L, struct item *item, const struct mb_statement *s, int first,
-                  int last, uint64_t deadline)
+static void start(lua_State *L, struct item *item, const struct mb_statement *s, int n,
+                  const struct mb_str *values, uint64_t deadline)
 {
-    struct mb_str values[MB_STATEMENT_PARAMS];
-    int n = mb_statement_params(L, first, last, values);
-    struct mb_err err;
     if (mb_db_query(database(L), &item->op, s->kind, s->stmt, n, values, deadline, on_result, item,
-                    &err) != MB_OK) {
-        wait_cancel(&item->wait->wait);
-        raise_db(L, &err);
-    }
+                    &item->err) != MB_OK)
+        raise_item(L, item->wait, (unsigned)(item - item->wait->item));
     item->wait->pending++;
 }
 
@@ -143,10 +154,11 @@ static int l_query(lua_State *L)
 {
     struct mb_task *task = check_free(L, "db.query");
     const struct mb_statement *s = mb_statement_at(L, 1);
-    int top = lua_gettop(L);
-    struct db_wait *d = new_wait(L, 1);
-    start(L, &d->item[0], s, 2, top, mb_task_deadline(task));
-    return mb_task_wait(L, &d->wait, top + 1, push_results);
+    struct mb_str values[MB_STATEMENT_PARAMS];
+    int n = mb_statement_params(L, 2, lua_gettop(L), values);
+    struct db_wait *d = new_wait(L, task, 1);
+    start(L, &d->item[0], s, n, values, mb_task_deadline(task));
+    return mb_task_wait(L, &d->wait, (lua_KContext)d, push_results);
 }
 
 /* Pushes { statement, parameters…, n = } at index; n says how many when the last may be nil. */
@@ -168,14 +180,16 @@ static int l_all(lua_State *L)
     struct mb_task *task = check_free(L, "db.all");
     int top = lua_gettop(L);
     luaL_argcheck(L, top >= 1 && top <= MAX_TOGETHER, 1, "one to eight statements");
-    struct db_wait *d = new_wait(L, (unsigned)top);
+    struct db_wait *d = new_wait(L, task, (unsigned)top);
     for (int i = 1; i <= top; i++) {
-        int n = unpack(L, i);
-        const struct mb_statement *s = mb_statement_at(L, top + 2);
-        start(L, &d->item[i - 1], s, top + 3, top + 2 + n, mb_task_deadline(task));
-        lua_settop(L, top + 1);
+        int given = unpack(L, i);
+        const struct mb_statement *s = mb_statement_at(L, top + 1);
+        struct mb_str values[MB_STATEMENT_PARAMS];
+        int n = mb_statement_params(L, top + 2, top + 1 + given, values);
+        start(L, &d->item[i - 1], s, n, values, mb_task_deadline(task));
+        lua_settop(L, top);
     }
-    return mb_task_wait(L, &d->wait, top + 1, push_results);
+    return mb_task_wait(L, &d->wait, (lua_KContext)d, push_results);
 }
 
 /* ---- transactions ---- */
@@ -223,29 +237,28 @@ static int tx_query(lua_State *L)
     const struct mb_statement *s = mb_statement_at(L, 2);
     if (!t->tx) return luaL_error(L, "this transaction is over");
     if (t->task != task) return luaL_error(L, "this transaction belongs to another request");
-    int top = lua_gettop(L);
-    struct db_wait *d = new_wait(L, 1);
     struct mb_str values[MB_STATEMENT_PARAMS];
-    int n = mb_statement_params(L, 3, top, values);
-    struct mb_err err;
-    if (mb_tx_query(t->tx, &d->item[0].op, s->stmt, n, values, mb_task_deadline(task), on_result,
-                    &d->item[0], &err) != MB_OK)
-        return raise_db(L, &err);
+    int n = mb_statement_params(L, 3, lua_gettop(L), values);
+    struct db_wait *d = new_wait(L, task, 1);
+    struct item *item = &d->item[0];
+    if (mb_tx_query(t->tx, &item->op, s->stmt, n, values, mb_task_deadline(task), on_result, item,
+                    &item->err) != MB_OK)
+        return raise_item(L, d, 0);
     d->pending = 1;
-    return mb_task_wait(L, &d->wait, top + 1, push_results);
+    return mb_task_wait(L, &d->wait, (lua_KContext)d, push_results);
 }
 
 /* The stack of db.tx; the results of the closure stand above. */
-enum { TX_BODY = 1, TX_BEGIN = 2, TX_HANDLE = 3, TX_COMMIT = 4 };
+enum { TX_BODY = 1, TX_HANDLE = 2 };
 
-static int tx_committed(lua_State *L, int status, lua_KContext nresults)
+static int tx_committed(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
-    struct db_wait *d = lua_touserdata(L, TX_COMMIT);
-    bool committed = d->item[0].res;
-    wait_cancel(&d->wait); /* the result of COMMIT holds nothing */
+    struct db_wait *d = (struct db_wait *)ctx;
     tx_end(lua_touserdata(L, TX_HANDLE));
-    return committed ? (int)nresults : raise_db(L, &d->item[0].err);
+    if (!d->item[0].res) return raise_item(L, d, 0);
+    wait_free(d); /* the result of COMMIT holds nothing */
+    return lua_gettop(L) - TX_HANDLE;
 }
 
 static int tx_body_done(lua_State *L, int status, lua_KContext ctx)
@@ -256,28 +269,26 @@ static int tx_body_done(lua_State *L, int status, lua_KContext ctx)
         tx_end(t);
         return lua_error(L);
     }
-    int nresults = lua_gettop(L) - TX_HANDLE;
-    struct db_wait *d = new_wait(L, 1);
-    lua_insert(L, TX_COMMIT);
-    struct mb_err err;
-    if (mb_tx_commit(t->tx, &d->item[0].op, on_result, &d->item[0], &err) != MB_OK) {
+    struct db_wait *d = new_wait(L, t->task, 1);
+    struct item *item = &d->item[0];
+    if (mb_tx_commit(t->tx, &item->op, on_result, item, &item->err) != MB_OK) {
         tx_end(t);
-        return raise_db(L, &err);
+        return raise_item(L, d, 0);
     }
     d->pending = 1;
-    return mb_task_wait(L, &d->wait, nresults, tx_committed);
+    return mb_task_wait(L, &d->wait, (lua_KContext)d, tx_committed);
 }
 
 static int tx_begun(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
-    (void)ctx;
-    struct db_wait *d = lua_touserdata(L, TX_BEGIN);
+    struct db_wait *d = (struct db_wait *)ctx;
     struct tx *t = lua_touserdata(L, TX_HANDLE);
     if (!t->tx) {
         tx_end(t);
-        return raise_db(L, &d->item[0].err);
+        return raise_item(L, d, 0);
     }
+    wait_free(d);
     lua_pushvalue(L, TX_BODY);
     lua_pushvalue(L, TX_HANDLE);
     return tx_body_done(L, lua_pcallk(L, 1, LUA_MULTRET, 0, 0, tx_body_done), 0);
@@ -300,29 +311,26 @@ static int l_tx(lua_State *L)
     unsigned flag = take_flag(L);
     luaL_checktype(L, TX_BODY, LUA_TFUNCTION);
     lua_settop(L, TX_BODY);
-    struct db_wait *d = new_wait(L, 1);
     struct tx *t = lua_newuserdatauv(L, sizeof *t, 0);
     memset(t, 0, sizeof *t);
     luaL_setmetatable(L, TX_TYPE);
+    struct db_wait *d = new_wait(L, task, 1);
+    struct item *item = &d->item[0];
     d->tx = &t->tx;
-    struct mb_err err;
-    if (mb_tx_begin(database(L), &d->item[0].op, flag, mb_task_deadline(task), on_begun,
-                    &d->item[0], &err) != MB_OK)
-        return raise_db(L, &err);
+    if (mb_tx_begin(database(L), &item->op, flag, mb_task_deadline(task), on_begun, item,
+                    &item->err) != MB_OK)
+        return raise_item(L, d, 0);
     d->pending = 1;
     t->task = task;
     mb_task_pin(task, true);
     mb_task_claim(task, &t->claim, tx_release);
-    return mb_task_wait(L, &d->wait, 0, tx_begun);
+    return mb_task_wait(L, &d->wait, (lua_KContext)d, tx_begun);
 }
 
 int mb_open_db(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"query", l_query}, {"all", l_all}, {"tx", l_tx}, {NULL, NULL}};
-    luaL_newmetatable(L, WAIT_TYPE);
-    lua_pushcfunction(L, wait_gc);
-    lua_setfield(L, -2, "__gc");
     luaL_newmetatable(L, TX_TYPE);
     lua_pushcfunction(L, tx_gc);
     lua_setfield(L, -2, "__gc");

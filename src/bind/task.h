@@ -14,7 +14,7 @@
 struct mb_task;
 struct mb_tasks; /* the tasks of one state */
 
-/* Embedded in the operation's own object, which must stay anchored on the coroutine's stack. */
+/* Embedded in the operation's own object, which must live until the wake or the cancel. */
 struct mb_wait {
     struct mb_task *task;
     /* The owner leaves, before the wake or between it and the resume: w must not wake any more,

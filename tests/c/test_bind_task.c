@@ -150,6 +150,37 @@ static void test_dropping(void)
     ok(gate.cancelled == 1 && released == 1, "who still waits at the end is dropped");
 }
 
+static int finalized;
+
+static int finalize(lua_State *L)
+{
+    (void)L;
+    finalized++;
+    return 0;
+}
+
+/* What waits for its finalizer outlives one collection: were the next to begin only at a multiple
+ * of that too, each would come later than the one before. */
+static void test_garbage(void)
+{
+    enum { OBJECTS = 1000000, SIZE = 100 };
+    lua_State *L = mb_vm_state(vm);
+    size_t most = 0, before = mb_vm_bytes(vm);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, finalize);
+    lua_setfield(L, -2, "__gc");
+    for (int i = 0; i < OBJECTS; i++) {
+        (void)lua_newuserdatauv(L, SIZE, 0);
+        lua_pushvalue(L, -2);
+        lua_setmetatable(L, -2);
+        lua_pop(L, 1);
+        if (mb_vm_bytes(vm) > most) most = mb_vm_bytes(vm);
+    }
+    lua_pop(L, 1);
+    ok(most < 12 * before, "garbage with finalizers does not pile up (%zu of %zu bytes)", most, before);
+    ok(finalized > OBJECTS / 2, "for it is collected");
+}
+
 int main(void)
 {
     struct mb_err err;
@@ -158,6 +189,7 @@ int main(void)
     if (!ok(open_vm(&boot, 1, 64 << 20, &err), "a state is built") ||
         mb_tasks_new(&tasks, mb_vm_state(vm), &loop) != MB_OK)
         return 1;
+    test_garbage();
     test_running();
     test_dropping();
     turn();
