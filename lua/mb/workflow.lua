@@ -13,7 +13,8 @@
 --     },
 --   }
 --
--- `who` is a permission rule. Guards and effects are values for the statement that makes the change, by
+-- `who` is a permission rule, or workflow.server for a step that the server takes by itself (a job): no
+-- caller may. Guards and effects are values for the statement that makes the change, by
 -- names that the workflow declares: that statement judges and writes under its lock. An action may
 -- have several transitions: the first one counts that leaves the row's status and whose `who` lets the
 -- caller in. Everything is checked when scripts load; mb.transition runs it.
@@ -92,7 +93,13 @@ local function check_values(kind, values, declared, note)
   end
 end
 
+-- Who takes a step that no caller may.
+local SERVER <const> = { name = "the server" }
+
 local function check_who(who, resource, note)
+  if who == SERVER then
+    return
+  end
   local hint = ("write who = rules.<action>, of permissions/%s.lua"):format(resource)
   if who == nil then
     note("nobody may: `who` is missing", hint)
@@ -232,7 +239,7 @@ machine.__index = machine
 function machine:pick(action, status, allows)
   local other
   for _, it in ipairs(self.by_action[action]) do
-    if (it.leaves[status] or not other) and allows(it.who) then
+    if it.who ~= SERVER and (it.leaves[status] or not other) and allows(it.who) then
       if it.leaves[status] then
         return it
       end
@@ -246,12 +253,22 @@ end
 function machine:allowed(status, allows)
   local actions, known = {}, {}
   for _, it in ipairs(self.transitions) do
-    if it.leaves[status] and not known[it.action] and allows(it.who) then
+    if it.who ~= SERVER and it.leaves[status] and not known[it.action] and allows(it.who) then
       known[it.action] = true
       actions[#actions + 1] = it.action
     end
   end
   return actions
+end
+
+-- The server's own transition of this action.
+function machine:own(action)
+  for _, it in ipairs(self.by_action[action]) do
+    if it.who == SERVER then
+      return it
+    end
+  end
+  error(("the server takes no step '%s'"):format(action), 2)
 end
 
 local function new(spec)
@@ -271,4 +288,4 @@ local function new(spec)
   return setmetatable(made, machine)
 end
 
-return { new = new, on = on }
+return { new = new, on = on, server = SERVER }

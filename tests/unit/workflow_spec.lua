@@ -44,6 +44,25 @@ local function faults_of(changes)
   return (refusal(function() door(changes) end):gsub("%f[^\n\0]%-?%d+: ", ""))
 end
 
+describe("a step that the server takes", function()
+  local rules = { name = "doors.use", node = {} }
+
+  it("is offered to no caller, and found by the server", function()
+    local made = workflow.new {
+      resource = "doors", enum = "DoorStatus", states = { "OPEN", "SHUT" }, initial = { "OPEN" }, final = { "SHUT" },
+      transitions = {
+        on.shut { from = "OPEN", to = "SHUT", who = rules },
+        on.fall { from = "OPEN", to = "SHUT", who = workflow.server },
+      },
+    }
+    local function everybody() return true end
+    assert.same({ "shut" }, made:allowed("OPEN", everybody))
+    assert.is_nil(made:pick("fall", "OPEN", everybody))
+    assert.equal("fall", made:own("fall").action)
+    assert.has_error(function() made:own "shut" end, "the server takes no step 'shut'")
+  end)
+end)
+
 describe("a workflow", function()
   it("tells every fault of its transitions at once, with line and what to do", function()
     local text = refusal(function()
