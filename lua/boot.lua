@@ -1,10 +1,11 @@
--- The one script that the server runs itself: loads the engines, the plugins and every file of routes/,
--- and returns the compiled routes. `scripts(prefix)` lists the modules of a folder.
+-- The one script that the server runs itself: loads the engines, the plugins and every file of routes/ and
+-- jobs/, and returns the compiled routes. `scripts(prefix)` lists the modules of a folder.
 local scripts = ...
 
 require "mb.problem"
 require "mb.json"
 local explain = require "mb.explain"
+local jobs = require "workflows.jobs"
 local openapi = require "mb.openapi"
 local permit = require "mb.permit"
 local plugin = require "mb.plugin"
@@ -17,6 +18,7 @@ for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)
 end
 local compiled = routes:compiled()
+jobs.load(scripts "jobs/")
 explain.publish(compiled)
 openapi.publish(compiled)
 return compiled

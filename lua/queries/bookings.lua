@@ -26,6 +26,15 @@ SELECT r.outcome, r.status, r.booking_id AS "id", r.booking_version AS "version"
   FROM mb_move_booking($1, $2::integer, $3, $4, $5::text[], $6, $7, $8, $9, $10::interval, $11::boolean, $12,
                        $13) r]]),
 
+  -- Some that nobody confirmed in time, longest overdue first. $1 how long there is time, as '24h'.
+  overdue = query.read("bookings.overdue", [[
+SELECT b."id"
+  FROM "Booking" b
+ WHERE b."status" = 'PENDING'
+   AND (b."createdAt" <= (SELECT mb_now() - $1::interval) OR b."startTime" <= (SELECT mb_now()))
+ ORDER BY b."startTime"
+ LIMIT 200]]),
+
   -- One booking: body as the API shows it, and what permission rules need. $1 booking.
   get = query.read("bookings.get", [[
 SELECT b."id", b."status", b."version", b."tokenVersion", b."clientId", b."providerId", b."organizationId",

@@ -98,9 +98,19 @@ local function move(booking, action, how, judge)
   return { version = row.version, body = json.raw(row.body) }
 end
 
+-- Gives up a booking that nobody confirmed; one that was decided meanwhile stays as it is.
+local function expire(booking)
+  local it = states:own "expire"
+  local row = run(bookings.move, booking, nil, nil, it.action, it.from, it.to, it.effects.event,
+    it.effects.reason_code, nil, nil, nil, nil, nil)
+  if row.outcome ~= "moved" and row.outcome ~= "transition_not_allowed" then
+    refuse(row.outcome)
+  end
+end
+
 -- The booking of a row of queries/bookings.lua `get` as the API shows it.
 local function view(row)
   return json.raw(row.body)
 end
 
-return { create = create, move = move, view = view }
+return { create = create, move = move, expire = expire, view = view }

@@ -218,6 +218,26 @@ static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
     return rc;
 }
 
+static enum mb_rc jobs(const struct mb_background_stats *s, struct mb_buf *b)
+{
+    const struct {
+        const char *outcome;
+        const _Atomic uint64_t *count;
+    } rows[] = {{"done", &s->done}, {"retried", &s->retried}, {"dead", &s->dead}, {"lost", &s->lost}};
+    enum mb_rc rc = head(b, "medbookd_jobs_total", "counter",
+                         "runs of jobs here; lost = another process had taken the job over");
+    for (size_t i = 0; rc == MB_OK && i < sizeof rows / sizeof *rows; i++)
+        rc = mb_buf_addf(b, "medbookd_jobs_total{outcome=\"%s\"} %llu\n", rows[i].outcome,
+                         (unsigned long long)get(rows[i].count));
+    if (rc == MB_OK)
+        rc = box(b, "medbookd_jobs_waiting", "gauge", "jobs that are due and not taken, 10000 at most",
+                 (double)get(&s->waiting));
+    if (rc == MB_OK)
+        rc = box(b, "medbookd_jobs_oldest_seconds", "gauge", "since when the first of them is due",
+                 (double)get(&s->oldest_ms) / 1e3);
+    return rc;
+}
+
 enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
 {
     char number[16];
@@ -245,6 +265,7 @@ enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
         rc = box(b, "medbookd_postgres_restarts_total", "counter",
                  "starts of the embedded PostgreSQL after a crash",
                  (double)get(&shm->postgres_restarts));
+    if (rc == MB_OK) rc = jobs(&shm->jobs, b);
     if (rc == MB_OK) rc = generations(shm, b);
     if (rc == MB_OK)
         rc = box(b, "medbookd_uptime_seconds", "gauge", "since the supervisor started",

@@ -11,6 +11,7 @@
 
 #include "app/control.h"
 #include "app/demo.h"
+#include "app/jobs.h"
 #include "app/options.h"
 #include "app/say.h"
 #include "app/scripts.h"
@@ -274,6 +275,33 @@ static int load_demo(const struct mb_options *o, const struct mb_config *config)
     return code;
 }
 
+struct jobs {
+    const char *url;
+    const struct mb_options *options;
+};
+
+static enum mb_rc ask_jobs(void *ctx, struct mb_err *err)
+{
+    const struct jobs *jobs = ctx;
+    const struct mb_options *o = jobs->options;
+    const struct mb_jobs_question question = {o->words[0], o->words[1], o->status, o->kind, o->limit};
+    return mb_jobs_ask(jobs->url, &question, stdout, err);
+}
+
+static int look_after_jobs(const struct mb_options *o, const struct mb_config *config)
+{
+    struct mb_site site;
+    struct mb_err err = {0};
+    struct jobs jobs = {.options = o};
+    enum mb_rc rc = open_site(&site, config, &err);
+    jobs.url = site.app_url;
+    const struct mb_child_plan child = {.user = &site.user, .signals = &site.signals};
+    if (rc == MB_OK) rc = mb_child_call(&child, ask_jobs, &jobs, &err);
+    int code = rc == MB_OK ? EXIT_SUCCESS : fail(&err);
+    mb_site_close(&site, false);
+    return code;
+}
+
 /* ---- dispatch ---- */
 
 int mb_commands_run(int argc, char **argv)
@@ -287,6 +315,7 @@ int mb_commands_run(int argc, char **argv)
                                                                 [MB_COMMAND_ROLLBACK] = rollback,
                                                                 [MB_COMMAND_CONFIG] = print_config,
                                                                 [MB_COMMAND_MIGRATE] = migrate,
+                                                                [MB_COMMAND_JOBS] = look_after_jobs,
                                                                 [MB_COMMAND_DEMO] = load_demo};
     struct mb_options options;
     struct mb_config config;

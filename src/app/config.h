@@ -144,6 +144,16 @@ enum mb_config_type {
       "origins that browsers may call from, or *; empty = none")                                   \
     X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \
       "a patient may cancel until this long before the start")                                     \
+    X(booking_expire_after, "booking.expire_after", MS, "24h", 1000, 31536000000, "",              \
+      "a booking that nobody confirms is given up after this, or when it would start")             \
+    X(jobs_concurrency, "jobs.concurrency", INT, "4", 0, 64, "",                                   \
+      "jobs of one machine at once; 0 = it runs none, and others on this database do")             \
+    X(jobs_poll_interval, "jobs.poll_interval", MS, "500ms", 10, 60000, "",                        \
+      "how often the jobs process looks for what is due, and reads the outbox")                    \
+    X(jobs_keep, "jobs.keep", MS, "7d", 1000, 31536000000, "",                                     \
+      "how long a finished job is kept to be looked at")                                           \
+    X(outbox_keep, "outbox.keep", MS, "30d", 1000, 3153600000000, "",                              \
+      "how long an event is kept that every subscriber got")                                       \
     X(json_max_depth, "json.max_depth", INT, "32", 1, 64, "",                                      \
       "nested arrays and objects of a body")                                                       \
     X(json_max_keys, "json.max_keys", INT, "1000", 1, 100000, "", "keys of one object of a body")  \

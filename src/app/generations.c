@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "bind/background.h"
 #include "bind/handler.h"
 
 enum step { STEP_NONE, STEP_BUILDING, STEP_READY, STEP_DRAINING, STEP_CLOSING };
@@ -22,10 +23,11 @@ struct generation {
     struct mb_scripts_place place;
     struct mb_states states;
     struct mb_handler *handler;
-    uv_thread_t thread; /* while building or closing */
+    struct mb_background *background; /* in the jobs process */
+    uv_thread_t thread;               /* while building or closing */
     bool has_thread;
     _Atomic bool is_done; /* the thread has nothing more to do */
-    bool is_empty;        /* draining: the last request has ended */
+    bool is_empty;        /* draining: the last request has ended; works may go on */
     uint64_t cut_at;      /* draining: loop time at which requests are cut */
     enum mb_rc rc;
     struct mb_err err;
@@ -36,7 +38,8 @@ struct mb_generations {
     struct mb_shm_worker *shm;
     struct mb_scripts scripts;
     struct generation slot[MB_SHELF_SLOTS];
-    uv_async_t wake; /* a thread is done, or a generation is empty */
+    struct mb_background_room room; /* of all of them */
+    uv_async_t wake;                /* a thread is done, or a generation is empty */
     uv_timer_t cut;
     bool is_stopping;
     unsigned threads; /* running */
@@ -109,15 +112,42 @@ static void prepare(struct generation *n)
     n->is_empty = false;
 }
 
+static void on_idle(void *ctx)
+{
+    struct generation *n = ctx;
+    uv_async_send(&n->owner->wake);
+}
+
+static enum mb_rc open_background(struct generation *n)
+{
+    struct mb_generations *g = n->owner;
+    const struct mb_background_plan plan = {.vm = n->states.vm,
+                                            .room = &g->room,
+                                            .stats = &g->plan.shm->jobs,
+                                            .on_idle = on_idle,
+                                            .ctx = n};
+    return g->plan.worker < g->plan.shm->nworkers ? MB_OK
+                                                  : mb_background_new(&n->background, &plan);
+}
+
+static void close_handler(struct generation *n)
+{
+    mb_background_free(n->background);
+    mb_handler_free(n->handler);
+    mb_plugins_detach(n->states.plugins);
+    n->background = NULL;
+    n->handler = NULL;
+}
+
 static enum mb_rc open_handler(struct generation *n, struct mb_err *err)
 {
     struct mb_generations *g = n->owner;
     const struct mb_handler_plan plan = {
         .vm = n->states.vm, .stats = &g->shm->scripts, .show_errors = g->plan.config->dev};
     if (mb_plugins_attach(n->states.plugins, g->plan.loop) == MB_OK &&
-        mb_handler_new(&n->handler, &plan) == MB_OK)
+        mb_handler_new(&n->handler, &plan) == MB_OK && open_background(n) == MB_OK)
         return MB_OK;
-    mb_plugins_detach(n->states.plugins);
+    close_handler(n);
     return mb_fail(err, MB_E_NOMEM, "no memory for the request handler");
 }
 
@@ -128,13 +158,6 @@ static void fail(struct generation *n)
     n->step = STEP_NONE;
     atomic_store(&shm->holds[n->slot], MB_HOLDS_FAILED);
     mb_shm_ring(n->owner->plan.shm);
-}
-
-static void close_handler(struct generation *n)
-{
-    mb_handler_free(n->handler);
-    mb_plugins_detach(n->states.plugins);
-    n->handler = NULL;
 }
 
 static void close_state(struct generation *n)
@@ -169,6 +192,7 @@ static void retire(struct generation *n)
     struct mb_generations *g = n->owner;
     set_step(n, STEP_DRAINING);
     n->cut_at = uv_now(g->plan.loop) + (uint64_t)g->plan.config->reload_drain_timeout;
+    if (n->background != NULL) mb_background_halt(n->background);
     mb_handler_retire(n->handler, on_empty, n);
 }
 
@@ -235,12 +259,17 @@ static void close_wake(struct mb_generations *g)
     if (!uv_is_closing((uv_handle_t *)&g->wake)) uv_close((uv_handle_t *)&g->wake, NULL);
 }
 
+static bool is_at_rest(const struct generation *n)
+{
+    return n->is_empty && (n->background == NULL || mb_background_is_idle(n->background));
+}
+
 static void on_wake(uv_async_t *wake)
 {
     struct mb_generations *g = wake->data;
     join_threads(g);
     for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
-        if (g->slot[i].step == STEP_DRAINING && g->slot[i].is_empty) close_state(&g->slot[i]);
+        if (g->slot[i].step == STEP_DRAINING && is_at_rest(&g->slot[i])) close_state(&g->slot[i]);
     mb_generations_look(g);
     if (g->is_stopping && g->threads == 0) close_wake(g);
 }
@@ -250,10 +279,12 @@ static void on_cut(uv_timer_t *timer)
     struct mb_generations *g = timer->data;
     for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) {
         struct generation *n = &g->slot[i];
-        if (n->step != STEP_DRAINING || n->is_empty || uv_now(g->plan.loop) < n->cut_at) continue;
-        mb_log(MB_LOG_WARN, "requests of replaced scripts are cut: reload.drain_timeout passed",
+        if (n->step != STEP_DRAINING || is_at_rest(n) || uv_now(g->plan.loop) < n->cut_at) continue;
+        mb_log(MB_LOG_WARN,
+               "requests and jobs of replaced scripts are cut: reload.drain_timeout passed",
                "generation", g->plan.shm->shelf->slot[i].id, NULL);
         mb_handler_cut(n->handler);
+        if (n->background != NULL) mb_background_stop(n->background, "its scripts were replaced");
     }
 }
 
@@ -264,6 +295,37 @@ void mb_generations_take(struct mb_generations *g, struct mb_http_request *req)
     unsigned serving = line_up(g).serving;
     if (g->plan.config->dev) mb_http_set_generation(req, g->plan.shm->shelf->slot[serving].id);
     mb_handler_take(g->slot[serving].handler, req);
+}
+
+/* ---- jobs ---- */
+
+void mb_generations_turn(struct mb_generations *g)
+{
+    unsigned serving = line_up(g).serving;
+    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
+        if (g->slot[i].background != NULL) mb_background_cut_late(g->slot[i].background);
+    if (g->slot[serving].background != NULL) mb_background_turn(g->slot[serving].background);
+}
+
+void mb_generations_halt(struct mb_generations *g)
+{
+    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
+        if (g->slot[i].background != NULL) mb_background_halt(g->slot[i].background);
+}
+
+void mb_generations_give_back(struct mb_generations *g)
+{
+    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
+        if (g->slot[i].background != NULL)
+            mb_background_stop(g->slot[i].background, "the server stopped");
+}
+
+bool mb_generations_is_idle(const struct mb_generations *g)
+{
+    for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
+        if (g->slot[i].background != NULL && !mb_background_is_idle(g->slot[i].background))
+            return false;
+    return true;
 }
 
 size_t mb_generations_bytes(const struct mb_generations *g)
@@ -296,6 +358,7 @@ enum mb_rc mb_generations_new(struct mb_generations **out, const struct mb_gener
     if (g == NULL) return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
     g->plan = *plan;
     g->shm = &plan->shm->worker[plan->worker];
+    g->room.most = (unsigned)plan->config->jobs_concurrency;
     for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) {
         g->slot[i].owner = g;
         g->slot[i].slot = i;

@@ -28,6 +28,13 @@ MB_MUST_CHECK enum mb_rc mb_generations_new(struct mb_generations **out,
 void mb_generations_take(struct mb_generations *g, struct mb_http_request *req);
 /* Does what the line-up asks for; to be called when the supervisor says that it changed. */
 void mb_generations_look(struct mb_generations *g);
+/* Jobs process: the scripts that serve take what is due, and works that are late are ended. */
+void mb_generations_turn(struct mb_generations *g);
+/* Jobs process: no new work begins; then those that still run are given back; and whether none is
+ * left. */
+void mb_generations_halt(struct mb_generations *g);
+void mb_generations_give_back(struct mb_generations *g);
+bool mb_generations_is_idle(const struct mb_generations *g);
 /* Bytes of all states. */
 size_t mb_generations_bytes(const struct mb_generations *g);
 /* No request is left: ends tasks and closes handles on the loop. */

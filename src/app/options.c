@@ -47,6 +47,13 @@ static const struct command commands[] = {
      "  status          lists migrations with duration and lock waits, and what is missing\n"
      "  up [version]    applies what is missing, or all up to that version\n"
      "  down [version]  undoes the last migration, or all after that version\n"},
+    {"jobs", MB_COMMAND_JOBS,
+     "Usage: medbookd jobs list|show|retry|cancel [id] [options]\n\n"
+     "  list        the newest jobs, a line each; --status S (PENDING, RUNNING, DONE, DEAD,\n"
+     "              CANCELLED), --kind K, --limit N (default 50, at most 1000)\n"
+     "  show ID     all that is known of one\n"
+     "  retry ID    one that is DEAD, CANCELLED or waits is due at once, with all its attempts\n"
+     "  cancel ID   one that waits, or is DEAD, is not run (again)\n"},
     {"demo", MB_COMMAND_DEMO,
      "Usage: medbookd demo load [options]\n\n"
      "Loads an invented network of clinics with 30 days of free slots from today. Running it\n"
@@ -65,6 +72,8 @@ static const char general_help[] =
     "  reload, rollback        load changed scripts into the running server, or go back\n"
     "  config [--effective]    print a commented configuration file, or the values in force\n"
     "  migrate status|up|down  the schema of the database\n"
+    "  jobs list|show|retry|cancel\n"
+    "                          the queue of jobs: what waits, what failed and why\n"
     "  demo load               load demo data\n\n"
     "Options:\n"
     "  --config FILE           configuration file (default: medbookd.conf here, if there is one)\n"
@@ -105,9 +114,33 @@ static const char *value_of(const char *name, char **argv, int *i)
     return argv[*i + 1] != NULL ? argv[++*i] : "";
 }
 
+/* *is: it was one of `jobs`. */
+static enum mb_rc read_jobs_option(struct reader *r, char **argv, int *i, bool *is)
+{
+    const char *word = argv[*i], *value = NULL;
+    char *end = NULL;
+    *is = true;
+    if ((value = value_of("--status", argv, i)) != NULL)
+        r->out->status = value;
+    else if ((value = value_of("--kind", argv, i)) != NULL)
+        r->out->kind = value;
+    else if ((value = value_of("--limit", argv, i)) != NULL)
+        r->out->limit = (int)strtol(value, &end, 10);
+    else
+        *is = false;
+    bool is_wrong_limit = end != NULL && (*end != '\0' || r->out->limit < 1 || r->out->limit > 1000);
+    if (is_wrong_limit) return misuse(r, "--limit is a number from 1 to 1000, not", value);
+    return *is && *value == '\0' ? misuse(r, "a value must follow", word) : MB_OK;
+}
+
 static enum mb_rc read_option(struct reader *r, char **argv, int *i)
 {
     const char *word = argv[*i], *value = NULL;
+    if (r->command != NULL && r->command->command == MB_COMMAND_JOBS) {
+        bool is_read;
+        enum mb_rc rc = read_jobs_option(r, argv, i, &is_read);
+        if (is_read) return rc;
+    }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return answer(r, r->command != NULL ? r->command->help : general_help);
     if (strcmp(word, "--version") == 0) return answer(r, "medbookd " MB_VERSION "\n");
@@ -158,11 +191,29 @@ static enum mb_rc read_migrate(struct reader *r)
     return MB_OK;
 }
 
+static enum mb_rc read_jobs(struct reader *r)
+{
+    static const char *const verbs[] = {"list", "show", "retry", "cancel"};
+    struct mb_options *o = r->out;
+    if (r->nwords == 0) return misuse(r, "say list, show, retry or cancel after", "jobs");
+    size_t verb = 0;
+    while (verb < 4 && strcmp(verbs[verb], r->words[0]) != 0) verb++;
+    if (verb == 4) return misuse(r, "list, show, retry or cancel, not", r->words[0]);
+    if (verb == 0 && r->nwords == 2) return misuse(r, "unexpected", r->words[1]);
+    if (verb > 0 && r->nwords == 1) return misuse(r, "the id of a job must follow", r->words[0]);
+    if (verb > 0 && (o->status != NULL || o->kind != NULL || o->limit != 0))
+        return misuse(r, "options of list do not go with", r->words[0]);
+    if (o->limit == 0) o->limit = 50;
+    memcpy(o->words, r->words, sizeof r->words);
+    return MB_OK;
+}
+
 static enum mb_rc finish(struct reader *r)
 {
     if (r->command == NULL) r->command = &commands[0];
     r->out->command = r->command->command;
     if (r->out->command == MB_COMMAND_MIGRATE) return read_migrate(r);
+    if (r->out->command == MB_COMMAND_JOBS) return read_jobs(r);
     if (r->out->command == MB_COMMAND_DEMO) {
         if (r->nwords == 1 && strcmp(r->words[0], "load") == 0) return MB_OK;
         return misuse(r, "say load after", "demo");

@@ -15,6 +15,7 @@ enum mb_command {
     MB_COMMAND_ROLLBACK,
     MB_COMMAND_CONFIG,
     MB_COMMAND_MIGRATE,
+    MB_COMMAND_JOBS,
     MB_COMMAND_DEMO
 };
 
@@ -25,11 +26,13 @@ struct mb_options {
     const char *file;        /* --config */
     char *sets[MB_MAX_SETS]; /* --set */
     size_t nsets;
-    bool is_effective;        /* config --effective */
-    enum mb_schema_step step; /* migrate */
-    int to;                   /* migrate down: the version before which to stop; -1 = one step */
-    const char *words[2];     /* explain: method and path */
-    bool is_answered;         /* --help or --version: it is printed, nothing is left to do */
+    bool is_effective;         /* config --effective */
+    enum mb_schema_step step;  /* migrate */
+    int to;                    /* migrate down: the version before which to stop; -1 = one step */
+    const char *words[2];      /* explain: method and path; jobs: what to do, and a job */
+    const char *status, *kind; /* jobs list; NULL = all */
+    int limit;                 /* jobs list */
+    bool is_answered;          /* --help or --version: it is printed, nothing is left to do */
 };
 
 /* Borrows from argv. */

@@ -8,6 +8,7 @@
 
 #include "app/config.h"
 #include "app/shelf.h"
+#include "bind/background.h"
 #include "bind/handler.h"
 #include "db/db.h"
 #include "net/http.h"
@@ -59,6 +60,7 @@ struct mb_shm {
     struct mb_tally *tally; /* connections by client address; NULL = they have no ceiling */
     struct mb_shelf *shelf;
     struct mb_plugin_board plugins;
+    struct mb_background_stats jobs;
     struct mb_shm_worker worker[MB_MAX_PLACES];
 };
 

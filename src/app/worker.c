@@ -18,6 +18,8 @@
  */
 
 enum { BEAT_MS = 100, SIBLING_MS = 100, LOG_FLUSH_MS = 500, DB_CLOSE_MS = 2000, EX_CONFIG = 78 };
+/* While the jobs process ends: between two looks whether it is idle, and for giving jobs back. */
+enum { REST_MS = 20, GIVE_BACK_MS = 500 };
 
 struct worker {
     const struct mb_worker_plan *plan;
@@ -30,6 +32,10 @@ struct worker {
     int listener[MB_MAX_WORKERS]; /* index in the server of each worker's socket */
     bool taken[MB_MAX_WORKERS];   /* whether we accept from it */
     uv_timer_t beat, siblings, flush;
+    uv_timer_t jobs;  /* the jobs process: turns, and when it ends, looks whether it is idle */
+    uint64_t rest_at; /* loop time at which jobs are given back */
+    bool has_given_back;
+    bool is_up; /* the start succeeded */
     uv_signal_t term, changed;
     bool stopping; /* accepts no more; the beat only says that the loop turns */
 };
@@ -92,6 +98,34 @@ static void on_drained(void *ctx, bool clean)
         on_db_closed(w);
 }
 
+/* ---- jobs ---- */
+
+static void on_turn(uv_timer_t *t) { mb_generations_turn(((struct worker *)t->data)->scripts); }
+
+/* Jobs are finished within shutdown_timeout; then given back, for others or the next start. */
+static void on_rest(uv_timer_t *t)
+{
+    struct worker *w = t->data;
+    bool is_late = uv_now(&w->loop) >= w->rest_at;
+    if (is_late && !w->has_given_back) {
+        w->has_given_back = true;
+        w->rest_at += GIVE_BACK_MS;
+        mb_log(MB_LOG_WARN, "jobs are given back: shutdown_timeout passed", NULL);
+        mb_generations_give_back(w->scripts);
+    } else if (is_late || mb_generations_is_idle(w->scripts)) {
+        close_timer(&w->jobs);
+        on_drained(w, true);
+    }
+}
+
+static void rest(struct worker *w)
+{
+    uv_update_time(&w->loop);
+    w->rest_at = uv_now(&w->loop) + (uint64_t)w->plan->config->shutdown_timeout;
+    mb_generations_halt(w->scripts);
+    uv_timer_start(&w->jobs, on_rest, 0, REST_MS);
+}
+
 static void stop(struct worker *w)
 {
     if (w->stopping) return;
@@ -102,8 +136,11 @@ static void stop(struct worker *w)
     uv_close((uv_handle_t *)&w->changed, NULL);
     if (w->http)
         mb_http_drain(w->http, (uint32_t)w->plan->config->shutdown_timeout, on_drained, w);
-    else /* the jobs process, or the start failed */
+    else if (w->is_up && is_jobs(w))
+        rest(w);
+    else
         on_drained(w, true);
+    if (!w->is_up || !is_jobs(w)) close_timer(&w->jobs);
     atomic_store(&w->shm->ready, 0); /* last: the supervisor takes it as "accepts no more" */
 }
 
@@ -222,7 +259,7 @@ static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 
 static void init_handles(struct worker *w)
 {
-    uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->flush};
+    uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->flush, &w->jobs};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(&w->loop, timers[i]);
         timers[i]->data = w;
@@ -235,6 +272,9 @@ static void init_handles(struct worker *w)
 static void start_handles(struct worker *w)
 {
     uv_timer_start(&w->beat, on_beat, 0, BEAT_MS);
+    uint64_t turn_ms = (uint64_t)w->plan->config->jobs_poll_interval;
+    if (is_jobs(w) && w->plan->config->jobs_concurrency > 0)
+        uv_timer_start(&w->jobs, on_turn, 0, turn_ms);
     if (!is_jobs(w)) uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
     uv_timer_start(&w->flush, on_flush, LOG_FLUSH_MS, LOG_FLUSH_MS);
     uv_signal_start(&w->term, on_term, SIGTERM);
@@ -262,6 +302,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);
     if (rc == MB_OK) {
         start_handles(w);
+        w->is_up = true;
         atomic_store(&w->shm->ready, 1);
     } else {
         mb_log(MB_LOG_ERROR, "a worker cannot start", "error", err.text, NULL);

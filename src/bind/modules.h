@@ -9,14 +9,15 @@
 #include "base/err.h"
 #include "bind/vm.h"
 
-int mb_open_json(lua_State *L);    /* mb.json: encode, decode, null, array, raw */
-int mb_open_db(lua_State *L);      /* mb.db: query, all, tx */
-int mb_open_query(lua_State *L);   /* mb.query: read, write */
-int mb_open_problem(lua_State *L); /* mb.problem */
-int mb_open_log(lua_State *L);     /* mb.log: debug, info, warn, error */
-int mb_open_time(lua_State *L);    /* mb.time: now, parse, format */
-int mb_open_crypto(lua_State *L);  /* mb.crypto */
-int mb_open_id(lua_State *L);      /* mb.id: cuid, reference */
+int mb_open_json(lua_State *L);       /* mb.json: encode, decode, null, array, raw */
+int mb_open_db(lua_State *L);         /* mb.db: query, all, tx */
+int mb_open_query(lua_State *L);      /* mb.query: read, write */
+int mb_open_problem(lua_State *L);    /* mb.problem */
+int mb_open_log(lua_State *L);        /* mb.log: debug, info, warn, error */
+int mb_open_time(lua_State *L);       /* mb.time: now, parse, format */
+int mb_open_crypto(lua_State *L);     /* mb.crypto */
+int mb_open_id(lua_State *L);         /* mb.id: cuid, reference */
+int mb_open_background(lua_State *L); /* mb.background: background.h */
 
 /* Raises the error of C code as a problem object (problem.h). */
 int mb_raise(lua_State *L, const struct mb_err *err, int retry_after_s);

@@ -88,6 +88,7 @@ static const struct mb_vm_module c_modules[] = {
     {"mb.problem", mb_open_problem}, {"mb.log", mb_open_log}, {"mb.time", mb_open_time},
     {"mb.crypto", mb_open_crypto},   {"mb.id", mb_open_id},   {"mb.config", open_config},
     {"mb.scripts", open_scripts},    {"mb.source", open_source},
+    {"mb.background", mb_open_background},
 };
 
 static lua_CFunction find_among(const struct mb_vm_module *list, size_t n, const char *module)

@@ -65,6 +65,16 @@ describe("the jobs process", function()
     assert.equal(2, app:get("/stamp").json.route)
   end)
 
+  it("uses the embedded database, where `medbookd jobs` looks while the server runs", function()
+    local embedded = server.start { workers = 1 }
+    local listed = embedded:command("jobs", "list")
+    assert.equal(0, listed.code, listed.err)
+    local r = embedded:command("jobs", "show", "nope")
+    assert.equal(1, r.code)
+    assert.matches("there is no job nope", r.err, 1, true)
+    assert.same({ "exit", 0 }, { embedded:stop() })
+  end)
+
   it("ends with the server", function()
     local pid = start()
     assert.same({ "exit", 0 }, { app:stop() })

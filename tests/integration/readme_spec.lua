@@ -4,6 +4,7 @@
 
 local cjson = require "cjson"
 local cluster = require "support.cluster"
+local eventually = require "support.eventually"
 local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
@@ -119,6 +120,18 @@ describe("the route of one's own in README.md", function()
       assert.is_string(location.name)
       assert.is_string(location.formattedAddress)
     end
+  end)
+
+  it("has a job that greets every new booking", function()
+    local database = site.options.database
+    eventually(function()
+      return #database.query [[SELECT 1 AS n FROM "OutboxCursor" WHERE "subscriber" = 'clinic.greet']] == 1
+    end)
+    database.run [[INSERT INTO "Outbox" ("type", "resource", "resourceId", "payload")
+      VALUES ('booking.created', 'Booking', 'greeted', '{}')]]
+    eventually(function()
+      return #site:log_lines(function(line) return line.msg == "hello" and line.booking == "greeted" end) > 0
+    end)
   end)
 
   it("refuses what its query does not allow", function()

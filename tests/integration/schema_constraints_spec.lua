@@ -60,6 +60,11 @@ local CHECKS <const> = {
   Payment_slotsCovered_check = [[UPDATE "Payment" SET "slotsCovered" = -1]],
   StatusHistory_toStatus_check = [[INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus",
     "toStatus") VALUES ('Booking', 'booking', 'stay', 'CONFIRMED', 'CONFIRMED')]],
+  Job_payload_check = [[UPDATE "Job" SET "payload" = jsonb_build_object('a', repeat('a', 65536))]],
+  Job_attempts_check = [[UPDATE "Job" SET "attempts" = 4]],
+  Job_leaseUntil_check = [[UPDATE "Job" SET "status" = 'RUNNING', "leaseOwner" = 'somebody']],
+  Job_lastError_check = [[UPDATE "Job" SET "lastError" = repeat('a', 4001)]],
+  Job_finishedAt_check = [[UPDATE "Job" SET "status" = 'DEAD']],
   IdempotencyKey_status_check = [[UPDATE "IdempotencyKey" SET "status" = 409]],
 }
 
@@ -103,6 +108,7 @@ local UNIQUES <const> = {
   Subscription_locationId_base_key =
     [[UPDATE "Subscription" SET "providerId" = NULL, "locationId" = 'location';]]
     .. another("Subscription", '{"id": "2"}'),
+  Job_kind_key_live_key = another("Job", '{"id": "2"}'),
   UsageRecord_slotId_key = another("UsageRecord", '{"id": "2"}'),
 }
 

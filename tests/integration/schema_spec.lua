@@ -36,6 +36,7 @@ local ENUMS <const> = {
   CalendarEntityType = "BOOKING CALENDAR_EVENT AVAILABILITY_SLOT",
   ConflictResolution = "GOOGLE_WINS MEDBOOKINGS_WINS MANUAL_REVIEW LATEST_WINS",
   AuditCategory = "AUTHENTICATION AUTHORIZATION PHI_ACCESS ADMIN_ACTION DATA_MODIFICATION SECURITY GENERAL",
+  JobStatus = "PENDING RUNNING DONE DEAD CANCELLED",
   Languages = "English IsiZulu IsiXhosa Afrikaans Sepedi Setswana Sesotho IsiNdebele SiSwati Tshivenda Xitsonga "
     .. "Portuguese French Hindi German Mandarin",
 }

@@ -37,6 +37,7 @@ local MODULES <const> = {
   validation = { "mb", "validation" },
   permissions = { "mb", "permissions" },
   workflows = { "mb", "queries", "permissions", "workflows" },
+  jobs = { "mb", "queries", "permissions", "workflows" },
   routes = { "mb", "queries", "validation", "permissions", "workflows", "documentation" },
 }
 

@@ -15,8 +15,8 @@ local BANNED <const> = {
 local CLOCKS <const> = { "clock_gettime%s*%(", "gettimeofday%s*%(", "[^%w_]time%s*%(%s*NULL",
                          "[^%w_]time%s*%(%s*0%s*%)", "uv_hrtime%s*%(", "timespec_get%s*%(" }
 
--- Statements before there is a pool: creating the database, loading the demo data.
-local SQL_HOMES <const> = { "^src/db/", "^src/app/schema%.c$", "^src/app/demo", "^lua/queries/" }
+-- Statements where there is no pool: creating the database, loading the demo data, commands on jobs.
+local SQL_HOMES <const> = { "^src/db/", "^src/app/schema%.c$", "^src/app/demo", "^src/app/jobs%.c$", "^lua/queries/" }
 local SQL <const> = { "SELECT%s+[%w_$*(\"'].*", "INSERT%s+INTO%s", "UPDATE%s+[\\\"%w_]+%s+SET%s", "DELETE%s+FROM%s",
                       "CREATE%s+TABLE%s", "ALTER%s+TABLE%s" }
 

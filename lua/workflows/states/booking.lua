@@ -26,6 +26,11 @@ return workflow.new {
       from = "PENDING", to = "CANCELLED", who = rules.manage,
       effects = { event = "declined", reason_code = "declined_by_provider" },
     },
+    -- Nobody confirmed it within booking.expire_after, or before its start.
+    on.expire {
+      from = "PENDING", to = "CANCELLED", who = workflow.server,
+      effects = { event = "expired", reason_code = "expired" },
+    },
     -- The clinic keeps to no notice.
     on.cancel {
       from = { "PENDING", "CONFIRMED" }, to = "CANCELLED", who = rules.manage,

@@ -1,0 +1,2 @@
+-- transaction: none
+DROP INDEX CONCURRENTLY "Outbox_transactionId_id_idx";

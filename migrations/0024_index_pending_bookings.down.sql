@@ -1,0 +1,2 @@
+-- transaction: none
+DROP INDEX CONCURRENTLY "Booking_startTime_pending_idx";
