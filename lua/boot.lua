@@ -9,16 +9,18 @@ local jobs = require "workflows.jobs"
 local openapi = require "mb.openapi"
 local permit = require "mb.permit"
 local plugin = require "mb.plugin"
+local plugin_host = require "workflows.plugin_host"
 local router = require "mb.router"
 local session = require "workflows.session"
 
 permit.load(scripts "permissions/")
-local routes = router.new(session.authenticate, session.standing, plugin.load())
+local plugins = plugin.load(plugin_host)
+local routes = router.new(session.authenticate, session.standing, plugins)
 for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)
 end
 local compiled = routes:compiled()
-jobs.load(scripts "jobs/")
+jobs.load(scripts "jobs/", plugins.jobs)
 explain.publish(compiled)
 openapi.publish(compiled)
 return compiled

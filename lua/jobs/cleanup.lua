@@ -1,4 +1,5 @@
--- Takes away what has had its time: answers kept for repetitions, sessions, finished jobs, old events.
+-- Takes away what has had its time: answers kept for repetitions, sessions, values of plugins, finished jobs,
+-- old events.
 local cleanup = require "queries.cleanup"
 local config = require "mb.config"
 local db = require "mb.db"
@@ -22,6 +23,7 @@ return {
   run = function()
     remove(cleanup.idempotency_keys)
     remove(cleanup.sessions)
+    remove(cleanup.plugin_state)
     remove(cleanup.jobs, KEEP_JOBS)
     remove(cleanup.events, KEEP_EVENTS, jobs.subscribers())
   end,

@@ -85,8 +85,8 @@ end
 
 local function check(it, wrong)
   check_keys(it, wrong)
-  if type(it.kind) == "string" and not (it.kind:find "^%l[%w_.]*$" and #it.kind <= 80) then
-    wrong(("'%s' is no name of a job"):format(it.kind), "letters, digits, _ and dots, 80 at most")
+  if type(it.kind) == "string" and not (it.kind:find "^%l[%w_.-]*$" and #it.kind <= 120) then
+    wrong(("'%s' is no name of a job"):format(it.kind), "letters, digits, _, - and dots, 120 at most")
   end
   local attempts = it.max_attempts or 10
   if not (math.type(attempts) == "integer" and attempts >= 1 and attempts <= 100) then
@@ -103,16 +103,8 @@ local function check(it, wrong)
   }
 end
 
-local function add(made, module, found)
-  local file = module:gsub("%.", "/") .. ".lua"
-  local is_loaded, it = pcall(require, module)
-  if not is_loaded then
-    return found:take(tostring(it))
-  elseif type(it) ~= "table" then
-    return found:add(file, "a file of jobs/ returns one job, a table")
-  end
-  local at = type(it.run) == "function" and source(it.run) or file
-  local where, before = at:sub(1, #file) == file and at or file, #found.list
+local function add(made, it, where, found)
+  local before = #found.list
   local job = check(it, function(text, hint) found:add(where, text, hint) end)
   if #found.list > before then
     return
@@ -125,12 +117,28 @@ local function add(made, module, found)
   made[#made + 1] = job
 end
 
+local function add_file(made, module, found)
+  local file = module:gsub("%.", "/") .. ".lua"
+  local is_loaded, it = pcall(require, module)
+  if not is_loaded then
+    return found:take(tostring(it))
+  elseif type(it) ~= "table" then
+    return found:add(file, "a file of jobs/ returns one job, a table")
+  end
+  local at = type(it.run) == "function" and source(it.run) or file
+  add(made, it, at:sub(1, #file) == file and at or file, found)
+end
+
 -- The kinds in order and by name, each { kind, run, max_attempts, backoff = { first, most }, lease,
--- schedule = { period, phase } or nil, events or nil, where }, spans in ms; raises every fault of every file.
-local function load(modules)
+-- schedule = { period, phase } or nil, events or nil, where }, spans in ms: those of the modules, and others,
+-- a list of { file = where it stands, job = as a file declares it }. Raises every fault of every file.
+local function load(modules, others)
   local made, found = {}, faults.new()
   for _, module in ipairs(modules) do
-    add(made, module, found)
+    add_file(made, module, found)
+  end
+  for _, other in ipairs(others or {}) do
+    add(made, other.job, other.file, found)
   end
   found:raise()
   return made

@@ -1,20 +1,30 @@
--- What plugins add to the server: routes and hooks. The manifest that plugins/<name>/plugin.lua returns:
+-- What plugins add to the server. The manifest that plugins/<name>/plugin.lua returns:
 --
 --   { api = 1, name = "clinic.sms", version = "1.0.0", summary = "…",
---     capabilities = { "routes", "hooks" },
+--     capabilities = { "routes", "hooks", … },     -- what of the following it uses
 --     config = fields,                       -- a schema of plugins/<name>/config.lua, as for a body
 --     routes = { { method =, path = "/v1/plugins/clinic.sms/…", summary =, permission =, params =, query =,
 --                  body =, description =, responses =, errors =,
 --                  handler = function(request) return body end } },     -- or: return status, body
 --     hooks = { { on = "POST /v1/bookings", when = "before", on_failure = "refuse",
---                 runs_after = { "other.plugin" }, handler = function(request) … end } } }
+--                 runs_after = { "other.plugin" }, handler = function(request) … end } },
+--     events = { { on = "booking.created", handler = function(job) … end } },
+--     jobs = { { name = "remind", every = "1h", handler = function(job) … end } },
+--     requirements = { { provider_type = "general-practitioner", organization = id or nil,
+--                        items = { ["hpcsa-number"] = { type = "TEXT", config = { maxLength = 20 } } } } },
+--     secrets = { "token" } }                -- plugins.secrets/<name>/token
 --
 -- A `before` hook looks at a request that was let in and found valid; it returns nothing, or
--- { refuse = { code =, detail =, status = } }. An `after` hook sees the status too and has no say. The
--- functions run in the plugin's own state (mb.plugins): requests and results are plain data.
+-- { refuse = { code =, detail =, status = } }. An `after` hook sees the status too and has no say. Jobs
+-- and events take keys of mb.job as well (max_attempts, backoff, lease); job.payload of an event is a row of
+-- the outbox.
+-- The functions run in the plugin's own state (mb.plugins): requests and results are plain data. While
+-- one runs it may ask the server for what workflows/plugin_host.lua does, as far as it is declared.
 local faults = require "mb.faults"
+local json = require "mb.json"
 local plugins = require "mb.plugins"
 local problem = require "mb.problem"
+local requirement = require "mb.requirement"
 local schema = require "mb.schema"
 
 local API <const> = 1
@@ -22,7 +32,7 @@ local API <const> = 1
 -- key -> type of its value, "handler" is a function
 local MANIFEST <const> = {
   api = "number", name = "string", version = "string", summary = "string", capabilities = "table", config = "table",
-  routes = "table", hooks = "table",
+  routes = "table", hooks = "table", events = "table", jobs = "table", requirements = "table", secrets = "table",
 }
 local ROUTE <const> = {
   method = "string", path = "string", summary = "string", permission = "string", params = "table", query = "table",
@@ -32,7 +42,16 @@ local HOOK <const> = {
   on = "string", when = "string", on_failure = "string", runs_after = "table", runs_before = "table",
   handler = "handler",
 }
-local CAPABILITIES <const> = { "hooks", "routes" }
+local JOB <const> = {
+  name = "string", handler = "handler", every = "string", at = "string", max_attempts = "number", backoff = "table",
+  lease = "string",
+}
+local EVENT <const> = {
+  on = "string", handler = "handler", max_attempts = "number", backoff = "table", lease = "string",
+}
+local REQUIREMENT <const> = { provider_type = "string", organization = "string", items = "table" }
+-- Each but `state` has a key of the manifest.
+local CAPABILITIES <const> = { "events", "hooks", "jobs", "requirements", "routes", "secrets", "state" }
 local STATUS_OF <const> = { plugin_limit = 503, plugin_quarantined = 503, plugin_failed = 500 }
 
 -- ---- checking ----
@@ -126,6 +145,50 @@ end
 
 -- ---- calling ----
 
+-- Values as the plugin takes them; what is nil here is a null.
+local function packed(...)
+  local list = json.array()
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    list[i] = value == nil and json.null or value
+  end
+  return list
+end
+
+local function unpacked(list)
+  local n, values = #list, {}
+  for i = 1, n do
+    if list[i] ~= json.null then
+      values[i] = list[i]
+    end
+  end
+  return table.unpack(values, 1, n)
+end
+
+-- Does what a plugin asks for: true and a list of results, or false and what it sees raised.
+local function serve(self, plugin, what, arguments)
+  local capability = what:match "^%l+"
+  if not has(plugin.manifest.capabilities, capability) then
+    return false, ("%s: the manifest does not declare the capability '%s'"):format(what, capability)
+  end
+  local results = packed(pcall(self.host[what], plugin, unpacked(arguments)))
+  if table.remove(results, 1) then
+    return true, results
+  end
+  local why = results[1]
+  return false, what .. ": " .. (problem.is(why) and (why.detail or why.code) or tostring(why))
+end
+
+-- Runs a function of a plugin, which may ask for things meanwhile: true and the list of its results, or
+-- false, a code and a detail.
+local function call(self, plugin, handler, arguments)
+  local state, a, b, asker = plugins.call(plugin.name, handler, arguments)
+  while state == "ask" do
+    state, a, b, asker = plugins.reply(asker, serve(self, plugin, a, b))
+  end
+  return state == "done", a, b
+end
+
 -- What a plugin is told of a request.
 local function facts_of(req, route)
   return {
@@ -169,18 +232,18 @@ local function by_status(list)
   return made
 end
 
-local function as_route(name, route)
+local function as_route(self, plugin, route)
   local handler = route.handler.handler
   return {
     method = route.method, path = route.path, summary = route.summary, permission = route.permission,
     params = route.params, query = route.query, body = route.body, description = route.description,
     responses = by_status(route.responses), errors = by_status(route.errors),
     handler = function(req)
-      local ok, results = plugins.call(name, handler, facts_of(req, route))
+      local ok, results = call(self, plugin, handler, facts_of(req, route))
       if not ok then
         return unavailable(results)
       end
-      return answer(name, results)
+      return answer(plugin.name, results)
     end,
   }
 end
@@ -206,7 +269,8 @@ end
 local function ordered(hooks, found)
   local left, done, list = {}, {}, {}
   local function waits_for(hook, other)
-    return other ~= hook and (has(hook.runs_after or {}, other.plugin) or has(other.runs_before or {}, hook.plugin))
+    local after, before = hook.runs_after or {}, other.runs_before or {}
+    return other ~= hook and (has(after, other.plugin.name) or has(before, hook.plugin.name))
   end
   for i, hook in ipairs(hooks) do
     left[i] = hook
@@ -233,9 +297,9 @@ local function ordered(hooks, found)
   return list
 end
 
-local function run_before(hooks, facts)
+local function run_before(self, hooks, facts)
   for _, hook in ipairs(hooks) do
-    local ok, results = plugins.call(hook.plugin, hook.handler.handler, facts)
+    local ok, results = call(self, hook.plugin, hook.handler.handler, facts)
     local said = ok and type(results[1]) == "table" and results[1].refuse
     if not ok and hook.on_failure ~= "ignore" then
       error(unavailable(results), 0)
@@ -246,11 +310,11 @@ local function run_before(hooks, facts)
   end
 end
 
-local function run_after(hooks, facts, ...)
+local function run_after(self, hooks, facts, ...)
   local first = ...
   facts.status = math.type(first) == "integer" and first or problem.is(first) and first.status or 200
   for _, hook in ipairs(hooks) do
-    plugins.call(hook.plugin, hook.handler.handler, facts)
+    call(self, hook.plugin, hook.handler.handler, facts)
   end
   return ...
 end
@@ -264,9 +328,48 @@ function registry:around(route, handler)
   on.is_met = true
   return function(req, it, judge)
     local facts = facts_of(req, route)
-    run_before(on.before, facts)
-    return run_after(on.after, facts, handler(req, it, judge))
+    run_before(self, on.before, facts)
+    return run_after(self, on.after, facts, handler(req, it, judge))
   end, on
+end
+
+-- ---- jobs and events ----
+
+-- The kind of mb.job that runs a function of a plugin.
+local function as_job(self, plugin, kind, it, events)
+  local handler = it.handler.handler
+  return {
+    kind = ("plugin.%s.%s"):format(plugin.name, kind), every = it.every, at = it.at, events = events,
+    max_attempts = it.max_attempts, backoff = it.backoff, lease = it.lease,
+    run = function(job)
+      local ok, code, detail = call(self, plugin, handler, {
+        id = job.id, key = job.key, payload = job.payload, attempt = job.attempt, max_attempts = job.max_attempts,
+      })
+      if not ok then
+        error(code .. ": " .. (detail or ""), 0)
+      end
+    end,
+  }
+end
+
+-- ---- requirements ----
+
+-- Items as mb.requirement takes them; a null takes a key away.
+local function as_items(items, at, found)
+  local made = {}
+  for _, name in ipairs(faults.names_of(items)) do
+    local it = items[name]
+    if type(it) ~= "table" or type(it.type) ~= "string" or type(it.config) ~= "table" then
+      found:add(at, ("requirement '%s' is { type = \"TEXT\", config = { … } }"):format(name))
+    else
+      local config = {}
+      for key, value in pairs(it.config) do
+        config[key] = value == json.null and requirement.none or value
+      end
+      made[name] = requirement.item(it.type, config, at)
+    end
+  end
+  return made
 end
 
 -- ---- loading ----
@@ -276,7 +379,7 @@ local function add_hooks(self, plugin, at, found)
     local where = place(hook, at)
     check_hook(hook, where, found)
     if is_handler(hook.handler) and type(hook.on) == "string" and (hook.when == "before" or hook.when == "after") then
-      hook.plugin = plugin.name
+      hook.plugin = plugin
       self.on[hook.on] = self.on[hook.on] or { before = {}, after = {} }
       table.insert(self.on[hook.on][hook.when], hook)
     end
@@ -293,26 +396,90 @@ local function add_routes(self, plugin, at, found)
       found:add(where, ("the path '%s' does not begin with %s"):format(route.path, prefix))
     end
     if #found.list == before then
-      table.insert(self.routes, { file = where, route = as_route(plugin.name, route) })
+      table.insert(self.routes, { file = where, route = as_route(self, plugin, route) })
     end
   end
 end
 
--- Every plugin of this generation; raises all faults of their manifests.
-local function load()
-  local self, found = setmetatable({ on = {}, routes = {} }, registry), faults.new()
+local function add_jobs(self, plugin, at, found)
+  local function add(it, keys, name, what)
+    local where, before = place(it, at), #found.list
+    check_keys(it, keys, { name, "handler" }, where, what, found)
+    if #found.list == before then
+      local is_event = name == "on"
+      local kind = is_event and "on." .. it.on or it.name
+      table.insert(self.jobs, {
+        file = where, job = as_job(self, plugin, kind, it, is_event and { it.on } or nil),
+      })
+    end
+  end
+  for _, it in ipairs(plugin.manifest.jobs or {}) do
+    add(it, JOB, "name", "a job")
+  end
+  for _, it in ipairs(plugin.manifest.events or {}) do
+    add(it, EVENT, "on", "an event")
+  end
+end
+
+local function add_requirements(self, plugin, at, found)
+  for _, it in ipairs(plugin.manifest.requirements or {}) do
+    local before = #found.list
+    check_keys(it, REQUIREMENT, { "provider_type", "items" }, at, "a requirement", found)
+    local items = #found.list == before and as_items(it.items, at, found)
+    if items then
+      local scope = it.organization and { organization = it.organization }
+      local is_sound, set = pcall(requirement.overrides, it.provider_type, items, scope, at)
+      if is_sound then
+        table.insert(self.requirements, { name = plugin.name, overrides = set })
+      else
+        found:take(tostring(set))
+      end
+    end
+  end
+end
+
+-- What it declares must be there, so that an operator hears of it before a patient does.
+local function add_secrets(plugin, at, found)
+  plugin.secrets = {}
+  for _, name in ipairs(plugin.manifest.secrets or {}) do
+    local text = type(name) == "string" and plugins.secret(plugin.name, name)
+    if text then
+      plugin.secrets[name] = text
+    else
+      found:add(at, ("there is no secret '%s'"):format(tostring(name)),
+        ("write it into the file %s/%s of plugins.secrets"):format(plugin.name, tostring(name)))
+    end
+  end
+end
+
+local loaded -- the registry
+
+-- Every plugin of this generation; raises all faults of their manifests. `host` does what they ask for;
+-- the registry has their routes and jobs.
+local function load(host)
+  local self = setmetatable({ host = host, on = {}, routes = {}, jobs = {}, requirements = {} }, registry)
+  local found = faults.new()
   for _, plugin in ipairs(plugins.list()) do
     local at = "plugins/" .. plugin.name .. "/plugin.lua"
     check_manifest(plugin, at, found)
     configure(plugin, found)
     add_hooks(self, plugin, at, found)
     add_routes(self, plugin, at, found)
+    add_jobs(self, plugin, at, found)
+    add_requirements(self, plugin, at, found)
+    add_secrets(plugin, at, found)
   end
   for _, on in pairs(self.on) do
     on.before, on.after = ordered(on.before, found), ordered(on.after, found)
   end
   found:raise()
+  loaded = self
   return self
+end
+
+-- The requirements of all plugins, { name =, overrides = } each; once they are loaded.
+local function requirements()
+  return loaded.requirements
 end
 
 -- To be called when all routes are known: a hook on none is a fault.
@@ -327,4 +494,4 @@ function registry:finish(patterns)
   found:raise()
 end
 
-return { load = load }
+return { load = load, requirements = requirements }

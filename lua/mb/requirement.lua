@@ -206,9 +206,14 @@ local function check_item(name, it, found, at)
   end
 end
 
--- What a file returns.
-local function overrides(provider_type, items, scope)
-  local at = faults.here(2, ("validation/requirements of %s"):format(tostring(provider_type)))
+-- One item, from a place that is no script of ours.
+local function new_item(type_name, config, at)
+  return setmetatable({ type = type_name, at = at, config = config }, item)
+end
+
+-- What a file returns. `at` tells where it stands, when that is not where this is called.
+local function overrides(provider_type, items, scope, at)
+  at = at or faults.here(2, ("validation/requirements of %s"):format(tostring(provider_type)))
   local found = faults.new()
   if type(provider_type) ~= "string" or provider_type ~= slug(provider_type) then
     found:add(at, ("'%s' is no key of a provider type"):format(tostring(provider_type)),
@@ -483,4 +488,4 @@ local function judge(type_name, config, answer, today)
   return value, nil, warning
 end
 
-return { of = of, none = none, overrides = overrides, collect = collect, judge = judge, slug = slug }
+return { of = of, none = none, item = new_item, overrides = overrides, collect = collect, judge = judge, slug = slug }

@@ -20,6 +20,15 @@ WITH gone AS (
     RETURNING 1)
 SELECT count(*)::integer AS "removed" FROM gone]]),
 
+  -- Values of plugins whose time is over. $1 most rows.
+  plugin_state = query.write("cleanup.plugin_state", [[
+WITH gone AS (
+    DELETE FROM "PluginState" WHERE ctid IN (
+        SELECT ctid FROM "PluginState" WHERE "expiresAt" <= (SELECT mb_now())
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
   -- Jobs that ended long ago. $1 most rows, $2 how long they are kept, as '7d'.
   jobs = query.write("cleanup.jobs", [[
 WITH gone AS (

@@ -1,11 +1,15 @@
--- What the files of requirements/ ask beyond the rows of the database.
+-- What the files of requirements/ and plugins ask beyond the rows of the database.
+local plugin = require "mb.plugin"
 local requirement = require "mb.requirement"
 local scripts = require "mb.scripts"
 
-local OURS <const> = 1 -- rank: plugins come after the installation's own files
+local OURS <const>, THEIRS <const> = 1, 2 -- ranks: plugins come after the installation's own files
 
 local sources = {}
 for i, module in ipairs(scripts "validation/requirements/") do
   sources[i] = { rank = OURS, overrides = require(module) }
+end
+for _, it in ipairs(plugin.requirements()) do
+  sources[#sources + 1] = { rank = THEIRS, name = it.name, overrides = it.overrides }
 end
 return requirement.collect(sources)

@@ -181,9 +181,9 @@ local function turn(is_tick)
   take()
 end
 
--- Loads every module of jobs/; raises every fault of every file.
-local function load(modules)
-  known = job_kinds.load(modules)
+-- Loads every module of jobs/, and others (mb.job); raises every fault of every file.
+local function load(modules, others)
+  known = job_kinds.load(modules, others)
   lists = lists_of(known)
   background.on_turn(turn)
 end
@@ -193,4 +193,8 @@ local function subscribers()
   return lists.subscribers
 end
 
-return { load = load, enqueue = enqueue, subscribers = subscribers }
+local function is_known(kind)
+  return known[kind] ~= nil
+end
+
+return { load = load, enqueue = enqueue, subscribers = subscribers, is_known = is_known }

@@ -179,6 +179,15 @@ enum mb_config_type {
       "memory of one plugin in one process")                                                       \
     X(plugins_cpu, "plugins.cpu", MS, "50ms", 1, 3600000, "",                                      \
       "processor time of one call of a plugin before it is ended")                                 \
+    X(plugins_secrets, "plugins.secrets", FOLDER, "secrets", 0, 0, "",                             \
+      "a folder with a folder for each plugin, in it a file for each secret that it declares; "    \
+      "need not exist")                                                                            \
+    X(plugins_state_keys, "plugins.state_keys", INT, "1000", 0, 1000000, "",                       \
+      "how many keys one plugin may have in its state")                                            \
+    X(plugins_state_value, "plugins.state_value", INT, "16384", 64, 1048576, "",                   \
+      "bytes of one value of a plugin's state, as JSON")                                           \
+    X(plugins_max_asks, "plugins.max_asks", INT, "100", 0, 1000000, "",                            \
+      "what one call of a plugin may ask of the server: state, jobs, secrets, http")               \
     X(plugins_max_kills, "plugins.max_kills", INT, "5", 0, 1000000, "",                            \
       "a plugin that breaks its limits so often within plugins.kill_window is not called any "     \
       "more; 0 = it is")                                                                           \

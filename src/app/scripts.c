@@ -64,6 +64,7 @@ static struct mb_plugin_limits plugin_limits(const struct mb_config *c)
 {
     return (struct mb_plugin_limits){.memory = (size_t)c->plugins_memory,
                                      .cpu_ms = (uint32_t)c->plugins_cpu,
+                                     .max_asks = (uint32_t)c->plugins_max_asks,
                                      .max_kills = (uint32_t)c->plugins_max_kills,
                                      .kill_window_ns = (uint64_t)c->plugins_kill_window * 1000000u};
 }
@@ -91,6 +92,8 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
     const struct mb_plugins_plan plugins = {.vm = &vm,
                                             .files = slot->plugins,
                                             .nfiles = slot->nplugins,
+                                            .secrets = slot->secrets,
+                                            .nsecrets = slot->nsecrets,
                                             .limits = plugin_limits(s->config),
                                             .board = place->board,
                                             .place = place->place};

@@ -34,15 +34,19 @@ static char *copy(char **to, const void *from, size_t n)
     return at;
 }
 
-/* Copies the files that belong to plugins, or those that do not, and returns how many they are. */
+/* Copies the files below a folder of the bundle, or without one those of no such folder, and returns how
+ * many they are. */
 static size_t put_some(struct mb_script *list, char **at, const struct mb_bundle *bundle,
-                       bool of_plugins)
+                       const char *folder)
 {
-    static const char prefix[] = "plugins/";
+    static const char *const folders[] = {MB_SHELF_PLUGINS, MB_SHELF_SECRETS};
     size_t n = 0;
     for (size_t i = 0; i < bundle->count; i++) {
         const struct mb_bundle_file *f = &bundle->files[i];
-        if ((strncmp(f->name, prefix, sizeof prefix - 1) == 0) != of_plugins) continue;
+        const char *in = NULL;
+        for (size_t k = 0; k < sizeof folders / sizeof *folders; k++)
+            if (strncmp(f->name, folders[k], strlen(folders[k])) == 0) in = folders[k];
+        if (folder ? in == NULL || strcmp(in, folder) != 0 : in != NULL) continue;
         const char *name = copy(at, f->name, strlen(f->name) + 1);
         list[n++] = (struct mb_script){name, {copy(at, f->text.ptr, f->text.len + 1), f->text.len}};
     }
@@ -64,9 +68,11 @@ enum mb_rc mb_shelf_put(struct mb_shelf *shelf, unsigned slot, const struct mb_b
     char *at = s->room + bundle->count * sizeof *s->scripts;
     struct mb_script *list = (void *)s->room;
     s->scripts = list;
-    s->nscripts = put_some(list, &at, bundle, false);
+    s->nscripts = put_some(list, &at, bundle, NULL);
     s->plugins = list + s->nscripts;
-    s->nplugins = put_some(list + s->nscripts, &at, bundle, true);
+    s->nplugins = put_some(list + s->nscripts, &at, bundle, MB_SHELF_PLUGINS);
+    s->secrets = s->plugins + s->nplugins;
+    s->nsecrets = put_some(list + s->nscripts + s->nplugins, &at, bundle, MB_SHELF_SECRETS);
     memcpy(s->id, bundle->hash, sizeof s->id - 1);
     return MB_OK;
 }

@@ -12,12 +12,18 @@
  * that the next can be read and checked while the oldest ends. */
 enum { MB_SHELF_SLOTS = 4, MB_SHELF_NONE = 255 };
 
+/* Folders of a bundle that are not the server's scripts. */
+#define MB_SHELF_PLUGINS "plugins/"
+#define MB_SHELF_SECRETS "secrets/"
+
 struct mb_shelf_slot {
     char id[17];                     /* begin of the bundle's hash: the generation's name */
     const struct mb_script *scripts; /* the server's, sorted by name */
     size_t nscripts;
     const struct mb_script *plugins; /* those of "plugins/…", sorted by name */
     size_t nplugins;
+    const struct mb_script *secrets; /* those of "secrets/…", sorted by name */
+    size_t nsecrets;
     char *room; /* where all of that lies */
 };
 

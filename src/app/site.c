@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "app/shelf.h"
+
 enum { MAX_FILE = 1 << 20 };
 
 enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
@@ -27,14 +29,22 @@ enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *s
     return mb_bundle_read(out, dir, suffix, MAX_FILE, err);
 }
 
+/* Adds the files of a folder that need not exist. */
+static enum mb_rc join(struct mb_bundle *out, const char *folder, const char *suffix,
+                       const char *prefix, struct mb_err *err)
+{
+    struct mb_bundle more;
+    if (access(folder, F_OK) != 0) return MB_OK;
+    enum mb_rc rc = mb_bundle_read(&more, folder, suffix, MAX_FILE, err);
+    return rc == MB_OK ? mb_bundle_join(out, &more, prefix, err) : rc;
+}
+
 enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out, struct mb_err *err)
 {
-    struct mb_bundle plugins;
-    const char *folder = s->config->plugins_folder;
     enum mb_rc rc = mb_site_read(s, "lua", ".lua", out, err);
-    if (rc != MB_OK || access(folder, F_OK) != 0) return rc;
-    rc = mb_bundle_read(&plugins, folder, ".lua", MAX_FILE, err);
-    if (rc == MB_OK) rc = mb_bundle_join(out, &plugins, "plugins/", err);
+    if (rc != MB_OK) return rc;
+    rc = join(out, s->config->plugins_folder, ".lua", MB_SHELF_PLUGINS, err);
+    if (rc == MB_OK) rc = join(out, s->config->plugins_secrets, NULL, MB_SHELF_SECRETS, err);
     if (rc != MB_OK) mb_bundle_free(out);
     return rc;
 }

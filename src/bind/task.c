@@ -156,6 +156,7 @@ struct mb_task *mb_task_new(struct mb_tasks *t, const struct mb_task_plan *plan)
 const struct mb_budget *mb_task_budget(const struct mb_task *task) { return &task->plan.budget; }
 uint64_t mb_task_deadline(const struct mb_task *task) { return task->plan.deadline_ns; }
 const char *mb_task_request(const struct mb_task *task) { return task->plan.request; }
+void *mb_task_context(const struct mb_task *task) { return task->plan.ctx; }
 
 void mb_task_extend(struct mb_task *task)
 {

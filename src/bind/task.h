@@ -53,6 +53,7 @@ struct mb_task *mb_task_of(lua_State *L);
 const struct mb_budget *mb_task_budget(const struct mb_task *task);
 uint64_t mb_task_deadline(const struct mb_task *task);
 const char *mb_task_request(const struct mb_task *task); /* id of its request; NULL = none */
+void *mb_task_context(const struct mb_task *task);       /* ctx of its plan */
 /* A stream moved: what the task waits for next has as much time as it had at the beginning. */
 void mb_task_extend(struct mb_task *task);
 /* Yields until mb_task_wake; k then runs in the coroutine. Never returns to the caller:

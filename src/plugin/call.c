@@ -1,4 +1,5 @@
 #include <lauxlib.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -11,34 +12,52 @@
  * mb.plugins. A call waits like any other: the arguments are written as JSON, a task in the plugin's
  * state reads them when the ready queue runs it, and its results come back the same way. Neither state
  * is ever on the C stack of the other.
+ *
+ * A call may be a conversation. What the plugin asks the server for (ask, below) ends the wait of
+ * the server's task, which does it as itself, with its own database connections and deadline, and
+ * replies; one of the two always waits for the other.
  */
 
-static const char CALL_TYPE[] = "mb.plugins.call";
+static const char CALL_TYPE[] = "mb.plugins.call", TEXT_TYPE[] = "mb.plugins.text";
 
 enum { SLICE_MS = 2, MAX_REFUSED = 6, MAX_TEXT = 400 };
 
+/* Belongs to the server's task and stands in the registry until it is over; it has no finalizer,
+ * see GC_PAUSE in bind/vm.c. */
 struct call {
     struct mb_wait wait; /* of the server's task */
+    struct mb_claim claim;
+    struct mb_wait ask; /* of the plugin's task */
+    lua_State *server;  /* main thread */
     struct mb_plugin *plugin;
     struct mb_task *task; /* of the plugin; NULL before it begins and once it is over */
     lua_Integer handler;
-    struct mb_buf in, out; /* JSON; of the results an array */
-    const char *code;      /* of the failure; NULL = none */
-    char text[MAX_TEXT];   /* for the log and the administrator, not for clients */
+    struct mb_buf in,
+        out; /* JSON, what the plugin is told and what it tells: arrays but for arguments */
+    const char *asked; /* what the plugin waits for; NULL = nothing */
+    unsigned nasked;
+    bool is_refused; /* `in` is what to raise where it was asked */
+    bool is_over;
+    const char *code;    /* of the failure; NULL = none */
+    char text[MAX_TEXT]; /* for the log and the administrator, not for clients */
 };
-
-static int free_call(lua_State *L)
-{
-    struct call *c = lua_touserdata(L, 1);
-    mb_buf_reset(&c->in);
-    mb_buf_reset(&c->out);
-    return 0;
-}
 
 static void fail(struct call *c, const char *code, const char *text)
 {
     c->code = code;
-    (void)snprintf(c->text, sizeof c->text, "%s", text);
+    (void)snprintf(c->text, sizeof c->text, "%s", text ? text : "an error without text");
+}
+
+/* Writes the values from first to the top as an array. */
+static enum mb_rc write_values(lua_State *L, int first, struct mb_buf *out, struct mb_err *err)
+{
+    int top = lua_gettop(L);
+    enum mb_rc rc = mb_buf_add(out, "[", 1);
+    for (int i = first; rc == MB_OK && i <= top; i++) {
+        if (i > first) rc = mb_buf_add(out, ",", 1);
+        if (rc == MB_OK) rc = mb_json_encode(L, i, out, err);
+    }
+    return rc == MB_OK ? mb_buf_add(out, "]", 1) : rc;
 }
 
 /* ---- in the plugin's state ---- */
@@ -58,13 +77,9 @@ static int trace(lua_State *L)
 static void write_results(lua_State *L, struct call *c)
 {
     struct mb_err err;
-    int top = lua_gettop(L);
-    enum mb_rc rc = mb_buf_add(&c->out, "[", 1);
-    for (int i = AT_RESULTS; rc == MB_OK && i <= top; i++) {
-        if (i > AT_RESULTS) rc = mb_buf_add(&c->out, ",", 1);
-        if (rc == MB_OK) rc = mb_json_encode(L, i, &c->out, &err);
-    }
-    if (rc == MB_OK && (rc = mb_buf_add(&c->out, "]", 1)) == MB_OK) return;
+    mb_buf_clear(&c->out);
+    enum mb_rc rc = write_values(L, AT_RESULTS, &c->out, &err);
+    if (rc == MB_OK) return;
     fail(c, "plugin_failed", rc == MB_E_JSON ? err.text : "its results are too large");
 }
 
@@ -107,6 +122,64 @@ static int enter(lua_State *L)
         return luaL_error(L, "the arguments are larger than json.* allows");
     lua_KContext ctx = (lua_KContext)c;
     return finish(L, lua_pcallk(L, 1, LUA_MULTRET, AT_TRACE, ctx, finish), ctx);
+}
+
+/* ---- what a plugin asks for ---- */
+
+static void forget_ask(struct mb_wait *w)
+{
+    struct call *c = (struct call *)(void *)((char *)w - offsetof(struct call, ask));
+    c->asked = NULL;
+}
+
+/* The reply as values; a null is nil. */
+static int take_reply(lua_State *L, int status, lua_KContext ctx)
+{
+    const struct call *c = (const struct call *)ctx;
+    struct mb_json_fault fault;
+    (void)status;
+    if (c->is_refused) {
+        luaL_where(L, 1);
+        lua_pushlstring(L, c->in.data, c->in.len);
+        lua_concat(L, 2);
+        return lua_error(L);
+    }
+    lua_settop(L, 0);
+    if (mb_json_decode(L, mb_buf_str(&c->in), &fault) != MB_OK)
+        return luaL_error(L, "the reply of the server is larger than json.* allows");
+    int n = (int)lua_rawlen(L, 1);
+    luaL_checkstack(L, n, NULL);
+    for (int i = 1; i <= n; i++)
+        if (lua_rawgeti(L, 1, i) == LUA_TLIGHTUSERDATA) {
+            lua_pop(L, 1);
+            lua_pushnil(L);
+        }
+    return n;
+}
+
+/* Upvalue 1: the name of what is asked for, a constant. */
+static int l_ask(lua_State *L)
+{
+    struct mb_err err;
+    const char *name = lua_touserdata(L, lua_upvalueindex(1));
+    struct call *c = mb_task_context(mb_task_check(L, name));
+    unsigned most = c->plugin->owner->plan.limits.max_asks;
+    if (c->nasked == most)
+        return luaL_error(L, "%s: more than plugins.max_asks (%d) in one call", name, (int)most);
+    c->nasked++;
+    mb_buf_clear(&c->out);
+    enum mb_rc rc = write_values(L, 1, &c->out, &err);
+    if (rc != MB_OK) return luaL_error(L, "%s: %s", name, rc == MB_E_JSON ? err.text : "too large");
+    c->asked = name;
+    c->ask.cancel = forget_ask;
+    mb_task_wake(&c->wait);
+    return mb_task_wait(L, &c->ask, (lua_KContext)c, take_reply);
+}
+
+void mb_plugin_push_ask(lua_State *L, const char *name)
+{
+    lua_pushlightuserdata(L, (void *)(uintptr_t)name);
+    lua_pushcclosure(L, l_ask, 1);
 }
 
 /* ---- when it is over ---- */
@@ -155,34 +228,66 @@ static void cancel(struct mb_wait *w)
     if (task != NULL) mb_task_drop(task);
 }
 
+static void release(struct mb_claim *claim)
+{
+    struct call *c = (struct call *)(void *)((char *)claim - offsetof(struct call, claim));
+    cancel(&c->wait);
+    mb_buf_reset(&c->in);
+    mb_buf_reset(&c->out);
+    c->is_over = true;
+    lua_pushnil(c->server);
+    lua_rawsetp(c->server, LUA_REGISTRYINDEX, c);
+}
+
+static void end(struct call *c)
+{
+    mb_claim_drop(&c->claim);
+    release(&c->claim);
+}
+
 /* ---- in the server's state ---- */
+
+static struct call *new_call(lua_State *L, struct mb_task *caller, struct mb_plugin *plugin)
+{
+    size_t most = mb_vm_plan(mb_vm_of(L))->limits.max_reply;
+    struct call *c = lua_newuserdatauv(L, sizeof *c, 0);
+    *c = (struct call){
+        .plugin = plugin, .server = mb_vm_state(mb_vm_of(L)), .wait = {.cancel = cancel}};
+    luaL_setmetatable(L, CALL_TYPE);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, c);
+    mb_buf_init(&c->in, most);
+    mb_buf_init(&c->out, most);
+    mb_task_claim(caller, &c->claim, release);
+    return c;
+}
+
+static int push_failure(lua_State *L, struct call *c)
+{
+    lua_pushliteral(L, "failed");
+    lua_pushstring(L, c->code);
+    lua_pushstring(L, c->text);
+    end(c);
+    return 3;
+}
 
 static int answer(lua_State *L, int status, lua_KContext ctx)
 {
     struct call *c = (struct call *)ctx;
     struct mb_json_fault fault;
     (void)status;
-    if (c->code == NULL) {
-        lua_pushboolean(L, 1);
-        if (mb_json_decode(L, mb_buf_str(&c->out), &fault) == MB_OK) return 2;
-        lua_pop(L, 1);
-        fail(c, "plugin_failed", "its results are larger than json.* allows");
+    if (c->code != NULL) return push_failure(L, c);
+    lua_pushstring(L, c->asked != NULL ? "ask" : "done");
+    if (c->asked != NULL) lua_pushstring(L, c->asked);
+    if (mb_json_decode(L, mb_buf_str(&c->out), &fault) != MB_OK) {
+        fail(c, "plugin_failed", "what it tells is larger than json.* allows");
+        return push_failure(L, c);
     }
-    lua_pushboolean(L, 0);
-    lua_pushstring(L, c->code);
-    lua_pushstring(L, c->text);
-    return 3;
-}
-
-static struct call *new_call(lua_State *L, struct mb_plugin *plugin)
-{
-    size_t most = mb_vm_plan(mb_vm_of(L))->limits.max_reply;
-    struct call *c = lua_newuserdatauv(L, sizeof *c, 0);
-    *c = (struct call){.plugin = plugin, .wait = {.cancel = cancel}};
-    mb_buf_init(&c->in, most);
-    mb_buf_init(&c->out, most);
-    luaL_setmetatable(L, CALL_TYPE);
-    return c;
+    if (c->asked != NULL) {
+        lua_rawgetp(L, LUA_REGISTRYINDEX, c);
+        return 4;
+    }
+    end(c);
+    return 2;
 }
 
 static struct mb_plugin *plugin_at(lua_State *L, int index)
@@ -218,8 +323,8 @@ static int l_call(lua_State *L)
     struct mb_err err;
     struct mb_plugin *plugin = plugin_at(L, 1);
     lua_Integer handler = luaL_checkinteger(L, 2);
-    const struct mb_task *caller = mb_task_check(L, "a call of a plugin");
-    struct call *c = new_call(L, plugin);
+    struct mb_task *caller = mb_task_check(L, "a call of a plugin");
+    struct call *c = new_call(L, caller, plugin);
     c->handler = handler;
     if (atomic_load_explicit(&plugin->stats->is_quarantined, memory_order_relaxed))
         fail(c, "plugin_quarantined", "the plugin is in quarantine");
@@ -227,7 +332,29 @@ static int l_call(lua_State *L)
         return luaL_error(L, "arguments for plugin '%s': %s", plugin->name, err.text);
     else if (!begin(c, caller))
         fail(c, "plugin_failed", "not enough memory for its task (plugins.memory)");
-    if (c->code != NULL) return answer(L, LUA_OK, (lua_KContext)c);
+    if (c->code != NULL) return push_failure(L, c);
+    return mb_task_wait(L, &c->wait, (lua_KContext)c, answer);
+}
+
+/* reply(call, true, list of values) or reply(call, false, text) */
+static int l_reply(lua_State *L)
+{
+    struct mb_err err;
+    struct call *c = luaL_checkudata(L, 1, CALL_TYPE);
+    const struct mb_task *caller = mb_task_check(L, "a reply to a plugin");
+    luaL_argcheck(L, !c->is_over && c->wait.task == caller && c->asked != NULL, 1,
+                  "this call waits for no reply of this task");
+    c->is_refused = !lua_toboolean(L, 2);
+    mb_buf_clear(&c->in);
+    struct mb_str text;
+    if (c->is_refused) {
+        text.ptr = luaL_checklstring(L, 3, &text.len);
+        if (mb_buf_add(&c->in, text.ptr, text.len) != MB_OK) return luaL_error(L, "out of memory");
+    } else if (mb_json_encode(L, 3, &c->in, &err) != MB_OK) {
+        return luaL_error(L, "the reply to plugin '%s': %s", c->plugin->name, err.text);
+    }
+    c->asked = NULL;
+    mb_task_wake(&c->ask);
     return mb_task_wait(L, &c->wait, (lua_KContext)c, answer);
 }
 
@@ -258,6 +385,23 @@ static int l_list(lua_State *L)
     return 1;
 }
 
+/* ---- secret ---- */
+
+static int l_secret(lua_State *L)
+{
+    const struct mb_plugins_plan *plan = &plugin_at(L, 1)->owner->plan;
+    lua_pushfstring(L, "secrets/%s/%s", lua_tostring(L, 1), luaL_checkstring(L, 2));
+    const char *name = lua_tostring(L, -1);
+    for (size_t i = 0; i < plan->nsecrets; i++) {
+        struct mb_str text = plan->secrets[i].text;
+        if (strcmp(plan->secrets[i].name, name) != 0) continue;
+        if (text.len > 0 && text.ptr[text.len - 1] == '\n') text.len--;
+        lua_pushlstring(L, text.ptr, text.len);
+        return 1;
+    }
+    return 0;
+}
+
 /* ---- configure ---- */
 
 static int take_settings(lua_State *L)
@@ -274,12 +418,14 @@ static int l_configure(lua_State *L)
     struct mb_plugin *p = plugin_at(L, 1);
     if (mb_vm_is_built(mb_vm_of(L)))
         return luaL_error(L, "a plugin is configured while scripts load only");
-    struct call *c = new_call(L, p);
-    if (mb_json_encode(L, 2, &c->in, &err) != MB_OK)
+    struct mb_buf *text = lua_newuserdatauv(L, sizeof *text, 0);
+    mb_buf_init(text, mb_vm_plan(mb_vm_of(L))->limits.max_reply);
+    luaL_setmetatable(L, TEXT_TYPE);
+    if (mb_json_encode(L, 2, text, &err) != MB_OK)
         return luaL_error(L, "plugin '%s': its configuration: %s", p->name, err.text);
     lua_State *own = mb_vm_state(p->vm);
     lua_pushcfunction(own, take_settings);
-    lua_pushlightuserdata(own, &c->in);
+    lua_pushlightuserdata(own, text);
     int rc = lua_pcall(own, 1, 0, 0);
     lua_settop(own, 0);
     if (rc == LUA_OK) return 0;
@@ -287,15 +433,21 @@ static int l_configure(lua_State *L)
                       p->name);
 }
 
+static int free_text(lua_State *L)
+{
+    mb_buf_reset(lua_touserdata(L, 1));
+    return 0;
+}
+
 int mb_open_plugins(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"list", l_list}, {"configure", l_configure}, {"call", l_call}, {NULL, NULL}};
-    if (luaL_newmetatable(L, CALL_TYPE)) {
-        lua_pushcfunction(L, free_call);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_pop(L, 1);
+    static const luaL_Reg functions[] = {{"list", l_list},           {"secret", l_secret},
+                                         {"configure", l_configure}, {"call", l_call},
+                                         {"reply", l_reply},         {NULL, NULL}};
+    luaL_newmetatable(L, CALL_TYPE);
+    luaL_newmetatable(L, TEXT_TYPE);
+    lua_pushcfunction(L, free_text);
+    lua_setfield(L, -2, "__gc");
     luaL_newlib(L, functions);
     return 1;
 }

@@ -8,8 +8,12 @@
  *
  *   plugins.list()  -> { { name =, manifest =, config = } … } in order of their names. In a manifest
  *                      each function is { handler = n, at = "plugins/x/plugin.lua:12" }.
+ *   plugins.secret(name, secret)    -> text without the newline at its end, or nil
  *   plugins.configure(name, config)      what the plugin's config() gives; while scripts load
- *   plugins.call(name, n, arguments)     waits; -> true, results | false, code, detail
+ *   plugins.call(name, n, arguments)     waits; -> "done", results | "failed", code, detail
+ *                                        | "ask", what, arguments, call: the plugin waits for
+ *   plugins.reply(call, true, results)   or reply(call, false, text), which it sees raised; waits
+ *                                        and returns as call does
  */
 #include "bind/vm.h"
 #include "plugin/stats.h"
@@ -19,6 +23,7 @@ struct mb_plugins;
 struct mb_plugin_limits {
     size_t memory;           /* plugins.memory: bytes of one plugin in one process */
     uint32_t cpu_ms;         /* plugins.cpu: processor time of one call */
+    uint32_t max_asks;       /* plugins.max_asks of one call */
     uint32_t max_kills;      /* plugins.max_kills within kill_window; 0 = no quarantine */
     uint64_t kill_window_ns; /* plugins.kill_window */
 };
@@ -27,6 +32,8 @@ struct mb_plugins_plan {
     const struct mb_vm_plan *vm;   /* scripts, limits and load_timeout are taken from it */
     const struct mb_script *files; /* "plugins/<name>/…", sorted by name; borrowed */
     size_t nfiles;
+    const struct mb_script *secrets; /* "secrets/<plugin>/<name>"; borrowed */
+    size_t nsecrets;
     struct mb_plugin_limits limits;
     struct mb_plugin_board *board; /* NULL while only checking */
     unsigned place;                /* of this process on the board */

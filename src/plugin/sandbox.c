@@ -133,8 +133,23 @@ static void add_module(lua_State *L, const char *name, lua_CFunction open, const
     lua_setfield(L, -2, name);
 }
 
+/* What the server does for a plugin that declares it, see lua/workflows/plugin_host.lua. */
+static void add_asks(lua_State *L, const char *module, const char *const (*names)[2])
+{
+    lua_newtable(L);
+    for (; (*names)[0] != NULL; names++) {
+        mb_plugin_push_ask(L, (*names)[1]);
+        lua_setfield(L, -2, (*names)[0]);
+    }
+    freeze(L, module);
+    lua_setfield(L, -2, module);
+}
+
 static void push_facade(lua_State *L)
 {
+    static const char *const jobs[][2] = {{"enqueue", "jobs.enqueue"}, {NULL, NULL}};
+    static const char *const state[][2] = {
+        {"get", "state.get"}, {"set", "state.set"}, {"delete", "state.delete"}, {NULL, NULL}};
     static const char *const json[] = {"array", "decode", "encode", "null", NULL};
     static const char *const log[] = {"debug", "error", "info", "warn", NULL};
     static const char *const time[] = {"format", "now", "parse", NULL};
@@ -148,6 +163,10 @@ static void push_facade(lua_State *L)
     add_module(L, "json", mb_open_json, json);
     add_module(L, "log", mb_open_log, log);
     add_module(L, "time", mb_open_time, time);
+    add_asks(L, "jobs", jobs);
+    add_asks(L, "state", state);
+    mb_plugin_push_ask(L, "secrets.secret");
+    lua_setfield(L, -2, "secret");
     freeze(L, "medbookd");
 }
 

@@ -60,6 +60,7 @@ local CHECKS <const> = {
   Payment_slotsCovered_check = [[UPDATE "Payment" SET "slotsCovered" = -1]],
   StatusHistory_toStatus_check = [[INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus",
     "toStatus") VALUES ('Booking', 'booking', 'stay', 'CONFIRMED', 'CONFIRMED')]],
+  PluginState_key_check = [[UPDATE "PluginState" SET "key" = '']],
   Job_payload_check = [[UPDATE "Job" SET "payload" = jsonb_build_object('a', repeat('a', 65536))]],
   Job_attempts_check = [[UPDATE "Job" SET "attempts" = 4]],
   Job_leaseUntil_check = [[UPDATE "Job" SET "status" = 'RUNNING', "leaseOwner" = 'somebody']],

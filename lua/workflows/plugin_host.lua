@@ -1,0 +1,101 @@
+-- What the server does for a plugin that asks (mb.plugin says how): host["state.get"](plugin, …) and so
+-- on, as the caller of the plugin, in its task. A wrong use raises a text, which the plugin sees.
+local config = require "mb.config"
+local db = require "mb.db"
+local jobs = require "workflows.jobs"
+local json = require "mb.json"
+local queries = require "queries.plugin_state"
+local span = require "mb.span"
+
+local MAX_KEYS <const> = math.tointeger(config "plugins.state_keys")
+local MAX_VALUE <const> = math.tointeger(config "plugins.state_value")
+local MAX_KEY <const>, MAX_PAYLOAD <const> = 200, 65000
+
+local function fail(...)
+  error(string.format(...), 0)
+end
+
+local function check_key(key)
+  if type(key) ~= "string" or key == "" or #key > MAX_KEY or not utf8.len(key) or key:find "\0" then
+    fail("a key of the state is a text of 1 to %d bytes", MAX_KEY)
+  end
+end
+
+local function check_options(options, known)
+  if type(options) ~= "table" then
+    fail "options are a table"
+  end
+  for key, value in pairs(options) do
+    if not known[key] then
+      fail("unknown option '%s'", tostring(key))
+    elseif type(value) ~= "string" then
+      fail("option '%s' is a text", key)
+    end
+  end
+  return options
+end
+
+local host = {}
+
+-- state.get(key) -> value; nil when there is none, or its time is over
+host["state.get"] = function(plugin, key)
+  check_key(key)
+  local row = db.query(queries.get, plugin.name, key)[1]
+  return row and json.decode(row.value)
+end
+
+-- state.set(key, value, { ttl = "10min" })
+host["state.set"] = function(plugin, key, value, options)
+  check_key(key)
+  if value == nil then
+    fail "state.set takes a value; state.delete takes one away"
+  end
+  local ttl = check_options(options or {}, { ttl = true }).ttl
+  local ms = ttl and span.ms(ttl)
+  if ttl and not ms then
+    fail "option 'ttl' is a span as \"10min\""
+  end
+  local text = json.encode(value)
+  if #text > MAX_VALUE then
+    fail("the value takes %d bytes as JSON; plugins.state_value allows %d", #text, MAX_VALUE)
+  end
+  db.tx(function(tx)
+    tx:query(queries.lock, plugin.name)
+    if tx:query(queries.others, plugin.name, key)[1].n >= MAX_KEYS then
+      fail("the plugin has %d keys; plugins.state_keys allows no more", MAX_KEYS)
+    end
+    tx:query(queries.set, plugin.name, key, text, ms)
+  end)
+end
+
+-- state.delete(key) -> whether it was there
+host["state.delete"] = function(plugin, key)
+  check_key(key)
+  return #db.query(queries.delete, plugin.name, key) == 1
+end
+
+-- jobs.enqueue(name, payload, { key =, at =, after = }) -> id; nil when a living job has the key
+host["jobs.enqueue"] = function(plugin, name, payload, options)
+  local kind = ("plugin.%s.%s"):format(plugin.name, tostring(name))
+  if not jobs.is_known(kind) then
+    fail("the plugin has no job '%s'", tostring(name))
+  end
+  check_options(options or {}, { key = true, at = true, after = true })
+  if payload ~= nil and type(payload) ~= "table" then
+    fail "the payload of a job is a table"
+  elseif payload and #json.encode(payload) > MAX_PAYLOAD then
+    fail("the payload of a job takes at most %d bytes as JSON", MAX_PAYLOAD)
+  end
+  return jobs.enqueue(kind, payload, options)
+end
+
+-- secret(name) -> text
+host["secrets.secret"] = function(plugin, name)
+  local text = plugin.secrets[name]
+  if not text then
+    fail("the plugin declares no secret '%s'", tostring(name))
+  end
+  return text
+end
+
+return host
