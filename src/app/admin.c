@@ -89,7 +89,8 @@ bool mb_admin_answer(const struct mb_admin *a, struct mb_http_request *req)
     else if (is_admin && mb_admin_plugins_answer(a->shm, req))
         return true;
     else if (is_admin)
-        mb_http_problem(req, 404, "not_found", "this address serves /metrics, /livez, /readyz and /v1/admin/plugins",
+        mb_http_problem(req, 404, "not_found",
+                        "this address serves /metrics, /livez, /readyz and /v1/admin/plugins",
                         MB_STR(""), -1, NULL, 0);
     else
         return false;
@@ -135,6 +136,14 @@ static uint64_t get(const _Atomic uint64_t *v)
     X("medbookd_db_conflict_retries_total", "counter",                                             \
       "statements run again after a deadlock or a serialization conflict", db.conflict_retries)    \
     X("medbookd_db_rollbacks_total", "counter", "transactions rolled back", db.rollbacks)          \
+    X("medbookd_client_requests_answered_total", "counter",                                        \
+      "requests to other servers that were answered", client.answered)                             \
+    X("medbookd_client_requests_failed_total", "counter", "requests to others that failed",        \
+      client.failed)                                                                               \
+    X("medbookd_client_requests_refused_total", "counter", "requests to others, never sent",       \
+      client.refused)                                                                              \
+    X("medbookd_client_requests_in_flight", "gauge", "requests to others in work or waiting",      \
+      client.in_flight)                                                                            \
     X("medbookd_script_errors_total", "counter", "requests that ended in a script error",          \
       scripts.script_errors)                                                                       \
     X("medbookd_script_memory_bytes", "gauge", "memory of the scripts", scripts.script_bytes)      \
@@ -203,8 +212,8 @@ static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
             uint32_t holds = atomic_load(&shm->worker[w].holds[i]);
             n += holds != MB_HOLDS_NONE && holds != MB_HOLDS_FAILED;
         }
-        rc = mb_buf_addf(b, "medbookd_generations{worker=\"%s\"} %u\n",
-                         mb_shm_name(shm, w, number), n);
+        rc = mb_buf_addf(b, "medbookd_generations{worker=\"%s\"} %u\n", mb_shm_name(shm, w, number),
+                         n);
     }
     if (rc == MB_OK)
         rc = box(b, "medbookd_reloads_total", "counter", "generations put into service",
@@ -223,15 +232,16 @@ static enum mb_rc jobs(const struct mb_background_stats *s, struct mb_buf *b)
     const struct {
         const char *outcome;
         const _Atomic uint64_t *count;
-    } rows[] = {{"done", &s->done}, {"retried", &s->retried}, {"dead", &s->dead}, {"lost", &s->lost}};
+    } rows[] = {
+        {"done", &s->done}, {"retried", &s->retried}, {"dead", &s->dead}, {"lost", &s->lost}};
     enum mb_rc rc = head(b, "medbookd_jobs_total", "counter",
                          "runs of jobs here; lost = another process had taken the job over");
     for (size_t i = 0; rc == MB_OK && i < sizeof rows / sizeof *rows; i++)
         rc = mb_buf_addf(b, "medbookd_jobs_total{outcome=\"%s\"} %llu\n", rows[i].outcome,
                          (unsigned long long)get(rows[i].count));
     if (rc == MB_OK)
-        rc = box(b, "medbookd_jobs_waiting", "gauge", "jobs that are due and not taken, 10000 at most",
-                 (double)get(&s->waiting));
+        rc = box(b, "medbookd_jobs_waiting", "gauge",
+                 "jobs that are due and not taken, 10000 at most", (double)get(&s->waiting));
     if (rc == MB_OK)
         rc = box(b, "medbookd_jobs_oldest_seconds", "gauge", "since when the first of them is due",
                  (double)get(&s->oldest_ms) / 1e3);

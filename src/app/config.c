@@ -104,6 +104,8 @@ static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k
     case MB_CFG_PLACE:
     case MB_CFG_DSN:
     case MB_CFG_USER:
+    case MB_CFG_PORTS:
+    case MB_CFG_FILE:
     case MB_CFG_FOLDER:
     case MB_CFG_HOME:
         /* A default may be overridden by what follows; then it matters to nobody whether the

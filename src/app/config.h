@@ -22,6 +22,8 @@ enum mb_config_type {
     MB_CFG_PLACE,    /* address and port to listen at, or one of the words */
     MB_CFG_DSN,      /* connection string or URI of libpq, or empty; may hold a password */
     MB_CFG_USER,     /* name of an unprivileged user, or empty */
+    MB_CFG_PORTS,    /* ports and ranges of them */
+    MB_CFG_FILE,     /* a file, or empty */
     MB_CFG_FOLDER,   /* a folder, which need not exist yet */
     MB_CFG_HOME      /* a folder with lua/ and migrations/, or empty */
 };
@@ -154,6 +156,21 @@ enum mb_config_type {
       "how long a finished job is kept to be looked at")                                           \
     X(outbox_keep, "outbox.keep", MS, "30d", 1000, 3153600000000, "",                              \
       "how long an event is kept that every subscriber got")                                       \
+    X(client_timeout, "client.timeout", MS, "10s", 1, 3600000, "",                                 \
+      "a request of a script to another server, from begin to end")                                \
+    X(client_connect_timeout, "client.connect_timeout", MS, "3s", 1, 3600000, "",                  \
+      "of that, name, connection and TLS")                                                         \
+    X(client_max_body, "client.max_body", BYTES, "1MB", 0, 1073741824, "",                         \
+      "body of such an answer")                                                                    \
+    X(client_max_connections, "client.max_connections", INT, "32", 1, 10000, "",                   \
+      "connections of one process to other servers")                                               \
+    X(client_max_waiting, "client.max_waiting", INT, "128", 0, 100000, "",                         \
+      "requests that wait for one of these; more fail at once")                                    \
+    X(client_ca_file, "client.ca_file", FILE, "", 0, 0, "",                                        \
+      "certificates of the authorities that are trusted, PEM; empty = those of the system")        \
+    X(client_allow, "client.allow", NETWORKS, "", 0, 0, "",                                        \
+      "networks that scripts may call though they are not public, such as 10.1.2.0/24")            \
+    X(client_ports, "client.ports", PORTS, "80,443", 0, 0, "", "ports that scripts may call")      \
     X(json_max_depth, "json.max_depth", INT, "32", 1, 64, "",                                      \
       "nested arrays and objects of a body")                                                       \
     X(json_max_keys, "json.max_keys", INT, "1000", 1, 100000, "", "keys of one object of a body")  \
@@ -200,6 +217,8 @@ enum mb_config_type {
 struct mb_config {
 #define MB_X_WORD(member)                                       const char *member;
 #define MB_X_NETWORKS(member)                                   const char *member;
+#define MB_X_PORTS(member)                                      const char *member;
+#define MB_X_FILE(member)                                       const char *member;
 #define MB_X_ORIGINS(member)                                    const char *member;
 #define MB_X_PLACE(member)                                      const char *member;
 #define MB_X_DSN(member)                                        const char *member;
@@ -215,6 +234,8 @@ struct mb_config {
 #undef MB_X
 #undef MB_X_WORD
 #undef MB_X_NETWORKS
+#undef MB_X_PORTS
+#undef MB_X_FILE
 #undef MB_X_ORIGINS
 #undef MB_X_PLACE
 #undef MB_X_DSN

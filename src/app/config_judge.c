@@ -9,6 +9,7 @@
 #include "app/home.h"
 #include "app/place.h"
 #include "app/user.h"
+#include "client/client.h"
 #include "db/dsn.h"
 #include "net/peer.h"
 
@@ -71,6 +72,12 @@ static bool is_folder(const char *value)
     return errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG;
 }
 
+static bool is_file(const char *value)
+{
+    struct stat st;
+    return strlen(value) < MB_PATH_MAX && stat(value, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
 {
     bool is_empty = value[0] == '\0';
@@ -81,6 +88,8 @@ bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
     case MB_CFG_PLACE: return is_place(k->words, value);
     case MB_CFG_DSN: return is_empty || mb_dsn_is_valid(value);
     case MB_CFG_USER: return is_empty || mb_user_is_unprivileged(value);
+    case MB_CFG_PORTS: return mb_client_is_ports(value);
+    case MB_CFG_FILE: return is_empty || is_file(value);
     case MB_CFG_FOLDER: return is_folder(value);
     case MB_CFG_HOME: return is_empty || mb_home_is(value);
     default: return true;

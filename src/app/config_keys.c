@@ -38,6 +38,8 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_PLACE: return k->words[0] != '\0' ? port_or_off : port;
     case MB_CFG_DSN: return "a URI such as postgresql://user@host:5432/name, or host=… dbname=…";
     case MB_CFG_USER: return "a user that exists and is not root; useradd --system NAME makes one";
+    case MB_CFG_PORTS: return "ports and ranges of them, such as 80,443,8000-8099";
+    case MB_CFG_FILE: return "a file that exists, or empty";
     case MB_CFG_FOLDER: return "a folder, or where one can be made";
     case MB_CFG_HOME: return "a folder with lua/ and migrations/";
     }
@@ -72,6 +74,8 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
     case MB_CFG_PLACE:
     case MB_CFG_DSN:
     case MB_CFG_USER:
+    case MB_CFG_PORTS:
+    case MB_CFG_FILE:
     case MB_CFG_FOLDER:
     case MB_CFG_HOME:
     case MB_CFG_WORD: return mb_buf_addz(out, *(const char *const *)(const void *)field);

@@ -106,6 +106,7 @@ static void prepare(struct generation *n)
     struct mb_generations *g = n->owner;
     n->place = (struct mb_scripts_place){.loop = g->plan.loop,
                                          .db = g->plan.db,
+                                         .client = g->plan.client,
                                          .secret = g->plan.secret,
                                          .board = &g->plan.shm->plugins,
                                          .place = g->plan.worker};

@@ -17,6 +17,7 @@ struct mb_generations_plan {
     unsigned worker; /* index in shm */
     const struct mb_config *config;
     struct mb_db *db;
+    struct mb_client *client;
     const unsigned char *secret;
 };
 

@@ -26,7 +26,8 @@ struct mb_states {
 /* What belongs to the process that builds. */
 struct mb_scripts_place {
     uv_loop_t *loop;
-    struct mb_db *db;              /* NULL while only checking */
+    struct mb_db *db;         /* NULL while only checking */
+    struct mb_client *client; /* the same */
     const unsigned char *secret;
     struct mb_plugin_board *board; /* NULL while only checking */
     unsigned place;

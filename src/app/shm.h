@@ -10,6 +10,7 @@
 #include "app/shelf.h"
 #include "bind/background.h"
 #include "bind/handler.h"
+#include "client/client.h"
 #include "db/db.h"
 #include "net/http.h"
 #include "net/tally.h"
@@ -46,6 +47,7 @@ struct mb_shm_worker {
     struct mb_http_stats http;
     struct mb_db_stats db;
     struct mb_handler_stats scripts;
+    struct mb_client_stats client;
 };
 
 struct mb_shm {

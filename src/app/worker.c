@@ -26,6 +26,7 @@ struct worker {
     struct mb_shm_worker *shm;
     uv_loop_t loop;
     struct mb_db *db;
+    struct mb_client *client;
     struct mb_generations *scripts;
     struct mb_admin admin;
     struct mb_http_server *http;
@@ -92,6 +93,7 @@ static void on_drained(void *ctx, bool clean)
     if (!clean) mb_log(MB_LOG_WARN, "requests were cut: shutdown_timeout passed", NULL);
     close_timer(&w->beat);
     mb_generations_stop(w->scripts);
+    if (w->client) mb_client_close(w->client);
     if (w->db)
         mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
     else
@@ -217,6 +219,18 @@ static struct mb_http_config http_config(const struct mb_worker_plan *p)
     };
 }
 
+static struct mb_client_limits client_limits(const struct mb_config *c)
+{
+    return (struct mb_client_limits){.timeout = (uint32_t)c->client_timeout,
+                                     .connect_timeout = (uint32_t)c->client_connect_timeout,
+                                     .max_body = (size_t)c->client_max_body,
+                                     .max_connections = (unsigned)c->client_max_connections,
+                                     .max_waiting = (unsigned)c->client_max_waiting,
+                                     .ca_file = c->client_ca_file,
+                                     .allow = c->client_allow,
+                                     .ports = c->client_ports};
+}
+
 static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
 {
     const struct mb_generations_plan plan = {.loop = &w->loop,
@@ -224,6 +238,7 @@ static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
                                              .worker = w->plan->index,
                                              .config = w->plan->config,
                                              .db = w->db,
+                                             .client = w->client,
                                              .secret = w->plan->secret};
     return mb_generations_new(&w->scripts, &plan, err);
 }
@@ -298,6 +313,8 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     init_handles(w);
     struct mb_db_config db = db_config(plan);
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
+    const struct mb_client_limits client = client_limits(plan->config);
+    if (rc == MB_OK) rc = mb_client_new(&w->client, &w->loop, &client, &w->shm->client, &err);
     if (rc == MB_OK) rc = build_scripts(w, &err);
     if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);
     if (rc == MB_OK) {
@@ -311,6 +328,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     uv_run(&w->loop, UV_RUN_DEFAULT);
     mb_http_server_free(w->http); /* its handles are closed now */
     mb_generations_free(w->scripts);
+    mb_client_free(w->client);
     mb_db_free(w->db);
     uv_loop_close(&w->loop);
     free(w);

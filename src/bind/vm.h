@@ -11,6 +11,7 @@
 #include "db/db.h"
 #include "net/route.h"
 
+struct mb_client;
 struct mb_vm;
 
 struct mb_script {
@@ -40,10 +41,11 @@ struct mb_vm_limits {
     uint32_t cpu_ms;            /* worker.script_cpu: between two waits; 0 = no limit */
 };
 
-/* Borrowed for the life of the state: scripts, settings, modules, secret, db, owner. */
+/* Borrowed for the life of the state: scripts, settings, modules, secret, db, client, owner. */
 struct mb_vm_plan {
     uv_loop_t *loop;
-    struct mb_db *db; /* NULL while only checking scripts */
+    struct mb_db *db;         /* NULL while only checking scripts */
+    struct mb_client *client; /* the same */
     const struct mb_script *scripts;
     size_t nscripts;
     const struct mb_vm_setting *settings;
@@ -55,7 +57,7 @@ struct mb_vm_plan {
     const struct mb_vm_module *modules; /* of layers above */
     size_t nmodules;
     const char *plugin; /* its name stands in every line that it logs; NULL = the server's own */
-    void *owner; /* what they, and build, find by mb_vm_plan */
+    void *owner;        /* what they, and build, find by mb_vm_plan */
     /* Fills the state, inside a protected call; NULL = the server's own scripts, by boot.lua. */
     void (*build)(lua_State *L);
     bool is_shown; /* built by the thread that runs the scripts: running.h tells of it */

@@ -106,6 +106,7 @@ static enum mb_rc load(struct mb_plugin *p, struct mb_err *err)
     mb_buf_init(&p->config, vm.limits.max_reply);
     p->handlers = p->settings = LUA_NOREF;
     vm.db = NULL;
+    vm.client = NULL;
     vm.secret = NULL;
     vm.settings = NULL;
     vm.nsettings = 0;

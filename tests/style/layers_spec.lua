@@ -8,9 +8,10 @@ local FOLDERS <const> = {
   kernel = { base = true },
   net = { base = true },
   db = { base = true },
-  bind = { base = true, kernel = true, net = true, db = true },
+  client = { base = true, net = true },
+  bind = { base = true, kernel = true, net = true, db = true, client = true },
   plugin = { base = true, bind = true },
-  app = { base = true, kernel = true, net = true, db = true, bind = true, plugin = true },
+  app = { base = true, kernel = true, net = true, db = true, client = true, bind = true, plugin = true },
   main = { app = true },
 }
 
@@ -22,7 +23,8 @@ local LIBRARIES <const> = {
   ["lualib.h"] = { bind = true, plugin = true },
   ["llhttp.h"] = { net = true },
   ["libpq-fe.h"] = { db = true, app = true },
-  ["uv.h"] = { net = true, db = true, bind = true, app = true },
+  ["curl.h"] = { client = true },
+  ["uv.h"] = { net = true, db = true, client = true, bind = true, app = true },
   ["sodium.h"] = { db = true, bind = true, app = true },
   ["zlib.h"] = { net = true },
 }
