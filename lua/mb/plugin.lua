@@ -12,7 +12,8 @@
 --     jobs = { { name = "remind", every = "1h", handler = function(job) … end } },
 --     requirements = { { provider_type = "general-practitioner", organization = id or nil,
 --                        items = { ["hpcsa-number"] = { type = "TEXT", config = { maxLength = 20 } } } } },
---     secrets = { "token" } }                -- plugins.secrets/<name>/token
+--     secrets = { "token" },                 -- plugins.secrets/<name>/token
+--     http = { hosts = { "api.example.org", "*.example.net" } } }        -- whom it may call
 --
 -- A `before` hook looks at a request that was let in and found valid; it returns nothing, or
 -- { refuse = { code =, detail =, status = } }. An `after` hook sees the status too and has no say. Jobs
@@ -33,6 +34,7 @@ local API <const> = 1
 local MANIFEST <const> = {
   api = "number", name = "string", version = "string", summary = "string", capabilities = "table", config = "table",
   routes = "table", hooks = "table", events = "table", jobs = "table", requirements = "table", secrets = "table",
+  http = "table",
 }
 local ROUTE <const> = {
   method = "string", path = "string", summary = "string", permission = "string", params = "table", query = "table",
@@ -51,7 +53,7 @@ local EVENT <const> = {
 }
 local REQUIREMENT <const> = { provider_type = "string", organization = "string", items = "table" }
 -- Each but `state` has a key of the manifest.
-local CAPABILITIES <const> = { "events", "hooks", "jobs", "requirements", "routes", "secrets", "state" }
+local CAPABILITIES <const> = { "events", "hooks", "http", "jobs", "requirements", "routes", "secrets", "state" }
 local STATUS_OF <const> = { plugin_limit = 503, plugin_quarantined = 503, plugin_failed = 500 }
 
 -- ---- checking ----
@@ -176,7 +178,8 @@ local function serve(self, plugin, what, arguments)
     return true, results
   end
   local why = results[1]
-  return false, what .. ": " .. (problem.is(why) and (why.detail or why.code) or tostring(why))
+  local text = problem.is(why) and (why.detail or why.code) or tostring(why):gsub("^[%w_/]+%.lua:%d+: ", "")
+  return false, text:sub(1, #what) == what and text or what .. ": " .. text
 end
 
 -- Runs a function of a plugin, which may ask for things meanwhile: true and the list of its results, or
@@ -438,6 +441,25 @@ local function add_requirements(self, plugin, at, found)
   end
 end
 
+-- Fills in plugin.hosts: whom it may call, as patterns of Lua.
+local function add_hosts(plugin, at, found)
+  local http = plugin.manifest.http
+  plugin.hosts = {}
+  if http == nil then
+    return
+  end
+  check_keys(http, { hosts = "table" }, { "hosts" }, at, "http", found)
+  for _, host in ipairs(type(http.hosts) == "table" and http.hosts or {}) do
+    local wild, name = tostring(host):match "^(%*?)(%.?[%w][%w.-]*)$"
+    if not name or (wild == "*") ~= (name:sub(1, 1) == ".") then
+      found:add(at, ("'%s' is no host"):format(tostring(host)), "api.example.org, or *.example.org for all below it")
+    else
+      local pattern = "^" .. (wild == "*" and "[%w.-]+" or "") .. name:lower():gsub("[.-]", "%%%0") .. "$"
+      table.insert(plugin.hosts, pattern)
+    end
+  end
+end
+
 -- What it declares must be there, so that an operator hears of it before a patient does.
 local function add_secrets(plugin, at, found)
   plugin.secrets = {}
@@ -468,6 +490,7 @@ local function load(host)
     add_jobs(self, plugin, at, found)
     add_requirements(self, plugin, at, found)
     add_secrets(plugin, at, found)
+    add_hosts(plugin, at, found)
   end
   for _, on in pairs(self.on) do
     on.before, on.after = ordered(on.before, found), ordered(on.after, found)

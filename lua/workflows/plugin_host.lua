@@ -2,6 +2,7 @@
 -- on, as the caller of the plugin, in its task. A wrong use raises a text, which the plugin sees.
 local config = require "mb.config"
 local db = require "mb.db"
+local http = require "mb.http"
 local jobs = require "workflows.jobs"
 local json = require "mb.json"
 local queries = require "queries.plugin_state"
@@ -87,6 +88,29 @@ host["jobs.enqueue"] = function(plugin, name, payload, options)
     fail("the payload of a job takes at most %d bytes as JSON", MAX_PAYLOAD)
   end
   return jobs.enqueue(kind, payload, options)
+end
+
+local function may_call(plugin, name)
+  for _, pattern in ipairs(plugin.hosts) do
+    if name:find(pattern) then
+      return true
+    end
+  end
+  return false
+end
+
+-- http.request { … } as mb.http has it; to the hosts of the manifest, and redirects are not followed
+host["http.request"] = function(plugin, request)
+  if type(request) ~= "table" or type(request.url) ~= "string" then
+    fail "http.request { url = … }"
+  elseif request.redirects ~= nil then
+    fail "redirects are not followed for plugins: they would leave the hosts of the manifest"
+  end
+  local name = http.host(request.url)
+  if name and not may_call(plugin, name) then
+    fail("'%s' is not among the hosts of the manifest", name)
+  end
+  return http.request(request)
 end
 
 -- secret(name) -> text

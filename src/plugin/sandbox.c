@@ -150,6 +150,8 @@ static void push_facade(lua_State *L)
     static const char *const jobs[][2] = {{"enqueue", "jobs.enqueue"}, {NULL, NULL}};
     static const char *const state[][2] = {
         {"get", "state.get"}, {"set", "state.set"}, {"delete", "state.delete"}, {NULL, NULL}};
+    static const char *const crypto[] = {"sign", NULL};
+    static const char *const http[][2] = {{"request", "http.request"}, {NULL, NULL}};
     static const char *const json[] = {"array", "decode", "encode", "null", NULL};
     static const char *const log[] = {"debug", "error", "info", "warn", NULL};
     static const char *const time[] = {"format", "now", "parse", NULL};
@@ -160,9 +162,11 @@ static void push_facade(lua_State *L)
     lua_setfield(L, -2, "name");
     lua_pushcfunction(L, l_config);
     lua_setfield(L, -2, "config");
+    add_module(L, "crypto", mb_open_crypto, crypto);
     add_module(L, "json", mb_open_json, json);
     add_module(L, "log", mb_open_log, log);
     add_module(L, "time", mb_open_time, time);
+    add_asks(L, "http", http);
     add_asks(L, "jobs", jobs);
     add_asks(L, "state", state);
     mb_plugin_push_ask(L, "secrets.secret");

@@ -4,6 +4,7 @@ local cluster = require "support.cluster"
 local eventually = require "support.eventually"
 local json = require "cjson"
 local paths = require "support.paths"
+local peers = require "support.peer"
 local process = require "support.process"
 local psql = require "support.psql"
 local server = require "support.server"
@@ -12,19 +13,21 @@ local temp = require "support.temp"
 local KEEPER <const> = paths.root .. "/tests/fixtures/plugins/test.keeper"
 
 describe("a plugin that asks the server", function()
-  local app, database, dir, secrets
+  local app, database, dir, secrets, peer
 
   setup(function()
     dir, secrets, database = temp.dir(), temp.dir(), cluster.fresh "demo"
     process.check { "cp", "-r", KEEPER, dir }
     process.check { "mkdir", secrets .. "/test.keeper" }
     paths.write(secrets .. "/test.keeper/token", "s3cret\n")
+    peer = peers.start()
     app = server.start {
       database = database, workers = 2,
       env = {
         MEDBOOKD_PLUGINS_FOLDER = dir, MEDBOOKD_PLUGINS_SECRETS = secrets, MEDBOOKD_PLUGINS_STATE_KEYS = "20",
         MEDBOOKD_PLUGINS_STATE_VALUE = "1024", MEDBOOKD_PLUGINS_MAX_ASKS = "10", MEDBOOKD_JOBS_POLL_INTERVAL = "50ms",
         MEDBOOKD_PLUGINS_MAX_KILLS = "0", MEDBOOKD_DATABASE_POOL_MAX = "4",
+        MEDBOOKD_CLIENT_ALLOW = "127.0.0.1", MEDBOOKD_CLIENT_PORTS = "1-65535",
       },
     }
   end)
@@ -143,6 +146,37 @@ describe("a plugin that asks the server", function()
     assert.equal(200, ask("get", { key = "a" }).status)
   end)
 
+  it("calls the servers that it declares, and no others", function()
+    local answer = ask("call", { url = ("http://LocalHost:%d/echo"):format(peer.port), body = "hello" }).json.answer
+    assert.equal(200, answer.status)
+    assert.matches("hello$", answer.body)
+    local failure = ask("call", { url = ("http://localhost:%d/close"):format(peer.port) }).json.failure
+    assert.equal("connection_lost", failure.code)
+    assert.equal("url_invalid", ask("call", { url = "http://" }).json.failure.code)
+    assert.equal("resolve_failed", ask("call", { url = "http://no.good.example/" }).json.failure.code)
+    local before = peer:count "connection"
+    for _, case in ipairs {
+      { { url = peer.url }, "'127.0.0.1' is not among the hosts of the manifest" },
+      { { url = "http://good.example/" }, "'good.example' is not among" },
+      { { url = "http://nogood.example/" }, "'nogood.example' is not among" },
+      { { url = "http://localhost.good.example.evil/" }, "is not among" },
+      { { url = "http://localhost/", redirects = 1 }, "redirects are not followed for plugins" },
+      { { url = "http://localhost/", methd = "GET" }, "unknown key 'methd'" },
+      { { method = "GET" }, "http.request { url = … }" },
+    } do
+      local why = ask("call-caught", case[1]).json.why
+      assert.matches("^plugins/test.keeper/plugin.lua:%d+: http.request", why)
+      assert.matches(case[2], why, 1, true)
+    end
+    assert.equal(before, peer:count "connection")
+  end)
+
+  it("signs with a key of its own, as RFC 4231 has it", function()
+    assert.equal("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+      ask("sign", { key = "Jefe", text = "what do ya want for nothing?" }).json.text)
+    assert.equal(500, ask("sign", { key = "", text = "x" }).status)
+  end)
+
   it("gets the secrets that it declares, and no others", function()
     assert.equal(#"s3cret", ask("secret", { name = "token" }).json.length)
     assert.equal(500, ask("secret", { name = "other" }).status)
@@ -219,7 +253,7 @@ describe("a plugin that asks for what it does not declare", function()
     local dir = temp.dir()
     process.check { "mkdir", dir .. "/a.b" }
     paths.write(dir .. "/a.b/plugin.lua", "local function f() end return { api = 1, name = 'a.b', version = '1', " ..
-      "capabilities = { 'jobs', 'events', 'secrets', 'requirements' }, " .. text .. " }")
+      "capabilities = { 'jobs', 'events', 'http', 'secrets', 'requirements' }, " .. text .. " }")
     local r = process.run({ paths.binary(), "check" }, { env = { MEDBOOKD_PLUGINS_FOLDER = dir } })
     assert.equal(1, r.code, r.out)
     return r.err
@@ -239,6 +273,9 @@ describe("a plugin that asks for what it does not declare", function()
       "there is no type `of.txt` (did you mean 'text'?)" },
     { "a key that its type has not", "requirements = { { provider_type = 'x', items = { y = { type = 'TEXT', "
       .. "config = { maxLen = 1 } } } } }", "unknown key 'maxLen' of TEXT" },
+    { "a host that is none", "http = { hosts = { 'https://a/' } }", "'https://a/' is no host" },
+    { "a host of everything", "http = { hosts = { '*' } }", "'*' is no host" },
+    { "no hosts", "http = {}", "http needs 'hosts'" },
     { "an item that is none", "requirements = { { provider_type = 'x', items = { y = 1 } } }",
       "requirement 'y' is { type = \"TEXT\", config = { … } }" },
   } do
