@@ -90,7 +90,8 @@ bool mb_admin_answer(const struct mb_admin *a, struct mb_http_request *req)
         return true;
     else if (is_admin)
         mb_http_problem(req, 404, "not_found",
-                        "this address serves /metrics, /livez, /readyz and /v1/admin/plugins",
+                        "this address serves /metrics, /livez, /readyz, /v1/admin/plugins and "
+                        "/v1/admin/reload, /v1/admin/rollback",
                         MB_STR(""), -1, NULL, 0);
     else
         return false;

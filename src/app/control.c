@@ -41,10 +41,7 @@ static bool address_of(int folder, struct sockaddr_un *out)
     return n > 0 && (size_t)n < sizeof out->sun_path;
 }
 
-static int open_folder(const struct mb_site *site)
-{
-    return open(site->dir.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
+static int open_folder(const char *path) { return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); }
 
 /* ---- supervisor ---- */
 
@@ -52,7 +49,7 @@ static int open_folder(const struct mb_site *site)
 static int listen_in(const struct mb_site *site)
 {
     struct sockaddr_un address;
-    int folder = open_folder(site);
+    int folder = open_folder(site->dir.path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool is_open = folder >= 0 && fd >= 0 && address_of(folder, &address);
     if (is_open) (void)unlinkat(folder, LEAF, 0);
@@ -71,7 +68,8 @@ enum mb_rc mb_control_open(struct mb_control **out, struct mb_site *site, struct
     struct mb_control *c = calloc(1, sizeof *c);
     if (c == NULL) return mb_fail(err, MB_E_NOMEM, "control socket: out of memory");
     *c = (struct mb_control){.site = site, .reload = reload, .fd = -1};
-    for (unsigned i = 0; i < MAX_CLIENTS; i++) c->clients[i] = (struct client){.owner = c, .fd = -1};
+    for (unsigned i = 0; i < MAX_CLIENTS; i++)
+        c->clients[i] = (struct client){.owner = c, .fd = -1};
     *out = c;
     enum mb_rc rc = mb_user_borrow(&site->user, err);
     if (rc != MB_OK) return rc;
@@ -182,7 +180,7 @@ void mb_control_close(struct mb_control *c)
     for (unsigned i = 0; i < MAX_CLIENTS; i++)
         if (c->clients[i].fd >= 0) leave(&c->clients[i]);
     if (c->fd >= 0) {
-        int folder = open_folder(c->site);
+        int folder = open_folder(c->site->dir.path);
         if (folder >= 0) (void)unlinkat(folder, LEAF, 0);
         if (folder >= 0) (void)close(folder);
         (void)close(c->fd);
@@ -190,12 +188,13 @@ void mb_control_close(struct mb_control *c)
     free(c);
 }
 
-/* ---- command ---- */
+/* ---- who asks ---- */
 
-static int connect_to(const struct mb_site *site)
+/* flags: of the socket */
+static int connect_to(const char *path, int flags)
 {
     struct sockaddr_un address;
-    int folder = open_folder(site), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int folder = open_folder(path), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     bool is_open = folder >= 0 && fd >= 0 && address_of(folder, &address) &&
                    connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
     int why = errno;
@@ -205,10 +204,12 @@ static int connect_to(const struct mb_site *site)
     return is_open ? fd : -1;
 }
 
+int mb_control_connect(const char *folder) { return connect_to(folder, SOCK_NONBLOCK); }
+
 int mb_control_call(const struct mb_site *site, const char *word)
 {
     char text[MAX_WORD], line[4096];
-    int fd = connect_to(site);
+    int fd = connect_to(site->dir.path, 0);
     if (fd < 0) {
         mb_say("data folder %s: the server that uses it could not be reached: %s", site->dir.path,
                strerror(errno));

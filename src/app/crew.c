@@ -41,6 +41,7 @@ static void clear_gauges(struct mb_shm_worker *w)
     atomic_store(&w->db.connections, 0);
     atomic_store(&w->db.idle, 0);
     atomic_store(&w->db.waiting, 0);
+    atomic_store(&w->client.in_flight, 0);
     atomic_store(&w->scripts.script_bytes, 0);
     atomic_store(&w->scripts.tasks, 0);
     for (unsigned i = 0; i < MB_SHELF_SLOTS; i++) atomic_store(&w->holds[i], MB_HOLDS_NONE);

@@ -132,6 +132,7 @@ static void hire(struct supervisor *s)
                                            .listen_fds = s->listeners.fds,
                                            .admin_fd = s->listeners.admin_fd,
                                            .database_url = s->site.app_url,
+                                           .folder = s->site.dir.path,
                                            .secret = s->secret};
 }
 
@@ -276,7 +277,8 @@ static enum mb_log_level log_level(const char *word)
 
 int mb_supervisor_run(const struct mb_config *config)
 {
-    struct supervisor s = {.started_ns = mb_mono_ns(), .listeners = {.admin_fd = -1}, .watch = {.fd = -1}};
+    struct supervisor s = {
+        .started_ns = mb_mono_ns(), .listeners = {.admin_fd = -1}, .watch = {.fd = -1}};
     s.is_at_terminal = isatty(STDERR_FILENO) == 1;
     struct mb_err err = {0};
     mb_log_init(STDERR_FILENO, log_level(config->log_level), "supervisor");

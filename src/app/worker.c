@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/admin.h"
+#include "app/admin_reload.h"
 #include "app/generations.h"
 #include "base/clock.h"
 #include "base/id.h"
@@ -27,6 +28,8 @@ struct worker {
     uv_loop_t loop;
     struct mb_db *db;
     struct mb_client *client;
+    struct mb_admin_reload *reload;
+    struct mb_http_handler of_scripts;
     struct mb_generations *scripts;
     struct mb_admin admin;
     struct mb_http_server *http;
@@ -94,6 +97,7 @@ static void on_drained(void *ctx, bool clean)
     close_timer(&w->beat);
     mb_generations_stop(w->scripts);
     if (w->client) mb_client_close(w->client);
+    if (w->reload) mb_admin_reload_close(w->reload);
     if (w->db)
         mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
     else
@@ -247,17 +251,37 @@ static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
 static void on_head(void *ctx, struct mb_http_request *req)
 {
     struct worker *w = ctx;
-    if (!mb_admin_answer(&w->admin, req)) mb_generations_take(w->scripts, req);
+    bool is_taken = (mb_http_tag(req) == MB_TAG_ADMIN && mb_admin_reload_answer(w->reload, req)) ||
+                    mb_admin_answer(&w->admin, req);
+    if (!is_taken) mb_generations_take(w->scripts, req);
+}
+
+/* What waits for the supervisor has no data of the scripts'. */
+static void on_ready(void *ctx, struct mb_http_request *req)
+{
+    const struct worker *w = ctx;
+    if (mb_http_data(req) != NULL) w->of_scripts.on_ready(ctx, req);
+}
+
+static void on_end(void *ctx, struct mb_http_request *req)
+{
+    const struct worker *w = ctx;
+    mb_admin_reload_forget(w->reload, req);
+    w->of_scripts.on_end(ctx, req);
 }
 
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
     w->admin = (struct mb_admin){w->plan->shm, w->plan->index, w->db};
     struct mb_http_config config = http_config(w->plan);
-    struct mb_http_handler callbacks = mb_handler_callbacks();
+    struct mb_http_handler callbacks = w->of_scripts = mb_handler_callbacks();
     callbacks.ctx = w;
     callbacks.on_head = on_head;
-    enum mb_rc rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
+    callbacks.on_ready = on_ready;
+    callbacks.on_end = on_end;
+    enum mb_rc rc = mb_admin_reload_new(&w->reload, &w->loop, w->plan->folder, w->plan->shm, err);
+    if (rc == MB_OK)
+        rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
     for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)
         rc = mb_http_listen(w->http, w->plan->listen_fds[i], MB_TAG_PUBLIC, &w->listener[i], err);
     if (rc != MB_OK) return rc;
@@ -329,6 +353,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     mb_http_server_free(w->http); /* its handles are closed now */
     mb_generations_free(w->scripts);
     mb_client_free(w->client);
+    mb_admin_reload_free(w->reload);
     mb_db_free(w->db);
     uv_loop_close(&w->loop);
     free(w);

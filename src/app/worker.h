@@ -20,6 +20,7 @@ struct mb_worker_plan {
     const int *listen_fds;           /* one SO_REUSEPORT socket per worker; [index] is its own */
     int admin_fd;                    /* shared by all workers; -1 = none */
     const char *database_url;        /* the one in force (embedded or configured) */
+    const char *folder;              /* the data folder, with the control socket */
     const unsigned char *secret;     /* 32 bytes: the key under the data folder */
 };
 

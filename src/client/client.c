@@ -476,7 +476,6 @@ enum mb_rc mb_client_new(struct mb_client **out, uv_loop_t *loop,
     c->limits = *limits;
     c->stats = stats;
     c->sockets.loop = loop;
-    atomic_store_explicit(&stats->in_flight, 0, memory_order_relaxed); /* of one that was killed */
     c->nports = read_ports(limits->ports, c->port);
     enum mb_rc rc = mb_addresses_new(&c->addresses, limits->allow, err);
     if (rc == MB_OK)

@@ -3,6 +3,7 @@
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
 local home = require "support.home"
+local http = require "support.http"
 local paths = require "support.paths"
 local process = require "support.process"
 local reloads = require "chaos.reloads"
@@ -21,7 +22,83 @@ describe("a reload", function()
   end
 
   local function stamp() return app:get("/stamp").json.route end
-  local function generation() return app:get("/readyz").body:match "\ngeneration (%x+)\n" end
+  -- A worker that has just started may still be without a database.
+  local function generation()
+    local name
+    eventually(function()
+      name = app:get("/readyz").body:match "\ngeneration (%x+)\n"
+      return name
+    end, { what = "the server to be ready" })
+    return name
+  end
+
+  describe("asked for on the admin address", function()
+    local function post(what, headers)
+      return app:request("POST", "/v1/admin/" .. what, { port = app.admin_port, headers = headers, timeout = 30 })
+    end
+
+    it("does the same, and goes back", function()
+      start()
+      local first = generation()
+      reloads.stamp(dir, 2)
+      local r = post "reload"
+      assert.equal(200, r.status, r.body)
+      assert.equal(generation(), r.json.generation)
+      assert.not_equal(first, r.json.generation)
+      assert.matches("^generation %x+ serves, after %x+", r.json.detail)
+      assert.equal(2, stamp())
+      assert.matches("have not changed$", post("reload").json.detail)
+      assert.same({ 200, first }, { post("rollback").status, generation() })
+      assert.equal(1, stamp())
+    end)
+
+    it("tells every fault with file and line, and changes nothing", function()
+      start()
+      local before = generation()
+      paths.write(dir .. "/lua/routes/a.lua", "return {\n  oops\n")
+      paths.write(dir .. "/lua/routes/b.lua", "return { { method = 'GET' } }")
+      local r = post "reload"
+      assert.same({ 422, "reload_refused" }, { r.status, r.json.code })
+      assert.matches("^nothing was changed; generation " .. before, r.json.detail)
+      local lines = {}
+      for _, it in ipairs(r.json.errors) do
+        if it.file then lines[it.file] = it.line end
+      end
+      assert.equal(3, lines["routes/a.lua"])
+      assert.equal(before, generation())
+      local refused = post "rollback"
+      assert.same({ 422, "reload_refused" }, { refused.status, refused.json.code })
+    end)
+
+    it("is not for browsers, and by POST only", function()
+      start()
+      local r = post("reload", { Origin = "http://elsewhere.example" })
+      assert.same({ 403, "cross_site" }, { r.status, r.json.code })
+      local get = app:admin "/v1/admin/reload"
+      assert.same({ 405, "POST" }, { get.status, get.headers.allow })
+      assert.equal(404, app:post("/v1/admin/reload", {}).status)
+      assert.matches("\nmedbookd_reloads_total 0", app:admin("/metrics").body)
+    end)
+
+    it("answers each of many who ask at once, and does not hold up others", function()
+      start()
+      local clients = {}
+      for i = 1, 12 do
+        reloads.stamp(dir, 100 + i)
+        clients[i] = assert(http.connect(app.admin_port, { timeout = 30 }))
+        clients[i]:send "POST /v1/admin/reload HTTP/1.1\r\nHost: a\r\n\r\n"
+        assert.equal(200, app:get("/livez").status)
+      end
+      clients[1]:close()
+      for i = 2, 12 do
+        local status = assert(clients[i]:read "POST").status
+        assert.is_true(status == 200 or status == 503 or status == 422, status)
+        clients[i]:close()
+      end
+      assert.equal(200, post("reload").status)
+      assert.equal(112, stamp())
+    end)
+  end)
 
   it("puts changed scripts into service and says so", function()
     start()
