@@ -23,6 +23,7 @@
 -- one runs it may ask the server for what workflows/plugin_host.lua does, as far as it is declared.
 local faults = require "mb.faults"
 local json = require "mb.json"
+local log = require "mb.log"
 local plugins = require "mb.plugins"
 local problem = require "mb.problem"
 local requirement = require "mb.requirement"
@@ -218,7 +219,8 @@ local function answer(name, results)
     status, body = results[1] == nil and 204 or 200, results[1]
   end
   if not is_status(status, 200) or body ~= nil and type(body) ~= "table" then
-    error(("plugin '%s' returned neither a body nor a status and a body"):format(name), 0)
+    log.error("a plugin failed", { plugin = name, error = "it returned neither a body nor a status and a body" })
+    return unavailable "plugin_failed"
   elseif status >= 400 then
     body = body or {}
     return problem(status, tostring(body.code or "plugin_refused"), body.detail and tostring(body.detail))

@@ -109,6 +109,11 @@ static void test_slices(void)
     ok(!is_long.is_done, "who is late is put off");
     start(&is_short, &budget);
     ok(is_short.is_done && !is_long.is_done, "others run meanwhile");
+    uint64_t spent = mb_task_budget(is_long.task)->spent_ns;
+    for (int i = 0; i < 8; i++) uv_run(&loop, UV_RUN_NOWAIT);
+    ok(mb_task_budget(is_long.task)->spent_ns == spent, "for as many rounds as a request may take");
+    uv_run(&loop, UV_RUN_NOWAIT);
+    ok(mb_task_budget(is_long.task)->spent_ns > spent, "then it goes on");
     finish(&is_long);
     ok(is_long.status == LUA_OK && is_long.turns > 3 && is_long.budget.spent_ns > 8 * MS,
        "it ends well after several slices, which add up");

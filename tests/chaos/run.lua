@@ -14,6 +14,7 @@ local proxied = require "chaos.proxied"
 local races = require "chaos.races"
 local reloads = require "chaos.reloads"
 local home = require "support.home"
+local hostile = require "chaos.hostile"
 local scope = require "support.scope"
 local server = require "support.server"
 
@@ -103,6 +104,13 @@ local campaigns <const> = {
     end })
     return r, ("%d good and %d broken reloads, %d answers; workers held %.1f MB after %d, %.1f MB after %d"):format(
       r.good, r.broken, r.answers, early / 1e6, share(100), reloads.memory(app) / 1e6, count)
+  end },
+  { "hostile plugins, 64 clients", function()
+    local app = hostile.start()
+    local before = hostile.beside_nothing(app, { clients = 64, seed = seed })
+    local r = hostile.run(app, { clients = 64, rounds = share(5), seed = seed })
+    return r, ("%d scripts contained, %d answers; before: %s; beside them: %s"):format(r.scripts, r.answers,
+      latency(before), latency(r.latency_ms))
   end },
   { "kill -9 under load", function()
     local r = kills.run(clinics.start {}, { kills = share(100), seed = seed, label = "kill", clients = 64, groups = 40,
