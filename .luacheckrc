@@ -19,6 +19,7 @@ stds.nginx = { globals = { "ngx" } }
 
 files["lua"] = { std = "script" }
 files["plugins"] = { std = "script" }
+files["examples"] = { std = "script" }
 files["tests/**/*_spec.lua"] = { std = "+busted" }
 files["tests/bench/wrk"] = { std = "+wrk" }
 files["tests/bench/wrk/tally.lua"] = { globals = { "bad" } } -- read by thread:get

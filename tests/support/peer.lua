@@ -12,8 +12,11 @@ peer.__index = peer
 function peer.start()
   local self = setmetatable({ port = native.free_port(), log = temp.dir() .. "/peer.log" }, peer)
   self.url = "http://127.0.0.1:" .. self.port
+  self.bodies = self.log .. ".requests"
   paths.write(self.log, "")
-  process.start { "lua5.4", paths.root .. "/tests/fixtures/client/peer.lua", tostring(self.port), self.log }
+  paths.write(self.bodies, "")
+  process.start { "lua5.4", paths.root .. "/tests/fixtures/client/peer.lua", tostring(self.port), self.log,
+    self.bodies }
   eventually(function() return self:count "ready" == 1 end, { what = "the peer to listen" })
   return self
 end
@@ -25,6 +28,13 @@ function peer:count(what)
     if line:find("^" .. what) then n = n + 1 end
   end
   return n
+end
+
+-- The requests, head and body as they came, lines of the head ending in \n.
+function peer:requests()
+  local list = {}
+  for text in paths.read(self.bodies):gmatch "([^%z]*)%z" do list[#list + 1] = text end
+  return list
 end
 
 return peer

@@ -1,0 +1,2 @@
+-- Whom the webhook tells.
+return { url = "https://hooks.example.org/bookings" }
