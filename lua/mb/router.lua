@@ -119,7 +119,7 @@ end
 -- One function per route with nothing in it that the route does not use.
 local function compile(checks, handler, authenticate, load_standing)
   local rule, params, query, body, subject = checks.rule, checks.params, checks.query, checks.body, checks.subject
-  local auth = checks.auth
+  local auth, is_public = checks.auth, permit.is_public(rule)
   if not (auth or params or query or body or subject) then
     return handler
   end
@@ -142,7 +142,9 @@ local function compile(checks, handler, authenticate, load_standing)
       it = subject(req) or permit.not_found()
     end
     local judge = permit.judge(req, it, load_standing)
-    judge:demand(rule)
+    if not is_public then
+      judge:demand(rule)
+    end
     return handler(req, it, judge)
   end
 end

@@ -11,27 +11,10 @@
 local faults = require "mb.faults"
 local problem = require "mb.problem"
 local json = require "mb.json"
+local text = require "mb.text"
 local time = require "mb.time"
 
 local MAX_ERRORS <const> = 32
-
-local function is_label(s)
-  return #s >= 1 and #s <= 63 and not s:find("^%-") and not s:find("%-$")
-end
-
--- The addresses that mail systems deliver to, without quotes and comments.
-local function is_email(s)
-  local name, domain = s:match("^([%w!#$%%&'*+/=?^_`{|}~.-]+)@([%w.-]+%.%a[%w-]*)$")
-  if not name or #s > 254 or #name > 64 or ("." .. name .. "."):find("..", 1, true) then
-    return false
-  end
-  for label in (domain .. "."):gmatch("([^.]*)%.") do
-    if not is_label(label) then
-      return false
-    end
-  end
-  return true
-end
 
 -- name -> what it is, test, and the form in which the value is handed on
 local FORMATS <const> = {
@@ -40,7 +23,7 @@ local FORMATS <const> = {
     time.parse,
     function(s) return time.format(time.parse(s)) end,
   },
-  email = { "an e-mail address", is_email },
+  email = { "an e-mail address", text.is_email },
   phone = { "a telephone number in international form such as +27821234567", function(s)
     return s:find("^%+[1-9]%d%d%d%d%d%d%d?%d?%d?%d?%d?%d?%d?%d?$") ~= nil
   end },
@@ -53,12 +36,12 @@ end
 local check_value
 
 local function check_string(spec, value, at, fail)
-  local length = utf8.len(value) or #value
+  local length, has_control = text.measure(value)
   if spec.minLength and length < spec.minLength then
     fail(at, spec.minLength == 1 and "must not be empty" or ("needs at least %d characters"):format(spec.minLength))
   elseif spec.maxLength and length > spec.maxLength then
     fail(at, ("takes at most %d characters"):format(spec.maxLength))
-  elseif value:find("[\0-\8\11\12\14-\31\127]") then
+  elseif has_control then
     fail(at, "must not hold control characters")
   elseif spec.format and not FORMATS[spec.format][2](value) then
     fail(at, "must be " .. FORMATS[spec.format][1])
@@ -160,6 +143,103 @@ function check_value(spec, value, at, fail)
   end
 end
 
+-- ---- the same as tests, which tell nothing but whether all is well, for what nearly all requests are ----
+
+local test_of
+
+local function string_test(spec)
+  local measure, type = text.measure, type
+  local least, most = spec.minLength or 0, spec.maxLength or math.maxinteger
+  local is_formed = spec.format and FORMATS[spec.format][2]
+  return function(value)
+    if type(value) ~= "string" then
+      return false
+    end
+    local length, has_control = measure(value)
+    return length >= least and length <= most and not has_control and (not is_formed or is_formed(value))
+  end
+end
+
+local function number_test(spec)
+  local is_kind = TYPES[spec.type][2]
+  local least, most = spec.minimum or -math.huge, spec.maximum or math.huge
+  return function(value)
+    return is_kind(value) and value >= least and value <= most
+  end
+end
+
+local function enum_test(spec)
+  local is_kind, is_known = TYPES[spec.type][2], {}
+  for _, value in ipairs(spec.enum) do
+    is_known[value] = true
+  end
+  return function(value)
+    return is_kind(value) and is_known[value] == true
+  end
+end
+
+local function object_test(spec)
+  local is_list, null, required = json.is_array, json.null, spec.required or {}
+  local fields, defaults, normals = {}, {}, {}
+  for key, field in pairs(spec.properties) do
+    fields[key], defaults[key] = test_of(field), field.default
+    normals[key] = field.format and FORMATS[field.format][3]
+  end
+  return function(value)
+    if type(value) ~= "table" or is_list(value) then
+      return false
+    end
+    for key, item in next, value do
+      local test = fields[key]
+      if not test or item ~= null and not test(item) then
+        return false
+      elseif item == null then
+        value[key] = nil
+      end
+    end
+    for i = 1, #required do
+      if value[required[i]] == nil then
+        return false
+      end
+    end
+    for key, default in next, defaults do
+      if value[key] == nil then
+        value[key] = default
+      end
+    end
+    for key, normal in next, normals do
+      value[key] = value[key] and normal(value[key])
+    end
+    return true
+  end
+end
+
+local function array_test(spec)
+  local test, most = test_of(spec.items), spec.maxItems or math.maxinteger
+  local normal = spec.items.format and FORMATS[spec.items.format][3]
+  return function(value)
+    if not is_array(value) or #value > most then
+      return false
+    end
+    for i = 1, #value do
+      if not test(value[i]) then
+        return false
+      end
+      value[i] = normal and normal(value[i]) or value[i]
+    end
+    return true
+  end
+end
+
+local TESTS <const> = {
+  string = string_test, integer = number_test, number = number_test, object = object_test, array = array_test,
+  boolean = function() return TYPES.boolean[2] end,
+}
+
+function test_of(spec)
+  return (spec.enum and enum_test or TESTS[spec.type])(spec)
+end
+
 -- ---- schemas themselves are checked when scripts load ----
 
 -- keyword -> Lua type of its value; "any" is judged elsewhere
@@ -197,6 +277,9 @@ local function verify_keywords(spec, at, wrong, is_answer)
   if spec.format and not FORMATS[spec.format] then
     wrong(("unknown format '%s'"):format(spec.format), faults.nearest(spec.format, faults.names_of(FORMATS)))
   end
+  if spec.format and spec.enum then
+    wrong("'enum' says all there is: leave out 'format'")
+  end
   if spec.default ~= nil and not kind[2](spec.default) then
     wrong("the default is not " .. kind[1])
   end
@@ -205,8 +288,8 @@ end
 -- Notes every fault of a schema in `found`, as of `where`; what: "body", "query", … A schema that was
 -- found wanting must not be compiled.
 local function verify(spec, what, where, found, is_answer, at)
-  local function wrong(text, hint)
-    found:add(where, ("%s %s: %s"):format(what, at == "" and "/" or at, text), hint)
+  local function wrong(what_is, hint)
+    found:add(where, ("%s %s: %s"):format(what, at == "" and "/" or at, what_is), hint)
   end
   if type(spec) ~= "table" then
     return wrong("a schema is a table")
@@ -232,14 +315,20 @@ end
 -- ---- running a check ----
 
 -- Raises with everything that fails, in the order of the pointers.
-local function judge(spec, value)
+local function judge(spec, test, value)
+  local is_sound = test(value)
+  if is_sound and not spec.check then
+    return
+  end
   local errors = json.array()
   local function fail(pointer, detail)
     if #errors < MAX_ERRORS then
       errors[#errors + 1] = { pointer = pointer, detail = detail }
     end
   end
-  check_value(spec, value, "", fail)
+  if not is_sound then
+    check_value(spec, value, "", fail)
+  end
   if #errors == 0 and spec.check then
     spec.check(value, fail)
   end
@@ -260,6 +349,7 @@ local function body(spec, where, found)
   if #found.list > before then
     return
   end
+  local test = test_of(spec)
   return function(req)
     local value = req.body
     if value == nil then
@@ -269,7 +359,7 @@ local function body(spec, where, found)
       value = {}
       req.body = value
     end
-    judge(spec, value)
+    judge(spec, test, value)
   end
 end
 
@@ -291,8 +381,8 @@ local CONVERT <const> = {
   end,
 }
 
--- The schema of an object of these fields, which came as texts, and a function that checks one; nil
--- when they have a fault.
+-- The schema of an object of these fields, which came as texts, and a function that makes the check of
+-- one, once the schema is complete; nil when they have a fault.
 local function texts(fields, what, where, found)
   local before = #found.list
   local spec = { type = "object", properties = {}, required = {} }
@@ -315,20 +405,24 @@ local function texts(fields, what, where, found)
   if #found.list > before then
     return
   end
-  return spec, function(values)
-    for key, text in pairs(values) do
-      local field = spec.properties[key]
-      if field then
-        values[key] = CONVERT[field.type](text)
+  return spec, function()
+    local test = test_of(spec)
+    return function(values)
+      for key, word in pairs(values) do
+        local field = spec.properties[key]
+        if field then
+          values[key] = CONVERT[field.type](word)
+        end
       end
+      judge(spec, test, values)
     end
-    judge(spec, values)
   end
 end
 
 -- fields: name -> schema, beside which `required` and `check` may stand. As body.
 local function query(fields, where, found)
-  local _, check = texts(fields, "query", where, found)
+  local _, make = texts(fields, "query", where, found)
+  local check = make and make()
   return check and function(req)
     check(req.query)
   end
@@ -336,7 +430,7 @@ end
 
 -- The parameters of a path, each a name in `names`; those without a field are texts. As body.
 local function params(fields, names, where, found)
-  local spec, check = texts(fields, "params", where, found)
+  local spec, make = texts(fields, "params", where, found)
   for _, key in ipairs(spec and faults.names_of(spec.properties) or {}) do
     if not names[key] then
       found:add(where, ("params /%s: the path has no {%s}"):format(key, key),
@@ -346,6 +440,7 @@ local function params(fields, names, where, found)
   for name in pairs(spec and names or {}) do
     spec.properties[name] = spec.properties[name] or { type = "string" }
   end
+  local check = make and make()
   return check and function(req)
     check(req.params)
   end

@@ -84,19 +84,13 @@ static int open_source(lua_State *L)
 }
 
 static const struct mb_vm_module c_modules[] = {
-    {"mb.json", mb_open_json},
-    {"mb.db", mb_open_db},
-    {"mb.query", mb_open_query},
-    {"mb.problem", mb_open_problem},
-    {"mb.log", mb_open_log},
-    {"mb.time", mb_open_time},
-    {"mb.crypto", mb_open_crypto},
-    {"mb.http", mb_open_http},
-    {"mb.id", mb_open_id},
-    {"mb.config", open_config},
-    {"mb.scripts", open_scripts},
-    {"mb.source", open_source},
-    {"mb.background", mb_open_background},
+    {"mb.json", mb_open_json},     {"mb.db", mb_open_db},
+    {"mb.query", mb_open_query},   {"mb.problem", mb_open_problem},
+    {"mb.log", mb_open_log},       {"mb.time", mb_open_time},
+    {"mb.crypto", mb_open_crypto}, {"mb.http", mb_open_http},
+    {"mb.text", mb_open_text},     {"mb.id", mb_open_id},
+    {"mb.config", open_config},    {"mb.scripts", open_scripts},
+    {"mb.source", open_source},    {"mb.background", mb_open_background},
 };
 
 static lua_CFunction find_among(const struct mb_vm_module *list, size_t n, const char *module)

@@ -1,21 +1,40 @@
--- The static route of the bench (copied into lua/routes of its home folder): no database, no
--- parameters, a small table encoded anew for each request. peers/nginx/hello.lua is its twin.
+-- The routes of the bench (copied into lua/routes of its home folder): no database, a small table encoded anew
+-- for each request. peers/nginx/hello.lua is the twin of the first; a plugin hooks on the second; the third has
+-- what routes have: a parameter and a body that are checked.
+local function hello()
+  return {
+    id = "cm3b0q8zk0000v9l4h2d7x1ab",
+    name = "Dr Noma Dlamini",
+    city = "Johannesburg",
+    online = true,
+    status = "ACTIVE",
+    minutes = 30,
+    note = "first visit",
+  }
+end
+
 return {
+  { method = "GET", path = "/bench/hello", summary = "a small table as JSON", permission = "public", handler = hello },
+  { method = "GET", path = "/bench/hooked", summary = "the same, hooked", permission = "public", handler = hello },
   {
-    method = "GET",
-    path = "/bench/hello",
-    summary = "a small table as JSON",
+    method = "POST",
+    path = "/bench/small/{id}",
+    summary = "a small body, checked",
     permission = "public",
-    handler = function()
-      return {
-        id = "cm3b0q8zk0000v9l4h2d7x1ab",
-        name = "Dr Noma Dlamini",
-        city = "Johannesburg",
-        online = true,
-        status = "ACTIVE",
-        minutes = 30,
-        note = "first visit",
-      }
+    params = { id = { type = "string", minLength = 1, maxLength = 64 } },
+    body = {
+      type = "object",
+      required = { "name", "email" },
+      properties = {
+        name = { type = "string", minLength = 1, maxLength = 100 },
+        email = { type = "string", format = "email" },
+        minutes = { type = "integer", minimum = 5, maximum = 480 },
+        online = { type = "boolean" },
+        tags = { type = "array", maxItems = 10, items = { type = "string", maxLength = 20 } },
+      },
+    },
+    handler = function(req)
+      return { id = req.params.id, name = req.body.name, online = req.body.online, minutes = req.body.minutes }
     end,
   },
 }

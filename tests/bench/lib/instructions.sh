@@ -7,17 +7,17 @@ callgrind_total() {
 	sed -n 's/^totals: *//p' "$1"/callgrind.out.* | awk '{ n += $1 } END { printf "%d", n }'
 }
 
-# instructions URL RUN PIDVAR: RUN is called with a log file and the callgrind command, starts the
+# instructions URL RUN PIDVAR [SCRIPT]: RUN is called with a log file and the callgrind command, starts the
 # server under it and leaves its process id in the variable PIDVAR. Sets INSTRUCTIONS.
 instructions() {
-	local url=$1 run=$2 pidvar=$3 folder=$BUILD/callgrind seconds counts=() requests=()
+	local url=$1 run=$2 pidvar=$3 script=${4:-get.lua} folder=$BUILD/callgrind seconds counts=() requests=()
 	for seconds in 1 "$COUNTED_SECONDS"; do
 		rm -rf "$folder"
 		mkdir -p "$folder"
 		chmod 1777 "$folder" # workers write their profile as an unprivileged user
 		"$run" "$BUILD/callgrind.log" valgrind --tool=callgrind --quiet \
 			--callgrind-out-file="$folder/callgrind.out.%p" || return 1
-		load "$url" 32 "$seconds" get.lua
+		load "$url" 32 "$seconds" "$script"
 		stop "${!pidvar}"
 		counts+=("$(callgrind_total "$folder")") requests+=("$REQUESTS")
 	done

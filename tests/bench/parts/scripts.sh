@@ -1,0 +1,82 @@
+# What the scripting platform costs: a small POST beside the bare handler, a hook of a plugin, a reload.
+
+FILLER_KB=500
+
+scripts_counted() {
+	shift
+	medbookd_run "$SCRIPTS_DB" 1 "$@"
+}
+
+# A route with a parameter, a rule and a body schema, beside one that has none of them.
+scripts_small_post() {
+	local bare
+	instructions "$MEDBOOKD_URL/bench/hello" scripts_counted MEDBOOKD_PID || return 1
+	bare=$INSTRUCTIONS
+	instructions "$MEDBOOKD_URL/bench/small/cm3b0q8zk0000v9l4h2d7x1ab" scripts_counted MEDBOOKD_PID small.lua || return 1
+	row scripts "small POST and bare handler, instructions per request" "" "$INSTRUCTIONS" "$bare" \
+		"$(calc "$INSTRUCTIONS / $bare")" "<=" 1.5
+}
+
+# The same handler with a hook before it and without.
+scripts_hook() {
+	local i bare hooked=() plain=()
+	for ((i = 0; i < ROUNDS; i++)); do
+		cost "$MEDBOOKD_PID" "$MEDBOOKD_URL/bench/hello" 32 "$SECONDS_EACH" get.lua || return 1
+		bare=$CPU_US plain+=("$CPU_US")
+		cost "$MEDBOOKD_PID" "$MEDBOOKD_URL/bench/hooked" 32 "$SECONDS_EACH" get.lua || return 1
+		hooked+=("$(calc "$CPU_US - $bare")")
+	done
+	row scripts "a call of a plugin's hook, CPU" µs "$(median "${hooked[@]}")" "" "$(median "${hooked[@]}")" "<=" 5
+}
+
+# Files of functions, until the home's scripts are of that size.
+scripts_fill() {
+	local size n=0 file home=$BUILD/home
+	size=$(find "$home/lua" -name '*.lua' -printf '%s\n' | awk '{ n += $1 } END { print n }')
+	while ((size < FILLER_KB * 1024)); do
+		file=$home/lua/workflows/filler$n.lua
+		awk -v n="$n" 'BEGIN {
+			print "-- Filler of the bench.\nlocal made = {}"
+			for (i = 0; i < 100; i++)
+				printf "function made.f%d(a, b)\n  if a > b then return { a, b, name = \"f%d of %d\" } end\n  return a + b * %d\nend\n", i, i, n, i
+			print "return made"
+		}' >"$file"
+		printf 'require "workflows.filler%d"\n' "$n" >>"$home/filler"
+		size=$((size + $(stat -c %s "$file")))
+		n=$((n + 1))
+	done
+	cat "$home/filler" "$BENCH/route.lua" >"$home/lua/routes/bench.lua"
+	rm "$home/filler"
+}
+
+# From the request until the new scripts serve, while clients are served.
+scripts_reload() {
+	local i began all=() load_pid home=$BUILD/home
+	(load "$MEDBOOKD_URL/bench/hello" 32 "$((ROUNDS * 2 + 2))" get.lua) &
+	load_pid=$!
+	for ((i = 0; i < ROUNDS; i++)); do
+		sleep 1
+		printf -- '-- %d\n' "$i" >>"$home/lua/workflows/filler0.lua"
+		began=$(date +%s%N)
+		curl -sf -X POST "http://127.0.0.1:$PORT_ADMIN/v1/admin/reload" >"$BUILD/reload.json" || return 1
+		all+=("$((($(date +%s%N) - began) / 1000000))")
+	done
+	wait "$load_pid" || return 1
+	row scripts "reload of $FILLER_KB KB of scripts, until they serve" ms "$(median "${all[@]}")" "" "$(median "${all[@]}")" "<=" 300
+}
+
+part_scripts() {
+	SCRIPTS_DB=$(database_empty) || { missing scripts "no migrated database"; return; }
+	export MEDBOOKD_PLUGINS_FOLDER=$BENCH/plugins
+	medbookd_run "$SCRIPTS_DB" 1 "${ON_SERVER_CPU[@]}" ||
+		{ missing scripts "medbookd does not start: see $BUILD/medbookd.log"; return; }
+	scripts_hook || missing scripts "wrong answers"
+	stop "$MEDBOOKD_PID"
+	scripts_small_post || missing scripts "callgrind: see $BUILD/callgrind.log"
+	scripts_fill
+	medbookd_run "$SCRIPTS_DB" 2 || { missing scripts "medbookd does not start: see $BUILD/medbookd.log"; return; }
+	scripts_reload || missing scripts "a reload or a request failed: see $BUILD/reload.json"
+	stop "$MEDBOOKD_PID"
+	unset MEDBOOKD_PLUGINS_FOLDER
+	medbookd_home
+}
