@@ -205,6 +205,9 @@ enum mb_config_type {
       "bytes of one value of a plugin's state, as JSON")                                           \
     X(plugins_max_asks, "plugins.max_asks", INT, "100", 0, 1000000, "",                            \
       "what one call of a plugin may ask of the server: state, jobs, secrets, http")               \
+    X(plugins_log_lines, "plugins.log_lines", INT, "200", 0, 1000000, "",                          \
+      "lines of log that a plugin writes in a second and a process; more are dropped and "         \
+      "counted; 0 = any number")                                                                   \
     X(plugins_max_kills, "plugins.max_kills", INT, "5", 0, 1000000, "",                            \
       "a plugin that breaks its limits so often within plugins.kill_window is not called any "     \
       "more; 0 = it is")                                                                           \

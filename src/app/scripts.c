@@ -65,6 +65,7 @@ static struct mb_plugin_limits plugin_limits(const struct mb_config *c)
     return (struct mb_plugin_limits){.memory = (size_t)c->plugins_memory,
                                      .cpu_ms = (uint32_t)c->plugins_cpu,
                                      .max_asks = (uint32_t)c->plugins_max_asks,
+                                     .log_lines = (uint32_t)c->plugins_log_lines,
                                      .max_kills = (uint32_t)c->plugins_max_kills,
                                      .kill_window_ns = (uint64_t)c->plugins_kill_window * 1000000u};
 }

@@ -44,12 +44,18 @@ static int write_line(lua_State *L, enum mb_log_level level)
 {
     struct mb_str msg;
     msg.ptr = luaL_checklstring(L, 1, &msg.len);
-    if (level < mb_log_threshold()) return 0;
+    uint64_t dropped;
+    const char *plugin = mb_vm_plan(mb_vm_of(L))->plugin;
+    if (level < mb_log_threshold() || !mb_vm_may_log(mb_vm_of(L), &dropped)) return 0;
     char key[MAX_KEY], number[32];
+    if (dropped > 0) {
+        (void)snprintf(number, sizeof number, "%llu", (unsigned long long)dropped);
+        mb_log(MB_LOG_WARN, "lines of a plugin were dropped: it wrote too many", "plugin", plugin,
+               "dropped", number, "limit", "plugins.log_lines", NULL);
+    }
     struct mb_buf b;
     mb_buf_init(&b, MAX_LINE);
     bool fits = mb_log_pair(&b, "msg", msg) == MB_OK;
-    const char *plugin = mb_vm_plan(mb_vm_of(L))->plugin;
     if (plugin) fits = mb_log_pair(&b, "plugin", mb_str_z(plugin)) == MB_OK && fits;
     if (lua_istable(L, 2)) {
         lua_pushnil(L);

@@ -23,6 +23,9 @@ struct mb_vm {
     struct mb_vm_route *route;
     size_t nroutes;
     int request_type;
+    struct {
+        uint64_t second, lines, dropped;
+    } log;
 };
 
 /* A collection begins when memory has grown to this many percent of what the last one left. That
@@ -38,6 +41,25 @@ size_t mb_vm_route_count(const struct mb_vm *vm) { return vm->nroutes; }
 int mb_vm_request_type(const struct mb_vm *vm) { return vm->request_type; }
 size_t mb_vm_bytes(const struct mb_vm *vm) { return vm->heap.bytes; }
 bool mb_vm_is_built(const struct mb_vm *vm) { return vm->is_built; }
+
+bool mb_vm_may_log(struct mb_vm *vm, uint64_t *dropped)
+{
+    uint64_t second = mb_mono_ns() / 1000000000u;
+    *dropped = 0;
+    if (vm->plan.limits.log_lines == 0) return true;
+    if (vm->log.second != second) {
+        vm->log.second = second;
+        vm->log.lines = 0;
+    }
+    if (vm->log.lines == vm->plan.limits.log_lines) {
+        vm->log.dropped++;
+        return false;
+    }
+    vm->log.lines++;
+    *dropped = vm->log.dropped;
+    vm->log.dropped = 0;
+    return true;
+}
 
 struct mb_vm *mb_vm_of(lua_State *L) { return (struct mb_vm *)mb_heap_of(L); }
 

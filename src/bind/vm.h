@@ -38,6 +38,7 @@ struct mb_vm_limits {
     struct mb_json_limits json; /* json.max_depth, json.max_tokens, json.max_keys */
     int hash_parallel;          /* auth.hash_parallel */
     int hash_queue;             /* auth.hash_queue */
+    uint32_t log_lines;         /* plugins.log_lines: of a plugin in a second; 0 = any number */
     uint32_t cpu_ms;            /* worker.script_cpu: between two waits; 0 = no limit */
 };
 
@@ -92,3 +93,6 @@ size_t mb_vm_route_count(const struct mb_vm *vm);
 int mb_vm_request_type(const struct mb_vm *vm); /* for mb_request_push */
 size_t mb_vm_bytes(const struct mb_vm *vm);
 bool mb_vm_is_built(const struct mb_vm *vm); /* false while boot.lua runs */
+/* Whether scripts may write one more line of log now, and in *dropped how many they could not since the
+ * last one that they could. */
+bool mb_vm_may_log(struct mb_vm *vm, uint64_t *dropped);

@@ -113,6 +113,7 @@ static enum mb_rc load(struct mb_plugin *p, struct mb_err *err)
     vm.modules = NULL;
     vm.nmodules = 0;
     vm.memory_max = plan->limits.memory;
+    vm.limits.log_lines = plan->limits.log_lines;
     vm.plugin = p->name;
     vm.owner = p;
     vm.build = build;

@@ -24,6 +24,7 @@ struct mb_plugin_limits {
     size_t memory;           /* plugins.memory: bytes of one plugin in one process */
     uint32_t cpu_ms;         /* plugins.cpu: processor time of one call */
     uint32_t max_asks;       /* plugins.max_asks of one call */
+    uint32_t log_lines;      /* plugins.log_lines in a second and a process */
     uint32_t max_kills;      /* plugins.max_kills within kill_window; 0 = no quarantine */
     uint64_t kill_window_ns; /* plugins.kill_window */
 };

@@ -25,7 +25,8 @@ describe("a plugin that asks the server", function()
       database = database, workers = 2,
       env = {
         MEDBOOKD_PLUGINS_FOLDER = dir, MEDBOOKD_PLUGINS_SECRETS = secrets, MEDBOOKD_PLUGINS_STATE_KEYS = "20",
-        MEDBOOKD_PLUGINS_STATE_VALUE = "1024", MEDBOOKD_PLUGINS_MAX_ASKS = "10", MEDBOOKD_JOBS_POLL_INTERVAL = "50ms",
+        MEDBOOKD_PLUGINS_STATE_VALUE = "1024", MEDBOOKD_PLUGINS_MAX_ASKS = "10", MEDBOOKD_PLUGINS_LOG_LINES = "50",
+        MEDBOOKD_JOBS_POLL_INTERVAL = "50ms",
         MEDBOOKD_PLUGINS_MAX_KILLS = "0", MEDBOOKD_DATABASE_POOL_MAX = "4",
         MEDBOOKD_CLIENT_ALLOW = "127.0.0.1", MEDBOOKD_CLIENT_PORTS = "1-65535",
       },
@@ -108,6 +109,29 @@ describe("a plugin that asks the server", function()
     assert.equal(1, #app:log_lines(function(line)
       return line.request == answer.json.requestId and line.error:find("more than plugins.max_asks (10)", 1, true)
     end))
+  end)
+
+  it("writes no more lines of log than plugins.log_lines in a second, and what is dropped is counted", function()
+    local function count(msg)
+      local lines, dropped = 0, 0
+      for _, line in ipairs(app:log_lines(function(it) return it.msg == msg and it.plugin == "test.keeper" end)) do
+        lines, dropped = lines + 1, dropped + (tonumber(line.dropped) or 0)
+      end
+      return lines, dropped
+    end
+    local calls = 0
+    local function call(n)
+      calls = calls + n
+      assert.equal(200, ask("log", { n = n }).status)
+    end
+    call(1000)
+    assert.is_true(count "noise" <= 100)
+    -- The workers tell what they dropped with their next line; a call goes to either.
+    eventually(function()
+      call(1)
+      local _, dropped = count "lines of a plugin were dropped: it wrote too many"
+      return count "noise" + dropped == calls
+    end)
   end)
 
   it("cannot ask from a coroutine of its own", function()
