@@ -385,6 +385,7 @@ local function add_hooks(self, plugin, at, found)
     check_hook(hook, where, found)
     if is_handler(hook.handler) and type(hook.on) == "string" and (hook.when == "before" or hook.when == "after") then
       hook.plugin = plugin
+      plugins.label(plugin.name, hook.handler.handler, hook.when .. " " .. hook.on)
       self.on[hook.on] = self.on[hook.on] or { before = {}, after = {} }
       table.insert(self.on[hook.on][hook.when], hook)
     end
@@ -401,6 +402,7 @@ local function add_routes(self, plugin, at, found)
       found:add(where, ("the path '%s' does not begin with %s"):format(route.path, prefix))
     end
     if #found.list == before then
+      plugins.label(plugin.name, route.handler.handler, route.method .. " " .. route.path)
       table.insert(self.routes, { file = where, route = as_route(self, plugin, route) })
     end
   end
@@ -413,6 +415,7 @@ local function add_jobs(self, plugin, at, found)
     if #found.list == before then
       local is_event = name == "on"
       local kind = is_event and "on." .. it.on or it.name
+      plugins.label(plugin.name, it.handler.handler, is_event and "event " .. it.on or "job " .. it.name)
       table.insert(self.jobs, {
         file = where, job = as_job(self, plugin, kind, it, is_event and { it.on } or nil),
       })

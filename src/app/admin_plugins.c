@@ -1,8 +1,10 @@
 #include "app/admin_plugins.h"
 
+#include "base/json.h"
+
 /* What is known of plugins, and letting one out of quarantine. */
 
-enum { LIST_MAX = 256 * 1024 };
+enum { LIST_MAX = 2 * 1024 * 1024 };
 
 static uint64_t memory_of(const struct mb_plugin_stats *s)
 {
@@ -11,18 +13,37 @@ static uint64_t memory_of(const struct mb_plugin_stats *s)
     return sum;
 }
 
+static unsigned long long get(const _Atomic uint64_t *counter)
+{
+    return (unsigned long long)atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static enum mb_rc add_parts(struct mb_buf *b, const struct mb_plugin_stats *s)
+{
+    enum mb_rc rc = mb_buf_addz(b, ",\"functions\":[");
+    for (unsigned i = 0; rc == MB_OK && i < MB_PLUGIN_PARTS; i++) {
+        const struct mb_plugin_part *p = &s->part[i];
+        if (!atomic_load(&p->is_named)) continue;
+        rc = mb_buf_addz(b, i == 0 ? "{\"name\":" : ",{\"name\":");
+        if (rc == MB_OK) rc = mb_json_str(b, p->name, strlen(p->name));
+        if (rc == MB_OK)
+            rc = mb_buf_addf(b, ",\"calls\":%llu,\"errors\":%llu,\"cpuMilliseconds\":%.3f}",
+                             get(&p->calls), get(&p->errors), (double)get(&p->cpu_ns) / 1e6);
+    }
+    return rc == MB_OK ? mb_buf_addz(b, "]}") : rc;
+}
+
 /* Names are letters, digits and marks that JSON takes as they are. */
 static enum mb_rc add(struct mb_buf *b, const struct mb_plugin_stats *s)
 {
-    return mb_buf_addf(b,
-                       "%s{\"name\":\"%s\",\"state\":\"%s\",\"calls\":%llu,\"errors\":%llu,"
-                       "\"kills\":%llu,\"cpuMilliseconds\":%.3f,\"memoryBytes\":%llu}",
-                       b->data[b->len - 1] == '[' ? "" : ",", s->name,
-                       atomic_load(&s->is_quarantined) ? "QUARANTINED" : "ACTIVE",
-                       (unsigned long long)atomic_load(&s->calls),
-                       (unsigned long long)atomic_load(&s->errors),
-                       (unsigned long long)atomic_load(&s->kills),
-                       (double)atomic_load(&s->cpu_ns) / 1e6, (unsigned long long)memory_of(s));
+    enum mb_rc rc = mb_buf_addf(
+        b,
+        "%s{\"name\":\"%s\",\"state\":\"%s\",\"calls\":%llu,\"errors\":%llu,"
+        "\"kills\":%llu,\"cpuMilliseconds\":%.3f,\"memoryBytes\":%llu",
+        b->data[b->len - 1] == '[' ? "" : ",", s->name,
+        atomic_load(&s->is_quarantined) ? "QUARANTINED" : "ACTIVE", get(&s->calls), get(&s->errors),
+        get(&s->kills), (double)get(&s->cpu_ns) / 1e6, (unsigned long long)memory_of(s));
+    return rc == MB_OK ? add_parts(b, s) : rc;
 }
 
 static void list(struct mb_shm *shm, struct mb_http_request *req)

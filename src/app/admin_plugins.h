@@ -1,7 +1,7 @@
 #pragma once
 /*
  * On the admin address: GET /v1/admin/plugins (state, calls, errors, kills, processor time, memory of
- * each) and POST /v1/admin/plugins/<name>/release (out of quarantine; 204).
+ * each, and of its functions) and POST /v1/admin/plugins/<name>/release (out of quarantine; 204).
  */
 #include "app/shm.h"
 

@@ -193,6 +193,16 @@ static void strike(const struct call *c)
            c->plugin->name, "limit", "plugins.max_kills within plugins.kill_window", NULL);
 }
 
+static void count_part(const struct call *c, const struct mb_budget *b)
+{
+    bool is_known = c->handler > 0 && c->handler <= MB_PLUGIN_PARTS;
+    struct mb_plugin_part *p = is_known ? c->plugin->part[c->handler - 1] : NULL;
+    if (p == NULL) return;
+    atomic_fetch_add_explicit(&p->calls, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->cpu_ns, b->spent_ns, memory_order_relaxed);
+    if (c->code != NULL) atomic_fetch_add_explicit(&p->errors, 1, memory_order_relaxed);
+}
+
 static void count(const struct call *c, const struct mb_budget *b)
 {
     struct mb_plugin_stats *s = c->plugin->stats;
@@ -202,6 +212,7 @@ static void count(const struct call *c, const struct mb_budget *b)
     atomic_fetch_add_explicit(&s->cpu_ns, b->spent_ns, memory_order_relaxed);
     atomic_store_explicit(&s->bytes[place], mb_vm_bytes(c->plugin->vm), memory_order_relaxed);
     if (c->code != NULL) atomic_fetch_add_explicit(&s->errors, 1, memory_order_relaxed);
+    count_part(c, b);
     if (b->verdict > MB_VERDICT_LATE) strike(c);
 }
 
@@ -402,6 +413,18 @@ static int l_secret(lua_State *L)
     return 0;
 }
 
+/* ---- names of its functions ---- */
+
+static int l_label(lua_State *L)
+{
+    struct mb_plugin *p = plugin_at(L, 1);
+    lua_Integer n = luaL_checkinteger(L, 2);
+    const char *name = luaL_checkstring(L, 3);
+    if (p->stats != NULL && n > 0 && n <= MB_PLUGIN_PARTS)
+        p->part[n - 1] = mb_plugin_part_take(p->stats, name);
+    return 0;
+}
+
 /* ---- configure ---- */
 
 static int take_settings(lua_State *L)
@@ -441,9 +464,9 @@ static int free_text(lua_State *L)
 
 int mb_open_plugins(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"list", l_list},           {"secret", l_secret},
-                                         {"configure", l_configure}, {"call", l_call},
-                                         {"reply", l_reply},         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"list", l_list}, {"secret", l_secret}, {"label", l_label}, {"configure", l_configure},
+        {"call", l_call}, {"reply", l_reply},   {NULL, NULL}};
     luaL_newmetatable(L, CALL_TYPE);
     luaL_newmetatable(L, TEXT_TYPE);
     lua_pushcfunction(L, free_text);

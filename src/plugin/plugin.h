@@ -15,6 +15,7 @@ struct mb_plugin {
     struct mb_buf config;          /* JSON of plugins/<name>/config.lua; empty = there is none */
     int handlers;                  /* registry reference of the list of its functions */
     int settings;                  /* of what config() returns */
+    struct mb_plugin_part *part[MB_PLUGIN_PARTS]; /* of each function in that list; NULL = none */
 };
 
 struct mb_plugins {

@@ -9,6 +9,7 @@
  *   plugins.list()  -> { { name =, manifest =, config = } … } in order of their names. In a manifest
  *                      each function is { handler = n, at = "plugins/x/plugin.lua:12" }.
  *   plugins.secret(name, secret)    -> text without the newline at its end, or nil
+ *   plugins.label(name, n, text)    what function n is called where its calls are shown
  *   plugins.configure(name, config)      what the plugin's config() gives; while scripts load
  *   plugins.call(name, n, arguments)     waits; -> "done", results | "failed", code, detail
  *                                        | "ask", what, arguments, call: the plugin waits for

@@ -20,20 +20,32 @@ struct mb_plugin_stats *mb_plugin_board_find(struct mb_plugin_board *board, cons
     return NULL;
 }
 
+/* Whether the entry is that of the name: it was, or it was free and has the name now. Several processes
+ * may ask at once. */
+static bool take(_Atomic uint64_t *key, _Atomic bool *is_named, char *entry, size_t size,
+                 const char *name)
+{
+    uint64_t wanted = key_of(name), found = 0;
+    if (!atomic_compare_exchange_strong(key, &found, wanted)) return found == wanted;
+    memcpy(entry, name, strnlen(name, size - 1));
+    atomic_store(is_named, true);
+    return true;
+}
+
 struct mb_plugin_stats *mb_plugin_board_take(struct mb_plugin_board *board, const char *name)
 {
-    uint64_t key = key_of(name);
     for (unsigned i = 0; i < MB_MAX_PLUGINS; i++) {
         struct mb_plugin_stats *s = &board->plugin[i];
-        uint64_t found = 0;
-        if (atomic_load(&s->key) == key) return s;
-        if (!atomic_compare_exchange_strong(&s->key, &found, key)) {
-            if (found == key) return s;
-            continue;
-        }
-        memcpy(s->name, name, strnlen(name, sizeof s->name - 1));
-        atomic_store(&s->is_named, true);
-        return s;
+        if (take(&s->key, &s->is_named, s->name, sizeof s->name, name)) return s;
+    }
+    return NULL;
+}
+
+struct mb_plugin_part *mb_plugin_part_take(struct mb_plugin_stats *s, const char *name)
+{
+    for (unsigned i = 0; i < MB_PLUGIN_PARTS; i++) {
+        struct mb_plugin_part *p = &s->part[i];
+        if (take(&p->key, &p->is_named, p->name, sizeof p->name, name)) return p;
     }
     return NULL;
 }

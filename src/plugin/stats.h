@@ -7,7 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MB_PLUGIN_NAME = 64, MB_MAX_PLUGINS = 64, MB_PLUGIN_PLACES = 65 };
+enum {
+    MB_PLUGIN_NAME = 64,
+    MB_MAX_PLUGINS = 64,
+    MB_PLUGIN_PLACES = 65,
+    MB_PLUGIN_PART_NAME = 120,
+    MB_PLUGIN_PARTS = 64 /* those beyond are counted for the plugin only */
+};
+
+/* One function of a plugin: a route, a hook, a job. */
+struct mb_plugin_part {
+    _Atomic uint64_t key; /* of the name; 0 = free */
+    _Atomic bool is_named;
+    char name[MB_PLUGIN_PART_NAME]; /* "before POST /v1/bookings" */
+    _Atomic uint64_t calls, errors, cpu_ns;
+};
 
 struct mb_plugin_stats {
     _Atomic uint64_t key; /* of the name; 0 = free */
@@ -19,6 +33,7 @@ struct mb_plugin_stats {
     _Atomic uint64_t strikes_since_ns;        /* kills are counted from here to a quarantine */
     _Atomic uint32_t strikes;
     _Atomic bool is_quarantined;
+    struct mb_plugin_part part[MB_PLUGIN_PARTS];
 };
 
 struct mb_plugin_board {
@@ -27,6 +42,8 @@ struct mb_plugin_board {
 
 /* The entry of that name, made when there is none; NULL when the board is full. */
 struct mb_plugin_stats *mb_plugin_board_take(struct mb_plugin_board *board, const char *name);
+/* The same of one of its functions. */
+struct mb_plugin_part *mb_plugin_part_take(struct mb_plugin_stats *s, const char *name);
 /* NULL when there is none. */
 struct mb_plugin_stats *mb_plugin_board_find(struct mb_plugin_board *board, const char *name);
 /* Counts a kill at the monotonic time now_ns. True when it is the one that made it max within

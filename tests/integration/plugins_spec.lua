@@ -67,6 +67,17 @@ describe("a plugin", function()
     assert.equal(before.calls + 1, after.calls)
     assert.same({ "ACTIVE", 0, 0 }, { after.state, after.errors, after.kills })
     assert.is_true(after.memoryBytes > 10000 and after.cpuMilliseconds > 0)
+    local function of(list, name)
+      for _, it in ipairs(list.functions) do
+        if it.name == name then return it end
+      end
+    end
+    local seen = "GET /v1/plugins/test.clinic/seen"
+    assert.equal(of(before, seen).calls + 1, of(after, seen).calls)
+    assert.equal(0, of(after, seen).errors)
+    assert.is_true(of(after, seen).cpuMilliseconds > of(before, seen).cpuMilliseconds)
+    assert.is_not_nil(of(after, "before POST /v1/bookings"))
+    assert.equal(5, #after.functions)
   end)
 
   it("takes a configuration file, checked by its schema", function()
