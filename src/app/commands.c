@@ -62,12 +62,14 @@ static int ask_scripts(const struct mb_config *config, const struct mb_bundle *t
     struct mb_shelf *shelf;
     struct mb_buf diagnostics;
     struct mb_err err = {0};
-    q->nscripts = tree->count;
     mb_buf_init(&q->answer, MAX_TOLD);
     mb_buf_init(&diagnostics, MAX_DIAGNOSTICS);
     enum mb_rc rc = mb_shelf_new(&shelf, (size_t)config->reload_max_bytes, &err);
     if (rc == MB_OK) rc = mb_shelf_put(shelf, 0, tree, &err);
-    if (rc == MB_OK) rc = mb_scripts_check(config, &shelf->slot[0], look, q, &diagnostics, &err);
+    if (rc == MB_OK) {
+        q->nscripts = shelf->slot[0].nscripts + shelf->slot[0].nplugins;
+        rc = mb_scripts_check(config, &shelf->slot[0], look, q, &diagnostics, &err);
+    }
     if (rc == MB_OK)
         (void)fwrite(q->answer.data, 1, q->answer.len, stdout);
     else if (diagnostics.len == 0)

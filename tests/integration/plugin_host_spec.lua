@@ -206,6 +206,18 @@ describe("a plugin that asks the server", function()
     assert.equal(500, ask("secret", { name = "other" }).status)
   end)
 
+  it("has secrets that are no scripts", function()
+    local function check(folder)
+      local env = { MEDBOOKD_PLUGINS_SECRETS = folder, MEDBOOKD_PLUGINS_FOLDER = dir }
+      return process.run({ paths.binary(), "check" }, { env = env }).out
+    end
+    local more = temp.dir()
+    process.check { "cp", "-r", secrets .. "/test.keeper", more }
+    paths.write(more .. "/test.keeper/another", "x")
+    assert.matches("^%d+ scripts", check(secrets))
+    assert.equal(check(secrets), check(more))
+  end)
+
   it("puts jobs off, which run with their payload", function()
     local id = ask("enqueue", { name = "note", payload = { text = "hello" } }).json.id
     eventually(function() return ask("get", { key = "jobs" }).json.value end)
