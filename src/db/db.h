@@ -38,6 +38,8 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     uint32_t pipeline_depth;   /* reads in flight on one connection; writes are alone */
     uint32_t statement_cache;  /* prepared statements kept per connection */
     enum mb_db_pooler pooler;  /* transaction: PgBouncer, unnamed statements only */
+    bool is_rehearsal; /* for tests: everything runs in one transaction that is never committed, on
+                          one connection, pool_max = 1; what would commit releases a savepoint */
 };
 
 struct mb_db_stats {
@@ -91,6 +93,14 @@ MB_MUST_CHECK enum mb_rc mb_db_query(struct mb_db *db, struct mb_op **op, enum m
 /* The owner lost interest: no callback will come. The query is cancelled at the server where it
  * runs alone, and its connection is used again only when the server confirmed its end. */
 void mb_op_cancel(struct mb_op *op);
+
+/* ---- rehearsals ---- */
+/* Sets a mark, or takes back everything since the last mark, which is gone then. No statement may be
+ * in work. As mb_db_query otherwise; the result is empty. */
+MB_MUST_CHECK enum mb_rc mb_db_mark(struct mb_db *db, struct mb_op **op, uint64_t deadline_ns,
+                                    mb_op_cb cb, void *ctx, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_db_take_back(struct mb_db *db, struct mb_op **op, uint64_t deadline_ns,
+                                         mb_op_cb cb, void *ctx, struct mb_err *err);
 
 /* ---- transactions: a pinned connection ---- */
 enum { MB_TX_READ_ONLY = 1, MB_TX_SERIALIZABLE = 2, MB_TX_REPEATABLE_READ = 4 };

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "db/fault.h"
+#include "db/frame.h"
 #include "db/pool.h"
 #include "db/tx.h"
 
@@ -40,18 +41,24 @@ static bool send_cached(struct mb_link *l, struct mb_op *op)
     return PQsendQueryPrepared(l->conn, place->name, op->nparams, op->values, NULL, NULL, 0) == 1;
 }
 
-static bool send_steps(struct mb_link *l, struct mb_op *op)
+static bool send_main(struct mb_link *l, struct mb_op *op)
 {
-    if (op->begins) {
-        if (!send_text(l, op, op->tx->begin_sql, MB_STEP_ASIDE)) return false;
-        if (l->db->local_sql[0] != '\0' && !send_text(l, op, l->db->local_sql, MB_STEP_ASIDE))
-            return false;
-    }
     if (op->stmt == NULL) return send_text(l, op, op->sql, MB_STEP_MAIN);
     if (l->cache.capacity > 0) return send_cached(l, op);
     op->steps[op->nsteps++] = MB_STEP_MAIN;
     return PQsendQueryParams(l->conn, op->stmt->sql, op->nparams, NULL, op->values, NULL, NULL,
                              0) == 1;
+}
+
+static bool send_steps(struct mb_link *l, struct mb_op *op)
+{
+    const struct mb_frame frame = mb_frame__of(l, op);
+    for (size_t i = 0; i < sizeof frame.before / sizeof *frame.before; i++)
+        if (frame.before[i] != NULL && !send_text(l, op, frame.before[i], MB_STEP_ASIDE))
+            return false;
+    mb_frame__sent(l, op);
+    return send_main(l, op) &&
+           (frame.after == NULL || send_text(l, op, frame.after, MB_STEP_ASIDE));
 }
 
 uint64_t mb_link__overdue_ns(const struct mb_link *l)
@@ -75,7 +82,7 @@ void mb_link__send(struct mb_link *l, struct mb_op *op)
     op->state = MB_OP_FLYING;
     op->since_ns = mb_mono_ns();
     l->used_ns = op->since_ns;
-    l->alone = op->kind != MB_OP_READ;
+    l->alone = op->kind != MB_OP_READ || l->db->config.is_rehearsal;
     l->nflight++;
     mb_list_append(&l->flight, &op->node);
     if (l->nflight == 1) begin_head(l);
@@ -127,6 +134,7 @@ static void end_op(struct mb_link *l, struct mb_op *op)
     if (l->nflight > 0) begin_head(l);
     /* A cancel was for this one; the next has the time that it would have had without. */
     if (l->nflight > 0 && l->cut_at != 0) l->cut_at = mb_link__overdue_ns(l);
+    mb_frame__ended(l, op);
     if (op->kind == MB_OP_HOUSE) {
         op->house(l, op);
         return;

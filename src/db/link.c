@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "db/frame.h"
 #include "db/pool.h"
 #include "db/tx.h"
 
@@ -79,6 +80,7 @@ void mb_link__close(struct mb_link *l, const char *why)
     l->nflight = l->norphans = l->surplus = 0;
     l->cut_at = 0;
     l->alone = false;
+    l->savepoint = MB_SAVEPOINT_NONE;
     mb_cache_clear(&l->cache);
     mb_pool__mark(l);
     while (!mb_list_is_empty(&ops)) /* from the last, because those that move go to the head */
@@ -89,7 +91,7 @@ void mb_link__close(struct mb_link *l, const char *why)
 static void on_rolled_back(struct mb_link *l, struct mb_op *op)
 {
     /* Did it not help, settling would try for ever. */
-    if (PQtransactionStatus(l->conn) != PQTRANS_IDLE)
+    if (!mb_frame__is_at_rest(l))
         mb_link__close(l, op->err.rc != MB_OK ? op->err.text : "could not roll back");
     mb_op__drop(op);
 }
@@ -102,7 +104,7 @@ static void roll_back(struct mb_link *l)
         return;
     }
     mb_db__count(&l->db->stats->rollbacks, 1);
-    op->sql = "ROLLBACK";
+    op->sql = mb_frame__undo_sql(l);
     op->house = on_rolled_back;
     l->cut_at = mb_mono_ns() + l->db->config.statement_timeout * MS_NS;
     mb_pool__arm(l->db, l->cut_at);
@@ -118,10 +120,9 @@ void mb_link__settle(struct mb_link *l)
     l->cut_at = 0;
     l->alone = false;
     if (l->tx != NULL) return;
-    PGTransactionStatusType status = PQtransactionStatus(l->conn);
-    if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR) {
+    if (mb_frame__is_open(l)) {
         roll_back(l);
-    } else if (status != PQTRANS_IDLE) {
+    } else if (!mb_frame__is_at_rest(l)) {
         mb_link__close(l, "the connection is out of step");
     } else if (mb_mono_ns() >= l->renew_ns) {
         mb_link__close(l, NULL);

@@ -14,6 +14,9 @@ enum mb_link_state {
     MB_LINK_UP,
 };
 
+/* What a rehearsal holds open on the server: frame.h. */
+enum mb_savepoint { MB_SAVEPOINT_NONE, MB_SAVEPOINT_ONE, MB_SAVEPOINT_TX };
+
 struct mb_watch;   /* poll handle on a duplicate of the socket */
 struct mb_resolve; /* name look-up in work */
 struct mb_cancel;  /* cancel request in work */
@@ -31,6 +34,7 @@ struct mb_link {
     uint32_t age; /* counts the connections that this place has had */
     uint32_t surplus; /* results beyond what was asked for: the protocol is out of step */
     bool alone;       /* what flies must have no company: a write, a transaction, our own */
+    enum mb_savepoint savepoint;
     bool idle, held;  /* counted as such by the pool */
     uint64_t head_ns; /* since when the server can only be at work on the first of the flight */
     uint64_t cut_at;  /* closed unless something ends before; 0 = none */

@@ -40,6 +40,7 @@ struct mb_op {
     enum mb_op_state state;
     bool begins;             /* INNER: the first of its transaction, BEGIN flies with it */
     bool commits;            /* INNER: the COMMIT */
+    bool takes_back;         /* WRITE without stmt: returns to the last mark of a rehearsal */
     bool orphan;             /* nobody waits for it any more */
     bool synced;             /* its Sync was given to libpq: the server may act on it */
     bool moved;              /* was already taken to another connection once */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "db/frame.h"
 #include "db/pool.h"
 
 static const char *begin_text(unsigned flags)
@@ -38,6 +39,7 @@ enum mb_rc mb_tx_begin(struct mb_db *db, struct mb_op **out, unsigned flags, uin
     tx->db = db;
     tx->op = op;
     tx->begin_sql = begin_text(flags);
+    tx->is_read_only = (flags & MB_TX_READ_ONLY) != 0;
     op->tx = tx;
     op->tx_cb = cb;
     op->ctx = ctx;
@@ -122,7 +124,7 @@ enum mb_rc mb_tx_commit(struct mb_tx *tx, struct mb_op **out, mb_op_cb cb, void 
     if (rc != MB_OK) return rc;
     struct mb_op *op = make_inner(tx, cb, ctx, err);
     if (op == NULL) return MB_E_NOMEM;
-    op->sql = "COMMIT";
+    op->sql = mb_frame__commit_sql(tx->db);
     op->commits = true;
     /* Its outcome is worth waiting for, whatever the request's deadline says. */
     op->deadline_ns = mb_mono_ns() + tx->db->config.statement_timeout * 1000000ull;
@@ -141,7 +143,8 @@ enum mb_rc mb_tx_commit(struct mb_tx *tx, struct mb_op **out, mb_op_cb cb, void 
 
 void mb_tx__check_commit(struct mb_op *op)
 {
-    if (op->err.rc != MB_OK || op->res == NULL || strcmp(PQcmdStatus(op->res), "COMMIT") == 0)
+    if (op->err.rc != MB_OK || op->res == NULL ||
+        strcmp(PQcmdStatus(op->res), mb_frame__commit_tag(op->db)) == 0)
         return;
     PQclear(op->res);
     op->res = NULL;

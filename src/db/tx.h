@@ -9,6 +9,7 @@ struct mb_tx {
     struct mb_link *link; /* NULL before it is pinned and once it was lost */
     struct mb_op *op;     /* the statement in work */
     const char *begin_sql;
+    bool is_read_only;
     bool begun;  /* BEGIN was sent */
     bool failed; /* only mb_tx_end is useful */
     bool ended;  /* COMMIT was sent */

@@ -1,0 +1,123 @@
+/*
+ * Transactions as texts. In a rehearsal the one transaction begins with the first statement; a
+ * single statement stands between SAVEPOINT and RELEASE, so that its failure undoes it alone, and
+ * a transaction is a savepoint that COMMIT releases. Isolation levels have no part in that: there is
+ * only one session.
+ */
+#include "db/frame.h"
+
+#include "db/pool.h"
+#include "db/tx.h"
+
+#define MARK "SAVEPOINT mb_mark"
+#define ONE  "SAVEPOINT mb_one"
+#define TX   "SAVEPOINT mb_tx"
+
+static bool is_single(const struct mb_op *op)
+{
+    return op->stmt != NULL && (op->kind == MB_OP_READ || op->kind == MB_OP_WRITE);
+}
+
+static struct mb_frame rehearsal_frame(const struct mb_link *l, const struct mb_op *op)
+{
+    struct mb_frame f = {{NULL, NULL, NULL}, NULL};
+    bool is_house = op->kind == MB_OP_HOUSE;
+    if (!is_house && PQtransactionStatus(l->conn) == PQTRANS_IDLE) f.before[0] = "BEGIN";
+    if (is_single(op)) {
+        f.before[1] = ONE;
+        f.after = "RELEASE " ONE;
+    } else if (op->begins) {
+        f.before[1] = TX;
+        if (op->tx->is_read_only) f.before[2] = "SET LOCAL transaction_read_only = on";
+    } else if (is_house && op->sql == mb_frame__undo_sql(l)) {
+        f.after = l->savepoint == MB_SAVEPOINT_ONE ? "RELEASE " ONE : "RELEASE " TX;
+    } else if (op->takes_back) {
+        f.after = "RELEASE " MARK;
+    }
+    return f;
+}
+
+struct mb_frame mb_frame__of(const struct mb_link *l, const struct mb_op *op)
+{
+    const struct mb_db *db = l->db;
+    if (db->config.is_rehearsal) return rehearsal_frame(l, op);
+    bool has_local = op->begins && db->local_sql[0] != '\0';
+    return (struct mb_frame){
+        {op->begins ? op->tx->begin_sql : NULL, has_local ? db->local_sql : NULL, NULL}, NULL};
+}
+
+const char *mb_frame__commit_sql(const struct mb_db *db)
+{
+    return db->config.is_rehearsal ? "RELEASE " TX : "COMMIT";
+}
+
+const char *mb_frame__commit_tag(const struct mb_db *db)
+{
+    return db->config.is_rehearsal ? "RELEASE" : "COMMIT";
+}
+
+void mb_frame__sent(struct mb_link *l, const struct mb_op *op)
+{
+    if (!l->db->config.is_rehearsal) return;
+    if (is_single(op)) l->savepoint = MB_SAVEPOINT_ONE;
+    if (op->begins) l->savepoint = MB_SAVEPOINT_TX;
+}
+
+void mb_frame__ended(struct mb_link *l, const struct mb_op *op)
+{
+    bool is_closed = is_single(op) || op->commits || op->kind == MB_OP_HOUSE;
+    if (is_closed && op->err.rc == MB_OK) l->savepoint = MB_SAVEPOINT_NONE;
+}
+
+bool mb_frame__is_open(const struct mb_link *l)
+{
+    PGTransactionStatusType status = PQtransactionStatus(l->conn);
+    if (l->db->config.is_rehearsal) return l->savepoint != MB_SAVEPOINT_NONE;
+    return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
+const char *mb_frame__undo_sql(const struct mb_link *l)
+{
+    static const char *const undo[] = {[MB_SAVEPOINT_NONE] = "ROLLBACK",
+                                       [MB_SAVEPOINT_ONE] = "ROLLBACK TO " ONE,
+                                       [MB_SAVEPOINT_TX] = "ROLLBACK TO " TX};
+    return undo[l->savepoint];
+}
+
+bool mb_frame__is_at_rest(const struct mb_link *l)
+{
+    PGTransactionStatusType status = PQtransactionStatus(l->conn);
+    return status == PQTRANS_IDLE || (l->db->config.is_rehearsal && status == PQTRANS_INTRANS);
+}
+
+static enum mb_rc run(struct mb_db *db, struct mb_op **out, const char *sql, bool takes_back,
+                      uint64_t deadline_ns, mb_op_cb cb, void *ctx, struct mb_err *err)
+{
+    enum mb_rc rc = mb_pool__admit(db, MB_OP_WRITE, deadline_ns, err);
+    struct mb_op *op = rc == MB_OK ? mb_op__new(db, MB_OP_WRITE) : NULL;
+    if (rc != MB_OK) return rc;
+    if (op == NULL) return mb_fail(err, MB_E_NOMEM, "could not mark the rehearsal");
+    op->sql = sql;
+    op->takes_back = takes_back;
+    op->deadline_ns = deadline_ns;
+    op->cb = cb;
+    op->ctx = ctx;
+    rc = mb_pool__place(op, err);
+    if (rc != MB_OK)
+        mb_op__drop(op);
+    else
+        *out = op;
+    return rc;
+}
+
+enum mb_rc mb_db_mark(struct mb_db *db, struct mb_op **op, uint64_t deadline_ns, mb_op_cb cb,
+                      void *ctx, struct mb_err *err)
+{
+    return run(db, op, MARK, false, deadline_ns, cb, ctx, err);
+}
+
+enum mb_rc mb_db_take_back(struct mb_db *db, struct mb_op **op, uint64_t deadline_ns, mb_op_cb cb,
+                           void *ctx, struct mb_err *err)
+{
+    return run(db, op, "ROLLBACK TO " MARK, true, deadline_ns, cb, ctx, err);
+}

@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * What surrounds a statement on the wire: BEGIN before the first of a transaction; in a rehearsal,
+ * savepoints in the place of transactions, so that nothing is ever committed.
+ */
+#include "db/link.h"
+
+/* Texts that are sent before and after the statement under the same Sync, in this order; NULL =
+ * none. */
+struct mb_frame {
+    const char *before[3], *after;
+};
+
+struct mb_frame mb_frame__of(const struct mb_link *l, const struct mb_op *op);
+/* The statement that ends a transaction well, and what the server says when it did. */
+const char *mb_frame__commit_sql(const struct mb_db *db);
+const char *mb_frame__commit_tag(const struct mb_db *db);
+/* The statement was sent, or has ended: what is open from now on. */
+void mb_frame__sent(struct mb_link *l, const struct mb_op *op);
+void mb_frame__ended(struct mb_link *l, const struct mb_op *op);
+/* Whether the server holds open what nobody owns any more; and the statement that ends it. */
+bool mb_frame__is_open(const struct mb_link *l);
+const char *mb_frame__undo_sql(const struct mb_link *l);
+/* Whether the session is between statements as it should be. */
+bool mb_frame__is_at_rest(const struct mb_link *l);
