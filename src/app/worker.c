@@ -7,6 +7,7 @@
 #include "app/admin.h"
 #include "app/admin_reload.h"
 #include "app/generations.h"
+#include "app/parts.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -164,77 +165,6 @@ static void on_changed(uv_signal_t *s, int signum)
 
 /* ---- building ---- */
 
-static struct mb_db_config db_config(const struct mb_worker_plan *p)
-{
-    const struct mb_config *c = p->config;
-    return (struct mb_db_config){
-        .url = p->database_url,
-        .application_name = p->index < p->shm->nworkers ? "medbookd" : "medbookd jobs",
-        .pool_min = (uint32_t)c->database_pool_min,
-        .pool_max = (uint32_t)c->database_pool_max,
-        .pool_reads = (uint32_t)c->database_pool_reads,
-        .queue_max = (uint32_t)c->database_queue_max,
-        .queue_timeout = (uint32_t)c->database_queue_timeout,
-        .connect_timeout = (uint32_t)c->database_connect_timeout,
-        .reconnect_backoff_max = (uint32_t)c->database_reconnect_backoff_max,
-        .reconnect_grace = (uint32_t)c->database_reconnect_grace,
-        .statement_timeout = (uint32_t)c->database_statement_timeout,
-        .cancel_timeout = (uint32_t)c->database_cancel_timeout,
-        .lock_timeout = (uint32_t)c->database_lock_timeout,
-        .idle_timeout = (uint32_t)c->database_idle_timeout,
-        .idle_in_transaction_timeout = (uint32_t)c->database_idle_in_transaction_timeout,
-        .tcp_user_timeout = (uint32_t)c->database_tcp_user_timeout,
-        .max_lifetime = (uint32_t)c->database_max_lifetime,
-        .conflict_retries = (uint32_t)c->database_conflict_retries,
-        .pipeline_depth = (uint32_t)c->database_pipeline_depth,
-        .statement_cache = (uint32_t)c->database_statement_cache,
-        .pooler =
-            strcmp(c->database_pooler, "transaction") == 0 ? MB_POOLER_TRANSACTION : MB_POOLER_NONE,
-    };
-}
-
-static struct mb_http_config http_config(const struct mb_worker_plan *p)
-{
-    const struct mb_config *c = p->config;
-    return (struct mb_http_config){
-        .limits = {.max_connections = (uint32_t)c->http_max_connections,
-                   .max_connections_per_address = (uint32_t)c->http_max_connections_per_address,
-                   .max_header_bytes = (uint32_t)c->http_max_header_bytes,
-                   .max_header_line = (uint32_t)c->http_max_header_line,
-                   .max_headers = (uint32_t)c->http_max_headers,
-                   .max_target = (uint32_t)c->http_max_target,
-                   .max_body = (uint64_t)c->http_max_body,
-                   .max_pipeline_bytes = (uint32_t)c->http_max_pipeline_bytes,
-                   .max_output_bytes = (uint32_t)c->http_max_output_bytes,
-                   .head_timeout = (uint32_t)c->http_head_timeout,
-                   .body_timeout = (uint32_t)c->http_body_timeout,
-                   .body_min_rate = (uint32_t)c->http_body_min_rate,
-                   .write_timeout = (uint32_t)c->http_write_timeout,
-                   .idle_timeout = (uint32_t)c->http_idle_timeout,
-                   .request_timeout = (uint32_t)c->http_request_timeout,
-                   .gzip_min_bytes = (uint32_t)c->http_gzip_min_bytes},
-        .trusted_proxies = c->http_trusted_proxies,
-        .reads_forwarded = strcmp(c->http_proxy_header, "forwarded") == 0,
-        .tally = p->shm->tally,
-        .tally_index = p->index,
-        .cors_origins = c->http_cors_origins,
-        .access_log = c->log_access,
-        .server_timing = c->dev,
-    };
-}
-
-static struct mb_client_limits client_limits(const struct mb_config *c)
-{
-    return (struct mb_client_limits){.timeout = (uint32_t)c->client_timeout,
-                                     .connect_timeout = (uint32_t)c->client_connect_timeout,
-                                     .max_body = (size_t)c->client_max_body,
-                                     .max_connections = (unsigned)c->client_max_connections,
-                                     .max_waiting = (unsigned)c->client_max_waiting,
-                                     .ca_file = c->client_ca_file,
-                                     .allow = c->client_allow,
-                                     .ports = c->client_ports};
-}
-
 static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
 {
     const struct mb_generations_plan plan = {.loop = &w->loop,
@@ -273,7 +203,9 @@ static void on_end(void *ctx, struct mb_http_request *req)
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
     w->admin = (struct mb_admin){w->plan->shm, w->plan->index, w->db};
-    struct mb_http_config config = http_config(w->plan);
+    struct mb_http_config config = mb_parts_http(w->plan->config);
+    config.tally = w->plan->shm->tally;
+    config.tally_index = w->plan->index;
     struct mb_http_handler callbacks = w->of_scripts = mb_handler_callbacks();
     callbacks.ctx = w;
     callbacks.on_head = on_head;
@@ -335,9 +267,10 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     if (!mb_budget_start_ticks())
         mb_log(MB_LOG_WARN, "no timer for processor time: worker.script_cpu is not held", NULL);
     init_handles(w);
-    struct mb_db_config db = db_config(plan);
+    struct mb_db_config db = mb_parts_db(plan->config, plan->database_url);
+    if (is_jobs(w)) db.application_name = "medbookd jobs";
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
-    const struct mb_client_limits client = client_limits(plan->config);
+    const struct mb_client_limits client = mb_parts_client(plan->config);
     if (rc == MB_OK) rc = mb_client_new(&w->client, &w->loop, &client, &w->shm->client, &err);
     if (rc == MB_OK) rc = build_scripts(w, &err);
     if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);

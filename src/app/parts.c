@@ -1,0 +1,71 @@
+/* Configuration into the words of the layers below. */
+#include "app/parts.h"
+
+#include <string.h>
+
+struct mb_db_config mb_parts_db(const struct mb_config *c, const char *url)
+{
+    return (struct mb_db_config){
+        .url = url,
+        .application_name = "medbookd",
+        .pool_min = (uint32_t)c->database_pool_min,
+        .pool_max = (uint32_t)c->database_pool_max,
+        .pool_reads = (uint32_t)c->database_pool_reads,
+        .queue_max = (uint32_t)c->database_queue_max,
+        .queue_timeout = (uint32_t)c->database_queue_timeout,
+        .connect_timeout = (uint32_t)c->database_connect_timeout,
+        .reconnect_backoff_max = (uint32_t)c->database_reconnect_backoff_max,
+        .reconnect_grace = (uint32_t)c->database_reconnect_grace,
+        .statement_timeout = (uint32_t)c->database_statement_timeout,
+        .cancel_timeout = (uint32_t)c->database_cancel_timeout,
+        .lock_timeout = (uint32_t)c->database_lock_timeout,
+        .idle_timeout = (uint32_t)c->database_idle_timeout,
+        .idle_in_transaction_timeout = (uint32_t)c->database_idle_in_transaction_timeout,
+        .tcp_user_timeout = (uint32_t)c->database_tcp_user_timeout,
+        .max_lifetime = (uint32_t)c->database_max_lifetime,
+        .conflict_retries = (uint32_t)c->database_conflict_retries,
+        .pipeline_depth = (uint32_t)c->database_pipeline_depth,
+        .statement_cache = (uint32_t)c->database_statement_cache,
+        .pooler =
+            strcmp(c->database_pooler, "transaction") == 0 ? MB_POOLER_TRANSACTION : MB_POOLER_NONE,
+    };
+}
+
+struct mb_http_config mb_parts_http(const struct mb_config *c)
+{
+    return (struct mb_http_config){
+        .limits = {.max_connections = (uint32_t)c->http_max_connections,
+                   .max_connections_per_address = (uint32_t)c->http_max_connections_per_address,
+                   .max_header_bytes = (uint32_t)c->http_max_header_bytes,
+                   .max_header_line = (uint32_t)c->http_max_header_line,
+                   .max_headers = (uint32_t)c->http_max_headers,
+                   .max_target = (uint32_t)c->http_max_target,
+                   .max_body = (uint64_t)c->http_max_body,
+                   .max_pipeline_bytes = (uint32_t)c->http_max_pipeline_bytes,
+                   .max_output_bytes = (uint32_t)c->http_max_output_bytes,
+                   .head_timeout = (uint32_t)c->http_head_timeout,
+                   .body_timeout = (uint32_t)c->http_body_timeout,
+                   .body_min_rate = (uint32_t)c->http_body_min_rate,
+                   .write_timeout = (uint32_t)c->http_write_timeout,
+                   .idle_timeout = (uint32_t)c->http_idle_timeout,
+                   .request_timeout = (uint32_t)c->http_request_timeout,
+                   .gzip_min_bytes = (uint32_t)c->http_gzip_min_bytes},
+        .trusted_proxies = c->http_trusted_proxies,
+        .reads_forwarded = strcmp(c->http_proxy_header, "forwarded") == 0,
+        .cors_origins = c->http_cors_origins,
+        .access_log = c->log_access,
+        .server_timing = c->dev,
+    };
+}
+
+struct mb_client_limits mb_parts_client(const struct mb_config *c)
+{
+    return (struct mb_client_limits){.timeout = (uint32_t)c->client_timeout,
+                                     .connect_timeout = (uint32_t)c->client_connect_timeout,
+                                     .max_body = (size_t)c->client_max_body,
+                                     .max_connections = (unsigned)c->client_max_connections,
+                                     .max_waiting = (unsigned)c->client_max_waiting,
+                                     .ca_file = c->client_ca_file,
+                                     .allow = c->client_allow,
+                                     .ports = c->client_ports};
+}

@@ -1,0 +1,11 @@
+#pragma once
+/* What database, HTTP server and client of a process are told, out of the configuration. */
+#include "app/config.h"
+#include "client/client.h"
+#include "db/db.h"
+#include "net/http.h"
+
+struct mb_db_config mb_parts_db(const struct mb_config *c, const char *url);
+/* Without the counts that processes share. */
+struct mb_http_config mb_parts_http(const struct mb_config *c);
+struct mb_client_limits mb_parts_client(const struct mb_config *c);
