@@ -20,6 +20,8 @@ stds.nginx = { globals = { "ngx" } }
 files["lua"] = { std = "script" }
 files["plugins"] = { std = "script" }
 files["examples"] = { std = "script" }
+files["lua/testing"] = { std = "lua54" } -- helpers of tests, no scripts of the server
+files["examples/**/spec"] = { std = "lua54+busted" }
 files["tests/**/*_spec.lua"] = { std = "+busted" }
 files["tests/bench/wrk"] = { std = "+wrk" }
 files["tests/bench/wrk/tally.lua"] = { globals = { "bad" } } -- read by thread:get

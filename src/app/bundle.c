@@ -21,7 +21,7 @@ enum { MAX_DEPTH = 16, MAX_FILES = 10000, MAX_NAME = 1024 };
 struct reader {
     struct mb_bundle *bundle;
     size_t room; /* allocated entries of bundle->files */
-    const char *top, *suffix;
+    const char *top, *suffix, *except;
     size_t max_file;
     struct mb_err *err;
 };
@@ -99,6 +99,7 @@ static enum mb_rc read_entry(struct reader *r, int folder, const char *leaf, con
     if (fstatat(folder, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return refuse(r, name, strerror(errno));
     if (!S_ISDIR(st.st_mode) && !has_suffix(leaf, r->suffix)) return MB_OK;
+    if (S_ISDIR(st.st_mode) && r->except != NULL && strcmp(leaf, r->except) == 0) return MB_OK;
     if (S_ISLNK(st.st_mode)) return refuse(r, name, "symbolic links are not allowed");
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
         return refuse(r, name, "it is not a regular file");
@@ -169,11 +170,15 @@ static void finish(struct mb_bundle *b)
 }
 
 enum mb_rc mb_bundle_read(struct mb_bundle *out, const char *dir, const char *suffix,
-                          size_t max_file, struct mb_err *err)
+                          const char *except, size_t max_file, struct mb_err *err)
 {
     memset(out, 0, sizeof *out);
-    struct reader r = {
-        .bundle = out, .top = dir, .suffix = suffix, .max_file = max_file, .err = err};
+    struct reader r = {.bundle = out,
+                       .top = dir,
+                       .suffix = suffix,
+                       .except = except,
+                       .max_file = max_file,
+                       .err = err};
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return mb_fail(err, MB_E_CONFIG, "%.150s: could not open the folder: %s", dir,

@@ -16,10 +16,11 @@ struct mb_bundle {
     char hash[65]; /* hex SHA-256 over names and texts */
 };
 
-/* Reads every regular file under dir whose name ends in suffix (NULL = all). Symbolic links and
- * files over max_file bytes or not UTF-8 are errors that name the file. */
+/* Reads every regular file under dir whose name ends in suffix (NULL = all), but none in folders
+ * named except (NULL = in all). Symbolic links and files over max_file bytes or not UTF-8 are errors
+ * that name the file. */
 MB_MUST_CHECK enum mb_rc mb_bundle_read(struct mb_bundle *out, const char *dir, const char *suffix,
-                                        size_t max_file, struct mb_err *err);
+                                        const char *except, size_t max_file, struct mb_err *err);
 /* Takes over the files of more, "x.lua" as prefix + "x.lua"; MB_E_CONFIG when b has files of that
  * prefix. more is empty afterwards, also after a failure. */
 MB_MUST_CHECK enum mb_rc mb_bundle_join(struct mb_bundle *b, struct mb_bundle *more,

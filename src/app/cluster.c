@@ -97,10 +97,10 @@ static enum mb_rc run_initdb(const struct mb_cluster *c, const char *draft, int 
              locale[] = "--locale=C";
         char sums[] = "--data-checksums", local[] = "--auth-local=trust",
              host[] = "--auth-host=reject";
-        char quiet[] = "--no-instructions";
+        char quiet[] = "--no-instructions", unsynced[] = "--no-sync";
         if (!mb_child_redirect(c->log)) _exit(EXIT_FAILURE);
         mb_child_exec((char *const[]){program, folder, user, encoding, locale, sums, local, host,
-                                      quiet, NULL});
+                                      quiet, c->is_throwaway ? unsynced : NULL, NULL});
     }
     return mb_child_wait(pid, c->signals, status, err);
 }
@@ -125,7 +125,7 @@ static enum mb_rc make_cluster(const struct mb_cluster *c, struct mb_err *err)
     char draft[MB_PATH_MAX + 8], why[160];
     int status = 0;
     (void)snprintf(draft, sizeof draft, "%s.new", c->data);
-    mb_say("creating the embedded database in %s", c->data);
+    if (!c->is_throwaway) mb_say("creating the embedded database in %s", c->data);
     off_t mark = mb_cluster_log_end(c);
 
     enum mb_rc rc = mb_user_borrow(c->user, err);
@@ -208,9 +208,12 @@ static bool print_settings(const struct mb_cluster *c, FILE *f)
                    "log_min_duration_statement = 1s\n"
                    "log_parameter_max_length = 0\n" /* parameters hold patients' data */
                    "log_parameter_max_length_on_error = 0\n"
-                   "idle_session_timeout = 0\n",
+                   "idle_session_timeout = 0\n"
+                   "fsync = %s\n"
+                   "full_page_writes = %s\n",
                    c->connections, between(mb / 8, 32, 4096), between(mb / 2, 64, 1 << 20),
-                   between(mb / 32, 32, 512)) > 0;
+                   between(mb / 32, 32, 512), c->is_throwaway ? "off" : "on",
+                   c->is_throwaway ? "off" : "on") > 0;
 }
 
 static enum mb_rc write_settings(const struct mb_cluster *c, struct mb_err *err)

@@ -13,6 +13,8 @@
 #include "app/demo.h"
 #include "app/jobs.h"
 #include "app/options.h"
+#include "app/plugin_new.h"
+#include "app/rehearsal.h"
 #include "app/say.h"
 #include "app/scripts.h"
 #include "app/site.h"
@@ -106,8 +108,8 @@ static enum mb_rc look_explain(struct mb_vm *vm, void *ctx, struct mb_err *err)
     while (method < MB_METHOD_COUNT && strcmp(mb_method_name((enum mb_method)method), word) != 0)
         method++;
     if (method == MB_METHOD_COUNT)
-        return mb_fail(err, MB_E_CONFIG, "%.40s is no method; there are GET, POST, PUT, PATCH, DELETE",
-                       word);
+        return mb_fail(err, MB_E_CONFIG,
+                       "%.40s is no method; there are GET, POST, PUT, PATCH, DELETE", word);
     if (strlen(path) > sizeof scratch)
         return mb_fail(err, MB_E_CONFIG, "the path is longer than %zu bytes", sizeof scratch);
     mb_routes_match(mb_vm_routes(vm), (enum mb_method)method, mb_str_z(path), scratch, &match);
@@ -286,7 +288,8 @@ static enum mb_rc ask_jobs(void *ctx, struct mb_err *err)
 {
     const struct jobs *jobs = ctx;
     const struct mb_options *o = jobs->options;
-    const struct mb_jobs_question question = {o->words[0], o->words[1], o->status, o->kind, o->limit};
+    const struct mb_jobs_question question = {o->words[0], o->words[1], o->status, o->kind,
+                                              o->limit};
     return mb_jobs_ask(jobs->url, &question, stdout, err);
 }
 
@@ -304,6 +307,43 @@ static int look_after_jobs(const struct mb_options *o, const struct mb_config *c
     return code;
 }
 
+/* ---- test, plugin ---- */
+
+/* Files and folders, then options of busted. */
+static int rehearse(const struct mb_options *o, const struct mb_config *config,
+                    const char *const *paths, size_t npaths, const char *plugin)
+{
+    const char **words = calloc(npaths + o->nrest + 1, sizeof *words);
+    if (words == NULL) return EXIT_FAILURE;
+    for (size_t i = 0; i < o->nrest; i++) words[i] = o->rest[i];
+    for (size_t i = 0; i < npaths; i++) words[o->nrest + i] = paths[i];
+    const struct mb_rehearsal rehearsal = {o, words, npaths + o->nrest, plugin};
+    int code = mb_rehearse(config, &rehearsal);
+    free(words);
+    return code;
+}
+
+static int test(const struct mb_options *o, const struct mb_config *config)
+{
+    static const char *const usual = MB_PLUGIN_SPECS;
+    return o->nwords > 0 ? rehearse(o, config, o->words, o->nwords, NULL)
+                         : rehearse(o, config, &usual, 1, NULL);
+}
+
+static int plugin(const struct mb_options *o, const struct mb_config *config)
+{
+    struct mb_err err = {0};
+    char folder[2 * MB_PATH_MAX];
+    const char *name = o->words[1], *const paths[] = {folder};
+    if (strcmp(o->words[0], "new") == 0)
+        return mb_plugin_new(config, name, &err) == MB_OK ? EXIT_SUCCESS : fail(&err);
+    (void)snprintf(folder, sizeof folder, "%s/%s/" MB_PLUGIN_SPECS, config->plugins_folder, name);
+    if (access(folder, F_OK) == 0) return rehearse(o, config, paths, 1, name);
+    (void)mb_fail(&err, MB_E_CONFIG, "%.200s: there is no such folder with *_spec.lua in it",
+                  folder);
+    return fail(&err);
+}
+
 /* ---- dispatch ---- */
 
 int mb_commands_run(int argc, char **argv)
@@ -318,6 +358,8 @@ int mb_commands_run(int argc, char **argv)
                                                                 [MB_COMMAND_CONFIG] = print_config,
                                                                 [MB_COMMAND_MIGRATE] = migrate,
                                                                 [MB_COMMAND_JOBS] = look_after_jobs,
+                                                                [MB_COMMAND_TEST] = test,
+                                                                [MB_COMMAND_PLUGIN] = plugin,
                                                                 [MB_COMMAND_DEMO] = load_demo};
     struct mb_options options;
     struct mb_config config;

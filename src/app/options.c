@@ -27,7 +27,8 @@ static const struct command commands[] = {
      "written, what it is for. Starts nothing.\n"},
     {"explain", MB_COMMAND_EXPLAIN,
      "Usage: medbookd explain METHOD PATH [options]\n\n"
-     "Tells what becomes of such a request, in order: token, parameters, body, permission, hooks and\n"
+     "Tells what becomes of such a request, in order: token, parameters, body, permission, hooks "
+     "and\n"
      "handler, each with its file and line. PATH is one as in a request, /v1/bookings/x, or a\n"
      "route's, '/v1/bookings/{id}'. Starts nothing.\n"},
     {"reload", MB_COMMAND_RELOAD,
@@ -54,6 +55,19 @@ static const struct command commands[] = {
      "  show ID     all that is known of one\n"
      "  retry ID    one that is DEAD, CANCELLED or waits is due at once, with all its attempts\n"
      "  cancel ID   one that waits, or is DEAD, is not run (again)\n"},
+    {"test", MB_COMMAND_TEST,
+     "Usage: medbookd test [file or folder ...] [options] [-- options of busted]\n\n"
+     "Runs busted over spec files (by default the folder spec) with the scripts and plugins of "
+     "this\n"
+     "installation, on a database of its own that holds the demo clinic and is thrown away. Specs\n"
+     "require \"medbookd.test\"; nothing that one test does is seen by another.\n"},
+    {"plugin", MB_COMMAND_PLUGIN,
+     "Usage: medbookd plugin new|test NAME [options] [-- options of busted]\n\n"
+     "  new NAME   makes a plugin such as clinic.sms in plugins.folder: it loads, has a test and "
+     "a\n"
+     "             README\n"
+     "  test NAME  runs the spec files of its folder spec, with this plugin alone, as medbookd "
+     "test\n"},
     {"demo", MB_COMMAND_DEMO,
      "Usage: medbookd demo load [options]\n\n"
      "Loads an invented network of clinics with 30 days of free slots from today. Running it\n"
@@ -74,6 +88,8 @@ static const char general_help[] =
     "  migrate status|up|down  the schema of the database\n"
     "  jobs list|show|retry|cancel\n"
     "                          the queue of jobs: what waits, what failed and why\n"
+    "  test [FILE ...]         run tests of scripts, written in busted\n"
+    "  plugin new|test NAME    make a plugin, or run its tests\n"
     "  demo load               load demo data\n\n"
     "Options:\n"
     "  --config FILE           configuration file (default: medbookd.conf here, if there is one)\n"
@@ -85,8 +101,6 @@ static const char general_help[] =
 struct reader {
     struct mb_options *out;
     const struct command *command; /* NULL until named */
-    const char *words[2];          /* what stands after the command */
-    size_t nwords;
     struct mb_err *err;
 };
 
@@ -128,7 +142,8 @@ static enum mb_rc read_jobs_option(struct reader *r, char **argv, int *i, bool *
         r->out->limit = (int)strtol(value, &end, 10);
     else
         *is = false;
-    bool is_wrong_limit = end != NULL && (*end != '\0' || r->out->limit < 1 || r->out->limit > 1000);
+    bool is_wrong_limit =
+        end != NULL && (*end != '\0' || r->out->limit < 1 || r->out->limit > 1000);
     if (is_wrong_limit) return misuse(r, "--limit is a number from 1 to 1000, not", value);
     return *is && *value == '\0' ? misuse(r, "a value must follow", word) : MB_OK;
 }
@@ -163,8 +178,9 @@ static enum mb_rc read_option(struct reader *r, char **argv, int *i)
 static enum mb_rc read_word(struct reader *r, const char *word)
 {
     if (r->command != NULL) {
-        if (r->nwords == sizeof r->words / sizeof r->words[0]) return misuse(r, "unexpected", word);
-        r->words[r->nwords++] = word;
+        size_t most = r->command->command == MB_COMMAND_TEST ? MB_MAX_WORDS : 2;
+        if (r->out->nwords == most) return misuse(r, "unexpected", word);
+        r->out->words[r->out->nwords++] = word;
         return MB_OK;
     }
     for (size_t i = 0; i < NCOMMANDS && r->command == NULL; i++)
@@ -177,16 +193,18 @@ static enum mb_rc read_migrate(struct reader *r)
     static const char *const steps[] = {
         [MB_SCHEMA_UP] = "up", [MB_SCHEMA_DOWN] = "down", [MB_SCHEMA_STATUS] = "status"};
     r->out->to = -1;
-    if (r->nwords == 0) return misuse(r, "say status, up or down after", "migrate");
+    if (r->out->nwords == 0) return misuse(r, "say status, up or down after", "migrate");
     size_t step = 0;
-    while (step < sizeof steps / sizeof steps[0] && strcmp(steps[step], r->words[0]) != 0) step++;
-    if (step == sizeof steps / sizeof steps[0]) return misuse(r, "unknown step", r->words[0]);
+    while (step < sizeof steps / sizeof steps[0] && strcmp(steps[step], r->out->words[0]) != 0)
+        step++;
+    if (step == sizeof steps / sizeof steps[0]) return misuse(r, "unknown step", r->out->words[0]);
     r->out->step = (enum mb_schema_step)step;
-    if (r->nwords == 1) return MB_OK;
+    if (r->out->nwords == 1) return MB_OK;
     char *end = NULL;
-    long to = strtol(r->words[1], &end, 10);
-    if (step == MB_SCHEMA_STATUS || *end != '\0' || end == r->words[1] || to < 0 || to > INT_MAX)
-        return misuse(r, "not a version", r->words[1]);
+    long to = strtol(r->out->words[1], &end, 10);
+    if (step == MB_SCHEMA_STATUS || *end != '\0' || end == r->out->words[1] || to < 0 ||
+        to > INT_MAX)
+        return misuse(r, "not a version", r->out->words[1]);
     r->out->to = (int)to;
     return MB_OK;
 }
@@ -195,17 +213,27 @@ static enum mb_rc read_jobs(struct reader *r)
 {
     static const char *const verbs[] = {"list", "show", "retry", "cancel"};
     struct mb_options *o = r->out;
-    if (r->nwords == 0) return misuse(r, "say list, show, retry or cancel after", "jobs");
+    if (r->out->nwords == 0) return misuse(r, "say list, show, retry or cancel after", "jobs");
     size_t verb = 0;
-    while (verb < 4 && strcmp(verbs[verb], r->words[0]) != 0) verb++;
-    if (verb == 4) return misuse(r, "list, show, retry or cancel, not", r->words[0]);
-    if (verb == 0 && r->nwords == 2) return misuse(r, "unexpected", r->words[1]);
-    if (verb > 0 && r->nwords == 1) return misuse(r, "the id of a job must follow", r->words[0]);
+    while (verb < 4 && strcmp(verbs[verb], r->out->words[0]) != 0) verb++;
+    if (verb == 4) return misuse(r, "list, show, retry or cancel, not", r->out->words[0]);
+    if (verb == 0 && r->out->nwords == 2) return misuse(r, "unexpected", r->out->words[1]);
+    if (verb > 0 && r->out->nwords == 1)
+        return misuse(r, "the id of a job must follow", r->out->words[0]);
     if (verb > 0 && (o->status != NULL || o->kind != NULL || o->limit != 0))
-        return misuse(r, "options of list do not go with", r->words[0]);
+        return misuse(r, "options of list do not go with", r->out->words[0]);
     if (o->limit == 0) o->limit = 50;
-    memcpy(o->words, r->words, sizeof r->words);
     return MB_OK;
+}
+
+static enum mb_rc read_plugin(const struct reader *r)
+{
+    const struct mb_options *o = r->out;
+    bool is_new = o->nwords > 0 && strcmp(o->words[0], "new") == 0;
+    if (!is_new && (o->nwords == 0 || strcmp(o->words[0], "test") != 0))
+        return misuse(r, "say new or test after", "plugin");
+    if (o->nwords == 1) return misuse(r, "the name of a plugin must follow", o->words[0]);
+    return is_new && o->nrest > 0 ? misuse(r, "unexpected", o->rest[0]) : MB_OK;
 }
 
 static enum mb_rc finish(struct reader *r)
@@ -215,14 +243,14 @@ static enum mb_rc finish(struct reader *r)
     if (r->out->command == MB_COMMAND_MIGRATE) return read_migrate(r);
     if (r->out->command == MB_COMMAND_JOBS) return read_jobs(r);
     if (r->out->command == MB_COMMAND_DEMO) {
-        if (r->nwords == 1 && strcmp(r->words[0], "load") == 0) return MB_OK;
+        if (r->out->nwords == 1 && strcmp(r->out->words[0], "load") == 0) return MB_OK;
         return misuse(r, "say load after", "demo");
     }
-    if (r->out->command == MB_COMMAND_EXPLAIN) {
-        memcpy(r->out->words, r->words, sizeof r->words);
-        return r->nwords == 2 ? MB_OK : misuse(r, "say METHOD PATH after", "explain");
-    }
-    return r->nwords == 0 ? MB_OK : misuse(r, "unexpected", r->words[0]);
+    if (r->out->command == MB_COMMAND_EXPLAIN)
+        return r->out->nwords == 2 ? MB_OK : misuse(r, "say METHOD PATH after", "explain");
+    if (r->out->command == MB_COMMAND_TEST) return MB_OK;
+    if (r->out->command == MB_COMMAND_PLUGIN) return read_plugin(r);
+    return r->out->nwords == 0 ? MB_OK : misuse(r, "unexpected", r->out->words[0]);
 }
 
 enum mb_rc mb_options_read(struct mb_options *out, int argc, char **argv, struct mb_err *err)
@@ -230,6 +258,13 @@ enum mb_rc mb_options_read(struct mb_options *out, int argc, char **argv, struct
     memset(out, 0, sizeof *out);
     struct reader r = {.out = out, .err = err};
     for (int i = 1; i < argc; i++) {
+        bool has_rest = r.command != NULL && (r.command->command == MB_COMMAND_TEST ||
+                                              r.command->command == MB_COMMAND_PLUGIN);
+        if (has_rest && strcmp(argv[i], "--") == 0) {
+            out->rest = (const char *const *)argv + i + 1;
+            out->nrest = (size_t)(argc - i - 1);
+            break;
+        }
         enum mb_rc rc = argv[i][0] == '-' ? read_option(&r, argv, &i) : read_word(&r, argv[i]);
         if (rc != MB_OK || out->is_answered) return rc;
     }

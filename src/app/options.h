@@ -16,10 +16,12 @@ enum mb_command {
     MB_COMMAND_CONFIG,
     MB_COMMAND_MIGRATE,
     MB_COMMAND_JOBS,
+    MB_COMMAND_TEST,
+    MB_COMMAND_PLUGIN,
     MB_COMMAND_DEMO
 };
 
-enum { MB_MAX_SETS = 64 };
+enum { MB_MAX_SETS = 64, MB_MAX_WORDS = 256 };
 
 struct mb_options {
     enum mb_command command;
@@ -29,7 +31,12 @@ struct mb_options {
     bool is_effective;         /* config --effective */
     enum mb_schema_step step;  /* migrate */
     int to;                    /* migrate down: the version before which to stop; -1 = one step */
-    const char *words[2];      /* explain: method and path; jobs: what to do, and a job */
+    /* explain: method and path; jobs: what to do, and a job; plugin: what to do, and a name; test: files,
+     * folders */
+    const char *words[MB_MAX_WORDS];
+    size_t nwords;
+    const char *const *rest;   /* test, plugin test: what stands after "--" */
+    size_t nrest;
     const char *status, *kind; /* jobs list; NULL = all */
     int limit;                 /* jobs list */
     bool is_answered;          /* --help or --version: it is printed, nothing is left to do */

@@ -93,7 +93,7 @@ static enum mb_rc work(void *ctx, struct mb_err *err)
         .url = plan->url,
         .files = files,
         .nfiles = b->count,
-        .progress = plan->step == MB_SCHEMA_VERIFY ? NULL : stderr,
+        .progress = plan->is_quiet || plan->step == MB_SCHEMA_VERIFY ? NULL : stderr,
         .lock_timeout_ms = (uint32_t)plan->config->migrate_lock_timeout,
         .lock_wait_ms = (uint32_t)plan->config->migrate_lock_wait,
     };

@@ -14,7 +14,8 @@ struct mb_schema_plan {
     const char *url;  /* of the owner */
     bool is_embedded; /* the database itself is made when it is missing */
     enum mb_schema_step step;
-    int to; /* as in db/migrate.h */
+    int to;        /* as in db/migrate.h */
+    bool is_quiet; /* tells only what goes wrong */
 };
 
 /* Runs the step and waits. MB_OK: it was done; else err says what the step said. */

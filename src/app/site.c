@@ -6,8 +6,6 @@
 
 #include "app/shelf.h"
 
-enum { MAX_FILE = 1 << 20 };
-
 enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
 {
     memset(s, 0, sizeof *s);
@@ -26,16 +24,16 @@ enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *s
 {
     char dir[MB_PATH_MAX + 32];
     (void)snprintf(dir, sizeof dir, "%s/%s", s->home, leaf);
-    return mb_bundle_read(out, dir, suffix, MAX_FILE, err);
+    return mb_bundle_read(out, dir, suffix, NULL, MB_SITE_MAX_FILE, err);
 }
 
 /* Adds the files of a folder that need not exist. */
 static enum mb_rc join(struct mb_bundle *out, const char *folder, const char *suffix,
-                       const char *prefix, struct mb_err *err)
+                       const char *except, const char *prefix, struct mb_err *err)
 {
     struct mb_bundle more;
     if (access(folder, F_OK) != 0) return MB_OK;
-    enum mb_rc rc = mb_bundle_read(&more, folder, suffix, MAX_FILE, err);
+    enum mb_rc rc = mb_bundle_read(&more, folder, suffix, except, MB_SITE_MAX_FILE, err);
     return rc == MB_OK ? mb_bundle_join(out, &more, prefix, err) : rc;
 }
 
@@ -43,8 +41,8 @@ enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out, struc
 {
     enum mb_rc rc = mb_site_read(s, "lua", ".lua", out, err);
     if (rc != MB_OK) return rc;
-    rc = join(out, s->config->plugins_folder, ".lua", MB_SHELF_PLUGINS, err);
-    if (rc == MB_OK) rc = join(out, s->config->plugins_secrets, NULL, MB_SHELF_SECRETS, err);
+    rc = join(out, s->config->plugins_folder, ".lua", MB_PLUGIN_SPECS, MB_SHELF_PLUGINS, err);
+    if (rc == MB_OK) rc = join(out, s->config->plugins_secrets, NULL, NULL, MB_SHELF_SECRETS, err);
     if (rc != MB_OK) mb_bundle_free(out);
     return rc;
 }
@@ -57,6 +55,7 @@ enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_er
                                           .dir = &s->dir,
                                           .user = &s->user,
                                           .signals = &s->signals,
+                                          .is_throwaway = s->is_throwaway,
                                           .connections = connections};
     enum mb_rc rc = mb_postgres_new(&s->postgres, &plan, err);
     if (rc != MB_OK) return rc;
@@ -75,7 +74,8 @@ enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_bundle *migrations
                                   .url = s->owner_url,
                                   .is_embedded = s->postgres != NULL,
                                   .step = step,
-                                  .to = to};
+                                  .to = to,
+                                  .is_quiet = s->is_throwaway};
     return mb_schema_run(&plan, &s->user, &s->signals, err);
 }
 

@@ -9,6 +9,10 @@
 #include "app/postgres.h"
 #include "app/schema.h"
 
+enum { MB_SITE_MAX_FILE = 1 << 20 }; /* bytes of one script */
+/* A plugin's folder of tests, which are no scripts of it. */
+#define MB_PLUGIN_SPECS "spec"
+
 struct mb_site {
     const struct mb_config *config;
     char home[MB_PATH_MAX];
@@ -16,6 +20,7 @@ struct mb_site {
     struct mb_user user;
     struct mb_signals signals;
     pid_t holder;                 /* another medbookd that uses the data folder; 0 = we do */
+    bool is_throwaway; /* set before mb_site_connect: a database for one run, of which nothing is said */
     struct mb_postgres *postgres; /* NULL = the database has a URL */
     const char *owner_url, *app_url;
 };
@@ -26,7 +31,7 @@ MB_MUST_CHECK enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config 
 /* <home>/leaf as a bundle. */
 MB_MUST_CHECK enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
                                       struct mb_bundle *out, struct mb_err *err);
-/* All scripts: <home>/lua, and those of plugins.folder as "plugins/…"; without that folder none. */
+/* All scripts: <home>/lua, and those of plugins.folder as "plugins/…", without their tests; without that folder none. */
 MB_MUST_CHECK enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out,
                                          struct mb_err *err);
 /* Sets the URLs; starts, adopts or finds the embedded database. */

@@ -17,9 +17,14 @@ uint64_t mb_cpu_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+static int64_t stopped_ms = -1;
+
+void mb_wall_stop(int64_t at_ms) { stopped_ms = at_ms; }
+
 int64_t mb_wall_ms(void)
 {
     struct timespec t;
+    if (stopped_ms >= 0) return stopped_ms;
     clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }

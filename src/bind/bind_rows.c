@@ -205,7 +205,7 @@ static enum mb_rc write_row(struct mb_buf *out, const struct keys *k, const PGre
     return rc == MB_OK ? mb_buf_add(out, "}", 1) : rc;
 }
 
-static enum mb_rc write_rows(struct mb_buf *out, const PGresult *res, struct mb_err *err)
+enum mb_rc mb_rows_write(const PGresult *res, struct mb_buf *out, struct mb_err *err)
 {
     struct keys k;
     enum mb_rc rc = render_keys(&k, res, err);
@@ -225,7 +225,7 @@ enum mb_rc mb_rows_encode(lua_State *L, int index, struct mb_buf *out, bool *is,
     if (!*is) return MB_OK;
     const PGresult *res = rows ? rows->res : row->rows->res;
     if (!res) return mb_fail(err, MB_E_SCRIPT, "these rows belong to a request that is over");
-    if (rows) return write_rows(out, res, err);
+    if (rows) return mb_rows_write(res, out, err);
     struct keys k;
     enum mb_rc rc = render_keys(&k, res, err);
     return rc == MB_OK ? write_row(out, &k, res, row->index) : rc;

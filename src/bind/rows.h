@@ -15,6 +15,8 @@ void mb_rows_register(lua_State *L);
 /* Pushes a handle that takes *res over (and sets it NULL), released with the task. May raise out
  * of memory, with *res untouched. */
 void mb_rows_push(lua_State *L, struct mb_task *task, PGresult **res);
+/* Appends all rows as JSON, as an answer shows them. */
+MB_MUST_CHECK enum mb_rc mb_rows_write(const PGresult *res, struct mb_buf *out, struct mb_err *err);
 /* When the value at index is rows or a row: appends its JSON, sets *is; else *is = false. */
 MB_MUST_CHECK enum mb_rc mb_rows_encode(lua_State *L, int index, struct mb_buf *out, bool *is,
                                         struct mb_err *err);

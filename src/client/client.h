@@ -55,6 +55,11 @@ typedef void (*mb_client_done)(void *ctx, const struct mb_client_answer *answer)
 MB_MUST_CHECK enum mb_rc mb_client_new(struct mb_client **out, uv_loop_t *loop,
                                        const struct mb_client_limits *limits,
                                        struct mb_client_stats *stats, struct mb_err *err);
+/* For tests: answers in the place of all other servers. Called from inside mb_client_start; what it
+ * fills in is copied, and delivered by the loop. */
+typedef void (*mb_client_stand_in)(void *ctx, const struct mb_client_request *request,
+                                   struct mb_client_answer *answer);
+void mb_client_rehearse(struct mb_client *c, mb_client_stand_in stand_in, void *ctx);
 /* Ends what is in flight with the code cancelled; its handles close as the loop turns. */
 void mb_client_close(struct mb_client *c);
 void mb_client_free(struct mb_client *c); /* after that, and after the loop */

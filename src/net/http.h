@@ -98,6 +98,8 @@ MB_MUST_CHECK enum mb_rc mb_http_server_new(struct mb_http_server **out, uv_loop
 MB_MUST_CHECK enum mb_rc mb_http_listen(struct mb_http_server *s, int fd, int tag, int *out_index,
                                         struct mb_err *err);
 void mb_http_accept(struct mb_http_server *s, int index, bool on);
+/* Serves a connected stream socket as if it had been accepted from 127.0.0.1; takes fd over. */
+void mb_http_adopt(struct mb_http_server *s, int fd, int tag);
 /* Goes on accepting from it while the server drains. Its connections do not hold the drain up. */
 void mb_http_outlast(struct mb_http_server *s, int index);
 /* Graceful end: take in what waits to be accepted and stop accepting, answer what is in flight

@@ -186,6 +186,16 @@ static void welcome(struct mb_listener *l, int fd, const struct mb_addr *peer)
     mb_conn__settle(c);
 }
 
+void mb_http_adopt(struct mb_http_server *s, int fd, int tag)
+{
+    const struct sockaddr_in here = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct mb_listener l = {.server = s, .fd = -1, .tag = tag};
+    struct mb_addr peer;
+    mb_addr_from_socket((const struct sockaddr *)&here, &peer);
+    welcome(&l, fd, &peer);
+}
+
 static void accept_waiting(struct mb_listener *l)
 {
     for (int i = 0; i < ACCEPTS_PER_EVENT; i++) {

@@ -30,7 +30,7 @@ static void put(const char *leaf, const char *text, size_t n)
 static bool read_it(void)
 {
     memset(&err, 0, sizeof err);
-    return mb_bundle_read(&bundle, top, ".lua", 64, &err) == MB_OK;
+    return mb_bundle_read(&bundle, top, ".lua", NULL, 64, &err) == MB_OK;
 }
 
 static bool refuses(const char *leaf, const char *why)
@@ -93,7 +93,7 @@ static void test_refusals(void)
     ok(refuses("pipe.lua", "regular"), "refuses a pipe without waiting for it");
     ok(read_it(), "reads the folder again when these are gone");
     mb_bundle_free(&bundle);
-    ok(mb_bundle_read(&bundle, "/nonexistent", NULL, 1, &err) != MB_OK &&
+    ok(mb_bundle_read(&bundle, "/nonexistent", NULL, NULL, 1, &err) != MB_OK &&
            strstr(err.text, "/nonexistent"),
        "names a folder that is missing");
 }
@@ -103,14 +103,14 @@ static void test_joining(void)
     struct mb_bundle more;
     char hash[65];
     put("b.lua", "b", 1);
-    ok(read_it() && mb_bundle_read(&more, top, ".lua", 64, &err) == MB_OK, "reads two bundles");
+    ok(read_it() && mb_bundle_read(&more, top, ".lua", NULL, 64, &err) == MB_OK, "reads two bundles");
     memcpy(hash, bundle.hash, sizeof hash);
     size_t n = bundle.count;
     ok(mb_bundle_join(&bundle, &more, "a/", &err) == MB_OK && more.count == 0, "joins them");
     ok(bundle.count == 2 * n && strcmp(bundle.files[0].name, "a/b.lua") == 0,
        "with the prefix, in the order of names");
     ok(strcmp(hash, bundle.hash) != 0, "which changes the hash");
-    ok(mb_bundle_read(&more, top, ".lua", 64, &err) == MB_OK &&
+    ok(mb_bundle_read(&more, top, ".lua", NULL, 64, &err) == MB_OK &&
            mb_bundle_join(&bundle, &more, "a/", &err) == MB_E_CONFIG && more.count == 0,
        "refuses a prefix that is taken");
     mb_bundle_free(&bundle);

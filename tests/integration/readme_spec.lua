@@ -96,7 +96,7 @@ describe("the route of one's own in README.md", function()
 
   setup(function()
     home = temp.dir()
-    process.check { "cp", "-r", "lua", "migrations", home }
+    process.check { "cp", "-r", "lua", "migrations", "examples", home }
     site = server.start { database = cluster.fresh "demo", workers = 1, env = { MEDBOOKD_HOME = home } }
     for name in readme:gmatch "<!%-%- tested: (lua/%S+) %-%->" do
       paths.write(home .. "/" .. name, block_named(name))
@@ -120,6 +120,14 @@ describe("the route of one's own in README.md", function()
       assert.is_string(location.name)
       assert.is_string(location.formattedAddress)
     end
+  end)
+
+  it("has a test that passes", function()
+    local spec = temp.dir() .. "/locations_spec.lua"
+    paths.write(spec, block_named "spec/locations_spec.lua")
+    local result = site:command("test", spec)
+    assert.matches("3 successes / 0 failures / 0 errors", result.out, 1, true)
+    assert.equal(0, result.code)
   end)
 
   it("has a job that greets every new booking", function()

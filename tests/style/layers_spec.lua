@@ -11,20 +11,21 @@ local FOLDERS <const> = {
   client = { base = true, net = true },
   bind = { base = true, kernel = true, net = true, db = true, client = true },
   plugin = { base = true, bind = true },
-  app = { base = true, kernel = true, net = true, db = true, client = true, bind = true, plugin = true },
+  spec = { base = true, net = true, db = true, client = true, bind = true, plugin = true },
+  app = { base = true, kernel = true, net = true, db = true, client = true, bind = true, plugin = true, spec = true },
   main = { app = true },
 }
 
 -- Foreign headers, and the folders that may include them. app creates the database and copies the
 -- demo data in short-lived children, before there is a pool: hence libpq.
 local LIBRARIES <const> = {
-  ["lua.h"] = { bind = true, plugin = true },
-  ["lauxlib.h"] = { bind = true, plugin = true },
-  ["lualib.h"] = { bind = true, plugin = true },
+  ["lua.h"] = { bind = true, plugin = true, spec = true },
+  ["lauxlib.h"] = { bind = true, plugin = true, spec = true },
+  ["lualib.h"] = { bind = true, plugin = true, spec = true },
   ["llhttp.h"] = { net = true },
   ["libpq-fe.h"] = { db = true, app = true },
   ["curl.h"] = { client = true },
-  ["uv.h"] = { net = true, db = true, client = true, bind = true, app = true },
+  ["uv.h"] = { net = true, db = true, client = true, bind = true, spec = true, app = true },
   ["sodium.h"] = { db = true, bind = true, app = true },
   ["zlib.h"] = { net = true },
 }
@@ -34,6 +35,7 @@ local MODULES <const> = {
   ["boot.lua"] = { "mb", "routes", "workflows" },
   mb = { "mb" },
   sandbox = {},
+  testing = { "mb", "medbookd", "busted" }, -- no scripts of the server: helpers of tests, which require medbookd.*
   documentation = {},
   queries = { "mb", "queries" },
   validation = { "mb", "validation" },
@@ -74,7 +76,7 @@ local function foreign_module(line, path)
   if not required then return nil end
   local folder = path:match "^lua/([^/]+)"
   for _, prefix in ipairs(MODULES[folder] or {}) do
-    if required:match("^" .. prefix .. "%.") then return nil end
+    if required == prefix or required:match("^" .. prefix .. "%.") then return nil end
   end
   return ("lua/%s must not require %s"):format(folder, required)
 end

@@ -1,0 +1,36 @@
+-- What a database for tests has beyond the schema: a clock that tests stop, also where it is the default of a column;
+-- and, because a test is one transaction that stays open, an outbox without a horizon, read from here on. Sessions of
+-- the server under test find this schema before that of the system.
+CREATE SCHEMA mb_rehearsal;
+GRANT USAGE ON SCHEMA mb_rehearsal TO medbookd_app;
+
+-- One row; NULL: the clock goes.
+CREATE TABLE mb_rehearsal.clock ("at" timestamptz(3));
+INSERT INTO mb_rehearsal.clock VALUES (NULL);
+GRANT SELECT, UPDATE ON mb_rehearsal.clock TO medbookd_app;
+
+CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
+    AS 'SELECT coalesce("at", clock_timestamp()) FROM mb_rehearsal.clock';
+CREATE FUNCTION mb_rehearsal.now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
+    AS 'SELECT public.mb_now()';
+
+DO $$
+DECLARE
+    d record;
+BEGIN
+    FOR d IN
+        SELECT adrelid::regclass AS "table", attname AS "column"
+          FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
+         WHERE pg_get_expr(adbin, adrelid) = 'now()'
+    LOOP
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT mb_now()', d."table", d."column");
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION mb_rehearsal.pg_snapshot_xmin(pg_snapshot) RETURNS xid8 LANGUAGE sql
+    AS $$SELECT '18446744073709551615'::xid8$$;
+CREATE FUNCTION mb_rehearsal.begin_here() RETURNS trigger LANGUAGE plpgsql
+    AS $$BEGIN NEW."transactionId" := pg_current_xact_id(); RETURN NEW; END$$;
+CREATE TRIGGER begin_here BEFORE INSERT ON "OutboxCursor"
+    FOR EACH ROW EXECUTE FUNCTION mb_rehearsal.begin_here();
