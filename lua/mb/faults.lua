@@ -1,6 +1,8 @@
 -- What is wrong with tables that people write (rules, workflows): gathered, so that all of it is told
 -- at once, one line a fault: file:line, what it is, and what to do about it.
 
+local distance = require "mb.text".distance
+
 -- "permissions/bookings.lua:12" of the code that runs `level` calls up: 1 is whoever calls this. What
 -- a file returns by calling it leaves no place behind; then it is `otherwise`.
 local function here(level, otherwise)
@@ -8,27 +10,12 @@ local function here(level, otherwise)
   return where ~= "" and where:gsub(": $", "") or otherwise or "?"
 end
 
--- How many letters must change to make one word of the other.
-local function distance(a, b)
-  local row = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-    end
-  end
-  return row[#b]
-end
-
 -- "did you mean 'X'?" for the nearest of the words, or all of them when none is near.
 local function nearest(word, words)
   word = tostring(word)
   local best, least = nil, #word // 3 + 2
   for _, candidate in ipairs(words) do
-    local d = distance(word:lower():sub(1, 64), candidate:lower())
+    local d = distance(word, candidate)
     if d < least then
       best, least = candidate, d
     end

@@ -29,22 +29,45 @@ struct mb_admin_reload {
 
 /* ---- the answer ---- */
 
-/* "routes/x.lua:12: what is wrong" as a member of the list; a line of another kind has a detail only. */
+/* Reads ":12" at *at, which moves behind it; 0 when something else stands there. */
+static unsigned long take_number(const char **at, const char *end)
+{
+    const char *p = *at;
+    unsigned long n = 0;
+    if (p + 1 >= end || *p != ':' || p[1] < '0' || p[1] > '9') return 0;
+    for (p++; p < end && *p >= '0' && *p <= '9' && n < 100000000; p++)
+        n = n * 10 + (unsigned long)(*p - '0');
+    *at = p;
+    return n;
+}
+
+/* "routes/x.lua:12:5: what", also without the column -> its parts, and line cut to what; or nothing. */
+static void split_place(struct mb_str *line, struct mb_str *file, unsigned long *number,
+                        unsigned long *column)
+{
+    const char *end = line->ptr + line->len, *colon = memchr(line->ptr, ':', line->len),
+               *at = colon;
+    if (colon == NULL) return;
+    unsigned long n = take_number(&at, end), c = take_number(&at, end);
+    if (n == 0 || at + 1 >= end || *at != ':' || at[1] != ' ') return;
+    *file = (struct mb_str){line->ptr, (size_t)(colon - line->ptr)};
+    *number = n;
+    *column = c;
+    *line = (struct mb_str){at + 2, (size_t)(end - at - 2)};
+}
+
+/* "routes/x.lua:12:5: what is wrong" as a member of the list; a line of another kind has a detail only. */
 static enum mb_rc add_error(struct mb_buf *out, struct mb_str line, bool is_first)
 {
-    const char *end = line.ptr + line.len, *colon = memchr(line.ptr, ':', line.len), *at = colon;
-    unsigned long number = 0;
-    if (colon != NULL && colon + 1 < end && colon[1] >= '0' && colon[1] <= '9') {
-        number = strtoul(colon + 1, (char **)(uintptr_t)&at, 10);
-        if (at + 1 >= end || *at != ':' || at[1] != ' ') number = 0;
-    }
+    struct mb_str file = {NULL, 0};
+    unsigned long number = 0, column = 0;
+    split_place(&line, &file, &number, &column);
     enum mb_rc rc = mb_buf_addz(out, is_first ? "{" : ",{");
     if (rc == MB_OK && number > 0) {
         rc = mb_buf_addz(out, "\"file\":");
-        if (rc == MB_OK) rc = mb_json_str(out, line.ptr, (size_t)(colon - line.ptr));
+        if (rc == MB_OK) rc = mb_json_str(out, file.ptr, file.len);
         if (rc == MB_OK) rc = mb_buf_addf(out, ",\"line\":%lu,", number);
-        line.ptr = at + 2;
-        line.len = (size_t)(end - line.ptr);
+        if (rc == MB_OK && column > 0) rc = mb_buf_addf(out, "\"column\":%lu,", column);
     }
     if (rc == MB_OK) rc = mb_buf_addz(out, "\"detail\":");
     if (rc == MB_OK) rc = mb_json_str(out, line.ptr, line.len);

@@ -30,7 +30,7 @@ struct rehearsal {
     struct mb_config config;
     char folder[MB_PATH_MAX];
     struct mb_site site;
-    struct mb_bundle scripts, migrations, clinic, sql;
+    struct mb_bundle scripts, helpers, migrations, clinic, sql;
     struct mb_shelf *shelf;
     struct mb_scripts parts;
     unsigned char secret[MB_SECRET_BYTES];
@@ -82,7 +82,7 @@ static enum mb_rc open_database(struct rehearsal *r, struct mb_err *err)
     if (rc == MB_OK) rc = mb_site_read(&r->site, "migrations", ".sql", &r->migrations, err);
     if (rc == MB_OK) rc = mb_site_migrate(&r->site, &r->migrations, MB_SCHEMA_UP, -1, err);
     if (rc == MB_OK) rc = mb_site_read(&r->site, "examples/demo-clinic", ".sql", &r->clinic, err);
-    if (rc == MB_OK) rc = mb_site_read(&r->site, "lua/testing", ".sql", &r->sql, err);
+    if (rc == MB_OK) rc = mb_site_read(&r->site, "lua/" MB_SITE_HELPERS, ".sql", &r->sql, err);
     const struct mb_child_plan child = {.user = &r->site.user, .signals = &r->site.signals};
     return rc == MB_OK ? mb_child_call(&child, prepare_database, r, err) : rc;
 }
@@ -157,7 +157,8 @@ static enum mb_rc add_plugins(struct rehearsal *r, struct mb_err *err)
 
 static enum mb_rc open_scripts(struct rehearsal *r, struct mb_err *err)
 {
-    enum mb_rc rc = mb_site_read(&r->site, "lua", ".lua", &r->scripts, err);
+    enum mb_rc rc = mb_site_server_scripts(&r->site, &r->scripts, err);
+    if (rc == MB_OK) rc = mb_site_read(&r->site, "lua/" MB_SITE_HELPERS, ".lua", &r->helpers, err);
     if (rc == MB_OK) rc = add_plugins(r, err);
     if (rc == MB_OK) rc = mb_shelf_new(&r->shelf, (size_t)r->config.reload_max_bytes, err);
     if (rc == MB_OK) rc = mb_shelf_put(r->shelf, 0, &r->scripts, err);
@@ -210,6 +211,7 @@ static enum mb_rc run_specs(void *ctx, struct mb_err *err)
     char secrets[MB_PATH_MAX + 32];
     (void)snprintf(secrets, sizeof secrets, "plugins.secrets=%s/secrets", r->folder);
     size_t nwords = server_words(r, secrets, words);
+    struct mb_script *helpers = calloc(r->helpers.count + 1, sizeof *helpers);
     const struct mb_spec_plan plan = {
         .stage = {.db = mb_parts_db(&r->config, r->site.app_url),
                   .http = mb_parts_http(&r->config),
@@ -217,8 +219,8 @@ static enum mb_rc run_specs(void *ctx, struct mb_err *err)
                   .jobs = (unsigned)r->config.jobs_concurrency,
                   .build = build,
                   .ctx = r},
-        .scripts = r->shelf->slot[0].scripts,
-        .nscripts = r->shelf->slot[0].nscripts,
+        .helpers = helpers,
+        .nhelpers = r->helpers.count,
         .words = r->asked->words,
         .nwords = r->asked->nwords,
         .folder = r->folder,
@@ -226,13 +228,17 @@ static enum mb_rc run_specs(void *ctx, struct mb_err *err)
         .server_words = words,
         .nserver_words = nwords,
     };
+    for (size_t i = 0; helpers != NULL && i < r->helpers.count; i++)
+        helpers[i] = (struct mb_script){r->helpers.files[i].name, r->helpers.files[i].text};
     mb_buf_init(&diagnostics, MAX_DIAGNOSTICS);
-    enum mb_rc rc = mb_spec_run(&plan, &passed, &diagnostics, err);
+    enum mb_rc rc = helpers == NULL ? mb_fail(err, MB_E_NOMEM, "test: out of memory")
+                                    : mb_spec_run(&plan, &passed, &diagnostics, err);
     if (rc == MB_E_SCRIPT && diagnostics.len > 0) {
         mb_say_lines(mb_buf_str(&diagnostics));
         rc = MB_E_CANCELLED; /* all is said */
     }
     mb_buf_reset(&diagnostics);
+    free(helpers);
     return rc == MB_OK && !passed ? MB_E_CANCELLED : rc;
 }
 
@@ -288,6 +294,7 @@ int mb_rehearse(const struct mb_config *config, const struct mb_rehearsal *rehea
     remove_folder(r.folder);
     mb_scripts_close(&r.parts);
     mb_bundle_free(&r.scripts);
+    mb_bundle_free(&r.helpers);
     mb_bundle_free(&r.migrations);
     mb_bundle_free(&r.clinic);
     mb_bundle_free(&r.sql);

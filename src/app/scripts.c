@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "app/locate.h"
+
 static struct mb_vm_limits vm_limits(const struct mb_config *c)
 {
     return (struct mb_vm_limits){
@@ -72,6 +74,24 @@ static struct mb_plugin_limits plugin_limits(const struct mb_config *c)
 
 static const struct mb_vm_module modules[] = {{"mb.plugins", mb_open_plugins}};
 
+enum { MAX_LOCATED = 2 << 20 };
+
+/* Without the room for it they stay without. */
+static void add_columns(const struct mb_shelf_slot *slot, struct mb_buf *diagnostics,
+                        struct mb_err *err)
+{
+    struct mb_buf located;
+    mb_buf_init(&located, MAX_LOCATED);
+    if (mb_locate(slot, mb_str_z(err->text), &located) == MB_OK && located.len > 0)
+        mb_fail(err, err->rc, "%.*s", (int)located.len, located.data);
+    mb_buf_clear(&located);
+    if (diagnostics != NULL && mb_locate(slot, mb_buf_str(diagnostics), &located) == MB_OK) {
+        mb_buf_clear(diagnostics);
+        if (mb_buf_add(diagnostics, located.data, located.len) != MB_OK) mb_buf_clear(diagnostics);
+    }
+    mb_buf_reset(&located);
+}
+
 /* The server's scripts read the manifests of the plugins, so these come first. */
 enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_slot *slot,
                             const struct mb_scripts_place *place, struct mb_states *out,
@@ -103,6 +123,7 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
     enum mb_rc rc = mb_plugins_new(&out->plugins, &plugins, diagnostics, err);
     vm.owner = out->plugins;
     if (rc == MB_OK) rc = mb_vm_new(&out->vm, &vm, diagnostics, err);
+    if (rc == MB_E_SCRIPT) add_columns(slot, diagnostics, err);
     if (rc != MB_OK) mb_scripts_discard(out);
     return rc;
 }

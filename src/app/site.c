@@ -19,12 +19,24 @@ enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config, struc
     return rc;
 }
 
-enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
-                        struct mb_bundle *out, struct mb_err *err)
+static enum mb_rc read_leaf(const struct mb_site *s, const char *leaf, const char *suffix,
+                            const char *except, struct mb_bundle *out, struct mb_err *err)
 {
     char dir[MB_PATH_MAX + 32];
     (void)snprintf(dir, sizeof dir, "%s/%s", s->home, leaf);
-    return mb_bundle_read(out, dir, suffix, NULL, MB_SITE_MAX_FILE, err);
+    return mb_bundle_read(out, dir, suffix, except, MB_SITE_MAX_FILE, err);
+}
+
+enum mb_rc mb_site_server_scripts(const struct mb_site *s, struct mb_bundle *out,
+                                  struct mb_err *err)
+{
+    return read_leaf(s, "lua", ".lua", MB_SITE_HELPERS, out, err);
+}
+
+enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
+                        struct mb_bundle *out, struct mb_err *err)
+{
+    return read_leaf(s, leaf, suffix, NULL, out, err);
 }
 
 /* Adds the files of a folder that need not exist. */
@@ -39,7 +51,7 @@ static enum mb_rc join(struct mb_bundle *out, const char *folder, const char *su
 
 enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out, struct mb_err *err)
 {
-    enum mb_rc rc = mb_site_read(s, "lua", ".lua", out, err);
+    enum mb_rc rc = mb_site_server_scripts(s, out, err);
     if (rc != MB_OK) return rc;
     rc = join(out, s->config->plugins_folder, ".lua", MB_PLUGIN_SPECS, MB_SHELF_PLUGINS, err);
     if (rc == MB_OK) rc = join(out, s->config->plugins_secrets, NULL, NULL, MB_SHELF_SECRETS, err);

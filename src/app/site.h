@@ -12,6 +12,7 @@
 enum { MB_SITE_MAX_FILE = 1 << 20 }; /* bytes of one script */
 /* A plugin's folder of tests, which are no scripts of it. */
 #define MB_PLUGIN_SPECS "spec"
+#define MB_SITE_HELPERS "testing"
 
 struct mb_site {
     const struct mb_config *config;
@@ -28,10 +29,13 @@ struct mb_site {
 /* Signals, home, data folder and its lock. Close it also after a failure. */
 MB_MUST_CHECK enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config,
                                       struct mb_err *err);
+/* <home>/lua, without the helpers of tests in MB_SITE_HELPERS. */
+MB_MUST_CHECK enum mb_rc mb_site_server_scripts(const struct mb_site *s, struct mb_bundle *out,
+                                                struct mb_err *err);
 /* <home>/leaf as a bundle. */
 MB_MUST_CHECK enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
                                       struct mb_bundle *out, struct mb_err *err);
-/* All scripts: <home>/lua, and those of plugins.folder as "plugins/…", without their tests; without that folder none. */
+/* All scripts: these, and those of plugins.folder as "plugins/…", without their tests; without that folder none. */
 MB_MUST_CHECK enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out,
                                          struct mb_err *err);
 /* Sets the URLs; starts, adopts or finds the embedded database. */

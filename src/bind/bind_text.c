@@ -1,5 +1,6 @@
 #include <lauxlib.h>
 
+#include "base/distance.h"
 #include "bind/modules.h"
 
 /* mb.text: what checks of bodies look for in every text, in one pass each. */
@@ -78,10 +79,19 @@ static int l_is_email(lua_State *L)
     return 1;
 }
 
+/* distance("word", "wrod") -> 2: for "did you mean" */
+static int l_distance(lua_State *L)
+{
+    size_t n, m;
+    const char *a = luaL_checklstring(L, 1, &n), *b = luaL_checklstring(L, 2, &m);
+    lua_pushinteger(L, (lua_Integer)mb_distance(a, n, b, m));
+    return 1;
+}
+
 int mb_open_text(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"measure", l_measure}, {"is_email", l_is_email}, {NULL, NULL}};
+        {"measure", l_measure}, {"is_email", l_is_email}, {"distance", l_distance}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -4,6 +4,7 @@
 #include <lualib.h>
 
 #include "bind/guard.h"
+#include "bind/loader.h"
 #include "bind/modules.h"
 #include "bind/strings.h"
 
@@ -11,16 +12,6 @@
  * What scripts can reach: text-only loading out of the bundle, no io, os, debug, package, and
  * globals that stand still.
  */
-
-static const char LOADED; /* registry key: modules by name */
-
-static const struct mb_script *find_script(const struct mb_vm *vm, const char *name)
-{
-    const struct mb_vm_plan *plan = mb_vm_plan(vm);
-    for (size_t i = 0; i < plan->nscripts; i++)
-        if (strcmp(plan->scripts[i].name, name) == 0) return &plan->scripts[i];
-    return NULL;
-}
 
 /* "queries.slots" -> "queries/slots.lua"; false when too long or not a plain dotted name. */
 static bool script_name(const char *module, char *out, size_t cap)
@@ -120,57 +111,17 @@ static void push_loader(lua_State *L, const char *module)
         luaL_error(L,
                    "'%s' is no name of a module: words of letters, digits and _ with dots between",
                    module);
-    const struct mb_script *s = find_script(vm, name);
-    if (!s)
+    bool is_there = mb_loader_chunk(L, name);
+    if (!is_there)
         luaL_error(L,
                    "module '%s' not found: there is no lua/%s and no built-in module of that name",
                    module, name);
     if (mb_vm_is_built(vm))
         luaL_error(L, "module '%s' was not loaded at the start: require it at the top of a file",
                    module);
-    lua_pushfstring(L, "@%s", s->name);
-    if (luaL_loadbufferx(L, s->text.ptr, s->text.len, lua_tostring(L, -1), "t") != LUA_OK)
-        lua_error(L);
-    lua_remove(L, -2);
 }
 
-static const char LOADING; /* value of a module that is being loaded */
-
-static void note_module(lua_State *L, const char *module, int value)
-{
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
-    lua_pushvalue(L, value);
-    lua_setfield(L, -2, module);
-    lua_pop(L, 1);
-}
-
-/* require(module) at stack index 1; LOADED is pushed above, so further arguments do not count. */
-static int l_require(lua_State *L)
-{
-    const char *module = luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
-    int type = lua_getfield(L, 2, module);
-    if (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == (const void *)&LOADING)
-        return luaL_error(L, "module '%s' requires itself, directly or by way of others", module);
-    if (type != LUA_TNIL) return 1;
-    push_loader(L, module);
-    lua_pushlightuserdata(L, (void *)&LOADING);
-    note_module(L, module, lua_gettop(L));
-    lua_pop(L, 1);
-    lua_pushvalue(L, 1);
-    int status = lua_pcall(L, 1, 1, 0);
-    if (status != LUA_OK || lua_isnil(L, -1)) {
-        lua_pushnil(L);
-        note_module(L, module, lua_gettop(L));
-        lua_pop(L, 1);
-    }
-    if (status != LUA_OK) return lua_error(L);
-    if (lua_isnil(L, -1))
-        return luaL_error(L, "module '%s' returned nothing: it ends with `return`", module);
-    note_module(L, module, lua_gettop(L));
-    return 1;
-}
+static int l_require(lua_State *L) { return mb_loader_require(L, push_loader); }
 
 static int l_scripts(lua_State *L)
 {
@@ -242,20 +193,19 @@ static void lock_globals(lua_State *L)
 
 void mb_sandbox_open(lua_State *L)
 {
-    lua_newtable(L);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &LOADED);
+    const struct mb_vm_plan *plan = mb_vm_plan(mb_vm_of(L));
     mb_sandbox_libraries(L);
     lua_pushcfunction(L, l_require);
     lua_setglobal(L, "require");
+    lua_pushglobaltable(L);
+    mb_loader_compile(L, plan->scripts, plan->nscripts, -1);
+    lua_pop(L, 1);
     lock_globals(L);
 }
 
 void mb_sandbox_boot(lua_State *L)
 {
-    const struct mb_script *boot = find_script(mb_vm_of(L), "boot.lua");
-    if (!boot) luaL_error(L, "boot.lua is missing in the script folder");
-    if (luaL_loadbufferx(L, boot->text.ptr, boot->text.len, "@boot.lua", "t") != LUA_OK)
-        lua_error(L);
+    if (!mb_loader_chunk(L, "boot.lua")) luaL_error(L, "boot.lua is missing in the script folder");
     lua_pushcfunction(L, l_scripts);
     lua_call(L, 1, 1);
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bind/heap.h"
+#include "bind/loader.h"
 #include "bind/request.h"
 #include "bind/running.h"
 #include "bind/sandbox.h"
@@ -146,13 +147,14 @@ static int vm_build(lua_State *L)
     struct mb_vm *vm = mb_vm_of(L);
     if (vm->plan.build) {
         vm->plan.build(L);
-        return 0;
+    } else {
+        mb_sandbox_open(L);
+        vm->request_type = mb_request_register(L);
+        mb_sandbox_boot(L);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        take_routes(vm, L);
     }
-    mb_sandbox_open(L);
-    vm->request_type = mb_request_register(L);
-    mb_sandbox_boot(L);
-    luaL_checktype(L, -1, LUA_TTABLE);
-    take_routes(vm, L);
+    mb_loader_close(L);
     return 0;
 }
 

@@ -29,5 +29,7 @@ struct mb_plugin *mb_plugin_of(lua_State *L);
 /* NULL when there is none. */
 struct mb_plugin *mb_plugin_named(struct mb_plugins *p, const char *name);
 const struct mb_script *mb_plugin_file(const struct mb_plugin *p, const char *leaf);
+/* All of them, n. */
+const struct mb_script *mb_plugin_files(const struct mb_plugin *p, size_t *n);
 /* Pushes a function of the facade that asks the server for `name`, a constant; see call.c. */
 void mb_plugin_push_ask(lua_State *L, const char *name);

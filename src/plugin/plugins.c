@@ -32,6 +32,17 @@ const struct mb_script *mb_plugin_file(const struct mb_plugin *p, const char *le
     return NULL;
 }
 
+const struct mb_script *mb_plugin_files(const struct mb_plugin *p, size_t *n)
+{
+    char prefix[sizeof FOLDER + MB_PLUGIN_NAME + 1];
+    const struct mb_plugins_plan *plan = &p->owner->plan;
+    size_t first = 0, length = (size_t)snprintf(prefix, sizeof prefix, "%s%s/", FOLDER, p->name);
+    while (first < plan->nfiles && strncmp(plan->files[first].name, prefix, length) != 0) first++;
+    for (*n = 0; first + *n < plan->nfiles; ++*n)
+        if (strncmp(plan->files[first + *n].name, prefix, length) != 0) break;
+    return plan->files + first;
+}
+
 /* ---- the manifest ---- */
 
 enum { MANIFEST_DEPTH = 16 };
@@ -98,7 +109,7 @@ static void build(lua_State *L)
 
 /* ---- one plugin ---- */
 
-static enum mb_rc load(struct mb_plugin *p, struct mb_err *err)
+static enum mb_rc load(struct mb_plugin *p, struct mb_buf *diagnostics, struct mb_err *err)
 {
     const struct mb_plugins_plan *plan = &p->owner->plan;
     struct mb_vm_plan vm = *plan->vm;
@@ -122,7 +133,7 @@ static enum mb_rc load(struct mb_plugin *p, struct mb_err *err)
     if (plan->board != NULL && (p->stats = mb_plugin_board_take(plan->board, p->name)) == NULL)
         return mb_fail(err, MB_E_LIMIT, "%s%s: there were more than %d plugins since the start",
                        FOLDER, p->name, MB_MAX_PLUGINS);
-    return mb_vm_new(&p->vm, &vm, NULL, err);
+    return mb_vm_new(&p->vm, &vm, diagnostics, err);
 }
 
 /* ---- all of them ---- */
@@ -146,7 +157,8 @@ static bool is_name(struct mb_str s)
     return true;
 }
 
-static enum mb_rc add(struct mb_plugins *p, const struct mb_script *file, struct mb_err *err)
+static enum mb_rc add(struct mb_plugins *p, const struct mb_script *file,
+                      struct mb_buf *diagnostics, struct mb_err *err)
 {
     struct mb_str name = folder_of(file);
     if (name.len == 0) /* a README beside the folders is no script; a script there is nobody's */
@@ -164,7 +176,7 @@ static enum mb_rc add(struct mb_plugins *p, const struct mb_script *file, struct
     struct mb_plugin *it = &p->plugin[p->count++];
     it->owner = p;
     memcpy(it->name, name.ptr, name.len);
-    return load(it, err);
+    return load(it, diagnostics, err);
 }
 
 /* Every plugin is tried, so that all faults are told. */
@@ -173,11 +185,14 @@ static enum mb_rc add_all(struct mb_plugins *p, struct mb_buf *diagnostics, stru
     enum mb_rc worst = MB_OK;
     for (size_t i = 0; i < p->plan.nfiles; i++) {
         struct mb_err one = {.rc = MB_OK};
-        enum mb_rc rc = add(p, &p->plan.files[i], &one);
+        size_t before = diagnostics != NULL ? diagnostics->len : 0;
+        enum mb_rc rc = add(p, &p->plan.files[i], diagnostics, &one);
         if (rc == MB_OK) continue;
         if (worst == MB_OK) *err = one;
         worst = rc;
-        if (diagnostics != NULL && mb_buf_addf(diagnostics, "%s\n", one.text) != MB_OK) break;
+        if (diagnostics == NULL) continue;
+        bool is_told = diagnostics->len > before; /* the faults of its scripts, else: */
+        if (mb_buf_addf(diagnostics, "%s\n", is_told ? "" : one.text) != MB_OK) break;
     }
     return worst == MB_OK ? MB_OK : MB_E_SCRIPT;
 }

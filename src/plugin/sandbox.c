@@ -4,6 +4,7 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "bind/loader.h"
 #include "bind/modules.h"
 #include "bind/sandbox.h"
 #include "plugin/language.h"
@@ -14,7 +15,7 @@
  * is not listed here is not there. tests/fixtures/plugins/allowed.txt lists what a walk may find.
  */
 
-static const char ENVIRONMENT, LOADED, LOADING; /* registry keys; the last also a value */
+static const char ENVIRONMENT; /* registry key */
 
 /* ---- frozen tables ---- */
 
@@ -71,46 +72,41 @@ static void keep(lua_State *L, const char *const *names)
 
 /* ---- require ---- */
 
-static int l_require(lua_State *L)
+/* The chunk of a file of the plugin, bound to its environment; false, and nothing, when there is none. */
+static bool push_file(lua_State *L, const char *leaf)
 {
-    const char *module = luaL_checkstring(L, 1);
-    lua_settop(L, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &LOADED);
-    int type = lua_getfield(L, 2, module);
-    if (type == LUA_TLIGHTUSERDATA && lua_touserdata(L, -1) == (const void *)&LOADING)
-        return luaL_error(L, "module '%s' requires itself, directly or by way of others", module);
-    if (type != LUA_TNIL) return 1;
+    lua_pushfstring(L, "plugins/%s/%s", mb_plugin_of(L)->name, leaf);
+    bool is_there = mb_loader_chunk(L, lua_tostring(L, -1));
+    lua_remove(L, is_there ? -2 : -1);
+    if (!is_there) return false;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &ENVIRONMENT);
+    (void)lua_setupvalue(L, -2, 1);
+    return true;
+}
+
+static void push_loader(lua_State *L, const char *module)
+{
     if (mb_vm_is_built(mb_vm_of(L)))
-        return luaL_error(
-            L, "module '%s' was not loaded at the start: require it at the top of a file", module);
+        luaL_error(L, "module '%s' was not loaded at the start: require it at the top of a file",
+                   module);
     luaL_gsub(L, module, ".", "/");
     lua_pushfstring(L, "%s.lua", lua_tostring(L, -1));
     const char *leaf = lua_tostring(L, -1);
-    if (mb_plugin_file(mb_plugin_of(L), leaf) == NULL)
-        return luaL_error(L,
-                          "module '%s' not found: the plugin has no file %s, and the server gives "
-                          "it \"medbookd\" only",
-                          module, leaf);
-    lua_pushlightuserdata(L, (void *)&LOADING);
-    lua_setfield(L, 2, module);
-    mb_plugin_run_file(L, leaf);
-    if (lua_isnil(L, -1))
-        return luaL_error(L, "module '%s' returned nothing: it ends with `return`", module);
-    lua_pushvalue(L, -1);
-    lua_setfield(L, 2, module);
-    return 1;
+    bool is_there = push_file(L, leaf);
+    if (!is_there)
+        luaL_error(L,
+                   "module '%s' not found: the plugin has no file %s, and the server gives "
+                   "it \"medbookd\" only",
+                   module, leaf);
+    lua_replace(L, -3);
+    lua_pop(L, 1);
 }
+
+static int l_require(lua_State *L) { return mb_loader_require(L, push_loader); }
 
 void mb_plugin_run_file(lua_State *L, const char *leaf)
 {
-    const struct mb_script *s = mb_plugin_file(mb_plugin_of(L), leaf);
-    lua_pushfstring(L, "@%s", s->name);
-    if (luaL_loadbufferx(L, s->text.ptr, s->text.len, lua_tostring(L, -1), "t") != LUA_OK)
-        lua_error(L);
-    lua_remove(L, -2);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &ENVIRONMENT);
-    (void)lua_setupvalue(L, -2, 1);
-    lua_call(L, 0, 1);
+    if (push_file(L, leaf)) lua_call(L, 0, 1);
 }
 
 /* ---- the module "medbookd" ---- */
@@ -242,10 +238,6 @@ void mb_plugin_sandbox(lua_State *L)
 {
     mb_sandbox_libraries(L);
     mb_language_install(L);
-    lua_newtable(L);
-    push_facade(L);
-    lua_setfield(L, -2, "medbookd");
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &LOADED);
     lua_pushglobaltable(L);
     keep(L, base_names);
     mb_language_share(L);
@@ -253,6 +245,11 @@ void mb_plugin_sandbox(lua_State *L)
     lua_setfield(L, -2, "require");
     add_libraries(L);
     make_strict(L);
+    size_t nfiles;
+    const struct mb_script *files = mb_plugin_files(mb_plugin_of(L), &nfiles);
+    mb_loader_compile(L, files, nfiles, -1);
+    push_facade(L);
+    mb_loader_set(L, "medbookd");
     freeze(L, "globals");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &ENVIRONMENT);
 }

@@ -23,12 +23,10 @@ struct run {
     bool passed;
 };
 
-static const char HELPERS[] = "testing/";
-
 static int load_helper(lua_State *L)
 {
     const struct mb_script *s = lua_touserdata(L, lua_upvalueindex(1));
-    lua_pushfstring(L, "@%s", s->name);
+    lua_pushfstring(L, "@testing/%s", s->name);
     if (luaL_loadbufferx(L, s->text.ptr, s->text.len, lua_tostring(L, -1), "t") != LUA_OK)
         return lua_error(L);
     lua_pushvalue(L, 1);
@@ -36,17 +34,12 @@ static int load_helper(lua_State *L)
     return 1;
 }
 
-/* testing/test.lua is required as "medbookd.test". */
 static void preload_helpers(lua_State *L, const struct mb_spec_plan *plan)
 {
-    for (size_t i = 0; i < plan->nscripts; i++) {
-        const struct mb_script *s = &plan->scripts[i];
-        if (strncmp(s->name, HELPERS, sizeof HELPERS - 1) != 0) continue;
-        const char *leaf = s->name + sizeof HELPERS - 1;
-        size_t n = strlen(leaf);
-        if (n < sizeof ".lua" || strcmp(leaf + n - 4, ".lua") != 0) continue;
+    for (size_t i = 0; i < plan->nhelpers; i++) {
+        const struct mb_script *s = &plan->helpers[i];
         lua_pushliteral(L, "medbookd.");
-        lua_pushlstring(L, leaf, n - 4);
+        lua_pushlstring(L, s->name, strlen(s->name) - strlen(".lua"));
         lua_concat(L, 2);
         lua_pushlightuserdata(L, (void *)(uintptr_t)s);
         lua_pushcclosure(L, load_helper, 1);
@@ -118,8 +111,6 @@ static enum mb_rc run_specs(struct run *r, struct mb_vm *vm, struct mb_err *err)
 static struct mb_vm_plan state_plan(struct run *r)
 {
     return (struct mb_vm_plan){
-        .scripts = r->plan->scripts,
-        .nscripts = r->plan->nscripts,
         .memory_max = (size_t)MAX_MEMORY_GB << 30,
         .limits =
             {.max_reply = MAX_JSON,

@@ -8,8 +8,8 @@
 /* Borrowed. */
 struct mb_spec_plan {
     struct mb_stage_plan stage;
-    const struct mb_script *scripts; /* the bundle; its files of testing/ are the helpers */
-    size_t nscripts;
+    const struct mb_script *helpers; /* lua/testing: "test.lua" is required as "medbookd.test" */
+    size_t nhelpers;
     const char *const *words; /* of the command line: files, folders, options of busted */
     size_t nwords;
     const char *folder;              /* for files of tests; goes when they have ended */

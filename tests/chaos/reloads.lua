@@ -36,8 +36,8 @@ local function broken_route(text) return function(dir) paths.write(dir .. "/lua/
 
 -- Ways to break a tree, each with a part of what must be said about it.
 reloads.breakages = {
-  { "broken.lua:1: ", broken_route "return {" },
-  { "broken.lua:2: it was raised", broken_route 'local why = "it was raised"\nerror(why)' },
+  { "broken.lua:1:1: ", broken_route "return {" },
+  { "broken.lua:2:1: it was raised", broken_route 'local why = "it was raised"\nerror(why)' },
   { "module 'queries.gone' not found", broken_route 'return require "queries.gone"' },
   { "broken", broken_route 'return { { method = "GET", path = "/broken", summary = "x", handler = print } }' },
   { "/stamp", broken_route [[return { { method = "GET", path = "/stamp", summary = "again", permission = "public",

@@ -174,7 +174,7 @@ describe("rules that are wrong", function()
   end
 
   it("do not load, and say where", function()
-    assert.matches("permissions/bookings.lua:3: there is no rule `may.onwer` (did you mean 'owner'?)", refusal [[
+    assert.matches("permissions/bookings.lua:3:20: there is no rule `may.onwer` (did you mean 'owner'?)", refusal [[
 local may = require "permissions.may"
 return may.rules("bookings", {
   view = may.any { may.onwer, may.token_holder }, cancel = may.owner,

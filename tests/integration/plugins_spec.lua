@@ -121,8 +121,8 @@ describe("a broken plugin", function()
   local HEAD <const> = "return { api = 1, name = 'a.b', version = '1', capabilities = {"
 
   for _, case in ipairs {
-    { "is no Lua", "return {", "plugins/a.b/plugin.lua:1: " },
-    { "raises", "error 'no'", "plugins/a.b/plugin.lua:1: no" },
+    { "is no Lua", "return {", "plugins/a.b/plugin.lua:1:1: " },
+    { "raises", "error 'no'", "plugins/a.b/plugin.lua:1:1: no" },
     { "returns nothing", "return 1", "plugins/a.b/plugin.lua: returns a table, not a number" },
     { "takes too long to load", "while true do end", "reload.load_timeout" },
     { "takes too much memory to load", "local t = {} while true do t[#t + 1] = {} end", "not enough memory" },
@@ -135,11 +135,11 @@ describe("a broken plugin", function()
     { "uses what it does not declare", HEAD .. "}, hooks = {} }", "'hooks' is used but not among the capabilities" },
     { "declares what there is not", HEAD .. "'root'} }", "unknown capability 'root'" },
     { "hooks on no route", HEAD .. "'hooks'}, hooks = {\n{ on = 'GET /nowhere', when = 'before', handler = function() "
-      .. "end } } }", "plugins/a.b/plugin.lua:2: there is no route 'GET /nowhere'" },
+      .. "end } } }", "plugins/a.b/plugin.lua:2:9: there is no route 'GET /nowhere'" },
     { "takes a path that is not its own", HEAD .. "'routes'}, routes = { { method = 'GET', path = '/v1/slots', "
       .. "summary = 's', permission = 'public', handler = function() end } } }",
       "the path '/v1/slots' does not begin with /v1/plugins/a.b/" },
-    { "asks for a global", "return { x = os }", "plugins/a.b/plugin.lua:1: undefined global 'os'" },
+    { "asks for a global", "return { x = os }", "plugins/a.b/plugin.lua:1:14: undefined global 'os'" },
     { "asks for a module of the server", "require 'mb.db'", "module 'mb.db' not found" },
     { "reads its configuration too early", "require('medbookd').config()", "config() is known when handlers run" },
     { "nests for ever", "local t = {} t.t = t return t", "in a circle" },
@@ -174,7 +174,7 @@ describe("a hostile plugin", function()
       return line
     end)
     assert.equal("test.hostile", line.plugin)
-    assert.matches("^ended at plugins/test.hostile/corpus.lua:5: more than plugins.cpu %(30 ms", line.error)
+    assert.matches("^ended at plugins/test.hostile/corpus.lua:8: more than plugins.cpu %(30 ms", line.error)
   end)
 
   it("reaches exactly what is listed", function()

@@ -151,7 +151,7 @@ describe("the route of one's own in README.md", function()
     paths.write(path, (paths.read(path):gsub(', permission = "public"', "")))
     local result = site:command "check"
     assert.not_equal(0, result.code)
-    assert.matches("routes/locations%.lua:%d+: route 1: a route needs 'permission'", result.out .. result.err)
+    assert.matches("routes/locations%.lua:%d+:%d+: route 1: a route needs 'permission'", result.out .. result.err)
   end)
 end)
 

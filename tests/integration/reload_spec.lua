@@ -52,7 +52,7 @@ describe("a reload", function()
       assert.equal(1, stamp())
     end)
 
-    it("tells every fault with file and line, and changes nothing", function()
+    it("tells every fault with file, line and column, and changes nothing", function()
       start()
       local before = generation()
       paths.write(dir .. "/lua/routes/a.lua", "return {\n  oops\n")
@@ -62,9 +62,9 @@ describe("a reload", function()
       assert.matches("^nothing was changed; generation " .. before, r.json.detail)
       local lines = {}
       for _, it in ipairs(r.json.errors) do
-        if it.file then lines[it.file] = it.line end
+        if it.file then lines[it.file] = { it.line, it.column } end
       end
-      assert.equal(3, lines["routes/a.lua"])
+      assert.same({ 3, 1 }, lines["routes/a.lua"])
       assert.equal(before, generation())
       local refused = post "rollback"
       assert.same({ 422, "reload_refused" }, { refused.status, refused.json.code })
@@ -136,7 +136,7 @@ describe("a reload", function()
     paths.write(dir .. "/lua/routes/broken.lua", "return {\n  method =\n}")
     local r = app:command "reload"
     assert.equal(1, r.code)
-    assert.matches("broken.lua:3: ", r.err, 1, true)
+    assert.matches("broken.lua:3:1: ", r.err, 1, true)
     assert.matches("nothing was changed; generation " .. before .. " serves", r.err, 1, true)
     assert.equal(before, generation())
     assert.matches("\nmedbookd_reload_failures_total 1", app:admin("/metrics").body)
@@ -273,7 +273,7 @@ describe("in development", function()
     local served = app:get("/stamp").headers["x-generation"]
     assert.equal(app:get("/readyz").body:match "generation (%x+)", served)
     paths.write(dir .. "/lua/routes/broken.lua", "return {")
-    eventually(function() return app:log():find("medbookd: routes/broken.lua:1: ", 1, true) end)
+    eventually(function() return app:log():find("medbookd: routes/broken.lua:1:1: ", 1, true) end)
     assert.equal(served, app:get("/stamp").headers["x-generation"])
     process.check { "mkdir", dir .. "/lua/routes.new" }
     os.remove(dir .. "/lua/routes/broken.lua")

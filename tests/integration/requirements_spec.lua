@@ -143,7 +143,7 @@ describe("a file of requirements that is wrong", function()
     local home = home_with(CLINIC:gsub("maxSizeMB", "maxSize"))
     local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = home } })
     assert.equal(1, result.code)
-    assert.matches("validation/requirements/clinic.lua:4: registration-document: unknown key 'maxSize' of DOCUMENT "
+    assert.matches("validation/requirements/clinic.lua:4:45: registration-document: unknown key 'maxSize' of DOCUMENT "
       .. "(did you mean 'maxSizeMB'?)", result.err, 1, true)
   end)
 

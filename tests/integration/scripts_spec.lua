@@ -504,6 +504,11 @@ describe("medbookd check", function()
     ["a name that is no module's"] = { "routes/x.lua", 'local x = require "a/b"\nreturn {}', "no name of a module" },
     ["a module that is not there"] = { "routes/x.lua", 'local x = require "mb.nothing"\nreturn {}', "mb.nothing" },
     ["an assignment to a global at load"] = { "routes/x.lua", "x = 1\nreturn {}", "routes/x.lua:1:" },
+    ["a misspelled global in a function that never runs"] = { "routes/x.lua",
+      "local function f()\n  return tostirng(1)\nend\nreturn {}, f",
+      "routes/x.lua:2:10: undefined global 'tostirng' (did you mean 'tostring'?)" },
+    ["a name of nothing near"] = { "routes/x.lua", "return { x = frobnicate }",
+      "routes/x.lua:1:14: undefined global 'frobnicate' (declare it local, or require what has it)" },
     ["bytecode"] = { "routes/x.lua", string.dump(function() end), "routes/x.lua" },
     ["modules that require each other"] = { "routes/x.lua", 'require "routes.x"\nreturn {}', "requires itself" },
   } do
@@ -513,6 +518,21 @@ describe("medbookd check", function()
       assert.is_truthy(r.err:find(case[3], 1, true), r.err)
     end)
   end
+end)
+
+describe("what is wrong with several files", function()
+  it("is told at once, in the order of files and of their code, with columns", function()
+    local home = make_home()
+    paths.write(home .. "/lua/routes/a.lua", "local x =\n\nreturn )")
+    paths.write(home .. "/lua/routes/b.lua", "return function()\n  count = unknwon\n  return { later }\nend")
+    local r = server.make({ env = { MEDBOOKD_HOME = home } }):command "check"
+    assert.equal(table.concat({
+      "medbookd: routes/a.lua:3:1: unexpected symbol near 'return'",
+      "medbookd: routes/b.lua:2:11: undefined global 'unknwon' (declare it local, or require what has it)",
+      "medbookd: routes/b.lua:2:3: assignment to global 'count' (declare it: local count)",
+      "medbookd: routes/b.lua:3:12: undefined global 'later' (declare it local, or require what has it)", "",
+    }, "\n"), r.err)
+  end)
 end)
 
 describe("worker.script_cpu", function()

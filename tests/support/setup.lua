@@ -3,3 +3,8 @@
 
 package.path = "tests/?.lua;" .. package.path
 package.cpath = require("support.paths").native():gsub("/support/native%.so$", "/?.so") .. ";" .. package.cpath
+
+-- What engines of lua/mb need of the server's C when a spec loads them by themselves.
+package.preload["mb.text"] = function()
+  return { distance = require("support.native").distance }
+end

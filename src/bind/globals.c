@@ -1,0 +1,266 @@
+#include "bind/globals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * lua_dump of Lua 5.4 (ldump.c, lopcodes.h): numbers of 7 bits a byte, the most significant first and
+ * the last marked by its high bit; a string is its size plus one, and its bytes. Each function ends
+ * with its lines, as steps from one instruction to the next.
+ */
+
+enum { MAX_DUMP = 64 << 20, MAX_DEPTH = 200, MAX_UPVALUES = 256 };
+enum { OP_GETTABUP = 11, OP_SETTABUP = 15 };
+enum {
+    TAG_NIL = 0,
+    TAG_FALSE = 1,
+    TAG_TRUE = 17,
+    TAG_INT = 3,
+    TAG_FLOAT = 19,
+    TAG_SHORT = 4,
+    TAG_LONG = 20
+};
+/* A step that does not fit a byte stands in a list of its own. */
+enum { ABSOLUTE_LINE = -128 };
+
+struct cursor {
+    const unsigned char *at, *end;
+    bool is_broken;
+};
+
+struct scan {
+    struct cursor c;
+    mb_globals_see see;
+    void *ctx;
+    struct mb_buf name;
+};
+
+/* One function while it is read. */
+struct function {
+    int first_line;
+    const unsigned char *code, *lines;
+    size_t ncode, nlines;
+    const unsigned char **constant; /* where each begins, its tag included */
+    size_t nconstants;
+    bool is_env[MAX_UPVALUES];
+    size_t nupvalues;
+};
+
+static const unsigned char *take(struct cursor *c, size_t n)
+{
+    if (c->is_broken || (size_t)(c->end - c->at) < n) {
+        c->is_broken = true;
+        return NULL;
+    }
+    c->at += n;
+    return c->at - n;
+}
+
+static unsigned byte(struct cursor *c)
+{
+    const unsigned char *p = take(c, 1);
+    return p != NULL ? *p : 0;
+}
+
+static size_t number(struct cursor *c)
+{
+    size_t n = 0;
+    for (int i = 0; i < 10 && !c->is_broken; i++) {
+        unsigned b = byte(c);
+        n = (n << 7) | (b & 0x7f);
+        if (b & 0x80) return n;
+    }
+    c->is_broken = true;
+    return 0;
+}
+
+static struct mb_str text(struct cursor *c)
+{
+    size_t n = number(c);
+    struct mb_str s = {NULL, 0};
+    if (n == 0) return s;
+    s.ptr = (const char *)take(c, n - 1);
+    s.len = s.ptr != NULL ? n - 1 : 0;
+    return s;
+}
+
+static void skip_constant(struct cursor *c)
+{
+    switch (byte(c)) {
+    case TAG_NIL:
+    case TAG_FALSE:
+    case TAG_TRUE: break;
+    case TAG_INT: (void)take(c, sizeof(lua_Integer)); break;
+    case TAG_FLOAT: (void)take(c, sizeof(lua_Number)); break;
+    case TAG_SHORT:
+    case TAG_LONG: (void)text(c); break;
+    default: c->is_broken = true;
+    }
+}
+
+static void read_constants(struct scan *s, struct function *f)
+{
+    f->nconstants = number(&s->c);
+    if (f->nconstants > (size_t)(s->c.end - s->c.at)) s->c.is_broken = true;
+    if (s->c.is_broken) return;
+    f->constant = calloc(f->nconstants + 1, sizeof *f->constant);
+    if (f->constant == NULL) s->c.is_broken = true;
+    for (size_t i = 0; i < f->nconstants && !s->c.is_broken; i++) {
+        f->constant[i] = s->c.at;
+        skip_constant(&s->c);
+    }
+}
+
+/* An upvalue is the environment when the chunk's only one is, or when it is taken from the function
+ * around and is it there; one that is a local of the function around is not. */
+static void read_upvalues(struct cursor *c, struct function *f, const struct function *around)
+{
+    f->nupvalues = number(c);
+    if (f->nupvalues > MAX_UPVALUES) c->is_broken = true;
+    for (size_t i = 0; i < f->nupvalues && !c->is_broken; i++) {
+        bool is_local = byte(c) != 0;
+        size_t index = byte(c);
+        (void)byte(c); /* kind */
+        f->is_env[i] = around == NULL
+                           ? i == 0
+                           : !is_local && index < around->nupvalues && around->is_env[index];
+    }
+}
+
+/* The constant's name in s->name; false when it is no short string. */
+static bool read_name(struct scan *s, const struct function *f, size_t index)
+{
+    if (index >= f->nconstants || *f->constant[index] != TAG_SHORT) return false;
+    struct cursor c = {f->constant[index] + 1, s->c.end, false};
+    struct mb_str name = text(&c);
+    mb_buf_clear(&s->name);
+    return !c.is_broken && mb_buf_add(&s->name, name.ptr, name.len) == MB_OK &&
+           mb_buf_add(&s->name, "", 1) == MB_OK;
+}
+
+static void show_instruction(struct scan *s, const struct function *f, size_t pc, int line)
+{
+    uint32_t i;
+    memcpy(&i, f->code + pc * sizeof i, sizeof i);
+    unsigned op = i & 0x7f, a = (i >> 7) & 0xff, b = (i >> 16) & 0xff, c = i >> 24;
+    bool is_set = op == OP_SETTABUP;
+    if (!is_set && op != OP_GETTABUP) return;
+    unsigned upvalue = is_set ? a : b, key = is_set ? b : c;
+    if (upvalue >= f->nupvalues || !f->is_env[upvalue] || !read_name(s, f, key)) return;
+    const struct mb_global global = {s->name.data, line, is_set};
+    s->see(s->ctx, &global);
+}
+
+static void show_function(struct scan *s, const struct function *f, const unsigned char *absolute,
+                          size_t nabsolute)
+{
+    struct cursor c = {absolute, s->c.end, false};
+    int line = f->first_line;
+    size_t next = 0;
+    for (size_t pc = 0; pc < f->ncode && pc < f->nlines; pc++) {
+        int step = (signed char)f->lines[pc];
+        if (step != ABSOLUTE_LINE) {
+            line += step;
+        } else if (next < nabsolute) {
+            (void)number(&c); /* pc */
+            line = (int)number(&c);
+            next++;
+        }
+        show_instruction(s, f, pc, line);
+    }
+}
+
+static void skip_names(struct cursor *c)
+{
+    size_t nlocals = number(c);
+    for (size_t i = 0; i < nlocals && !c->is_broken; i++) {
+        (void)text(c);
+        (void)number(c);
+        (void)number(c);
+    }
+    size_t nupvalues = number(c);
+    for (size_t i = 0; i < nupvalues && !c->is_broken; i++) (void)text(c);
+}
+
+static void read_function(struct scan *s, const struct function *around, int depth)
+{
+    struct function f = {0};
+    struct cursor *c = &s->c;
+    if (depth > MAX_DEPTH) c->is_broken = true;
+    (void)text(c); /* source */
+    f.first_line = (int)number(c);
+    (void)number(c);
+    (void)take(c, 3); /* parameters, vararg, stack */
+    f.ncode = number(c);
+    if (f.ncode > (size_t)(c->end - c->at) / sizeof(uint32_t)) c->is_broken = true;
+    if (!c->is_broken) f.code = take(c, f.ncode * sizeof(uint32_t));
+    read_constants(s, &f);
+    read_upvalues(c, &f, around);
+    size_t ninner = number(c);
+    for (size_t i = 0; i < ninner && !c->is_broken; i++) read_function(s, &f, depth + 1);
+    f.nlines = number(c);
+    f.lines = take(c, f.nlines);
+    size_t nabsolute = number(c);
+    const unsigned char *absolute = c->at;
+    for (size_t i = 0; i < nabsolute && !c->is_broken; i++) {
+        (void)number(c);
+        (void)number(c);
+    }
+    skip_names(c);
+    if (!c->is_broken) show_function(s, &f, absolute, nabsolute);
+    free(f.constant);
+}
+
+static bool is_header_known(struct cursor *c)
+{
+    static const unsigned char start[] = {0x1b,
+                                          'L',
+                                          'u',
+                                          'a',
+                                          0x54,
+                                          0,
+                                          0x19,
+                                          0x93,
+                                          '\r',
+                                          '\n',
+                                          0x1a,
+                                          '\n',
+                                          sizeof(uint32_t),
+                                          sizeof(lua_Integer),
+                                          sizeof(lua_Number)};
+    const lua_Integer integer = 0x5678;
+    const lua_Number decimal = 370.5;
+    const unsigned char *p = take(c, sizeof start);
+    if (p == NULL || memcmp(p, start, sizeof start) != 0) return false;
+    p = take(c, sizeof integer);
+    if (p == NULL || memcmp(p, &integer, sizeof integer) != 0) return false;
+    p = take(c, sizeof decimal);
+    return p != NULL && memcmp(p, &decimal, sizeof decimal) == 0;
+}
+
+static int write_dump(lua_State *L, const void *p, size_t n, void *ctx)
+{
+    (void)L;
+    return mb_buf_add(ctx, p, n) == MB_OK ? 0 : 1;
+}
+
+bool mb_globals_scan(lua_State *L, mb_globals_see see, void *ctx)
+{
+    struct mb_buf dump;
+    struct scan s = {.see = see, .ctx = ctx};
+    mb_buf_init(&dump, MAX_DUMP);
+    mb_buf_init(&s.name, MAX_DUMP);
+    bool is_known = lua_dump(L, write_dump, &dump, 0) == 0;
+    if (is_known) {
+        s.c = (struct cursor){(const unsigned char *)dump.data,
+                              (const unsigned char *)dump.data + dump.len, false};
+        is_known = is_header_known(&s.c);
+    }
+    if (is_known) {
+        (void)byte(&s.c); /* upvalues of the chunk */
+        read_function(&s, NULL, 0);
+    }
+    mb_buf_reset(&dump);
+    mb_buf_reset(&s.name);
+    return is_known && !s.c.is_broken;
+}

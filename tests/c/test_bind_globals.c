@@ -1,0 +1,71 @@
+/*
+ * Which global names a script uses, told from its bytecode; and that this Lua's bytecode is understood.
+ */
+#include <lauxlib.h>
+#include <lualib.h>
+#include <stdio.h>
+
+#include "bind/globals.h"
+#include "tap.h"
+
+struct seen {
+    char text[1024];
+};
+
+static void see(void *ctx, const struct mb_global *global)
+{
+    struct seen *s = ctx;
+    size_t n = strlen(s->text);
+    (void)snprintf(s->text + n, sizeof s->text - n, "%s%s:%d ", global->is_assigned ? "=" : "",
+                   global->name, global->line);
+}
+
+/* "name:line =assigned:line " of a script, or why not. */
+static const char *uses(const char *script)
+{
+    static struct seen seen;
+    lua_State *L = luaL_newstate();
+    seen.text[0] = '\0';
+    if (luaL_loadbufferx(L, script, strlen(script), "@x.lua", "t") != LUA_OK)
+        (void)snprintf(seen.text, sizeof seen.text, "%s", lua_tostring(L, -1));
+    else if (!mb_globals_scan(L, see, &seen))
+        (void)snprintf(seen.text, sizeof seen.text, "not understood");
+    lua_close(L);
+    return seen.text;
+}
+
+static void is(const char *script, const char *expected, const char *what)
+{
+    const char *got = uses(script);
+    ok(strcmp(got, expected) == 0, "%s", what);
+    if (strcmp(got, expected) != 0) printf("# got %s, expected %s\n", got, expected);
+}
+
+/* Lines far apart stand in a list of their own in the bytecode. */
+static void has_far_lines(void)
+{
+    char script[1024] = "first()";
+    memset(script + 7, '\n', 300);
+    (void)snprintf(script + 307, sizeof script - 307, "far() f = 1 for i = 1, 2 do last() end");
+    is(script, "first:1 far:301 =f:301 last:301 ", "a use behind many lines has its own line");
+}
+
+int main(void)
+{
+    is("return 1", "", "a script without globals has none");
+    is("print(x)\nx = 2", "print:1 x:1 =x:2 ", "reads and assignments, with their lines");
+    is("local a = 1\nreturn a + b", "b:2 ", "locals are none");
+    is("function f() end", "=f:1 ", "a function may be a global");
+    is("local function f()\n  return function()\n    return deep\n  end\nend", "deep:3 ",
+       "in functions inside functions");
+    is("local _ENV = {}\nx = 1\nreturn y", "", "a local _ENV is another table");
+    is("local function f(_ENV) return function() return inner end end\nreturn outer", "outer:2 ",
+       "also as a parameter that inner functions take");
+    is("return _ENV.named, _ENV['texted']", "named:1 texted:1 ", "_ENV by name is the same table");
+    is("return _G.x", "_G:1 ", "what stands in a table is no use of a global");
+    is("do local x <close> = nil end\ngoto done\n::done::\nreturn ('a'):rep(3), 1.5, 1 << 40, nil, "
+       "true, false",
+       "", "every kind of constant is passed over");
+    has_far_lines();
+    return done();
+}
