@@ -13,6 +13,7 @@
 --     requirements = { { provider_type = "general-practitioner", organization = id or nil,
 --                        items = { ["hpcsa-number"] = { type = "TEXT", config = { maxLength = 20 } } } } },
 --     secrets = { "token" },                 -- plugins.secrets/<name>/token
+--     tables = { add = "INSERT INTO …" },    -- named statements on its own tables, migrations/ makes these
 --     http = { hosts = { "api.example.org", "*.example.net" } } }        -- whom it may call
 --
 -- A `before` hook looks at a request that was let in and found valid; it returns nothing, or
@@ -35,7 +36,7 @@ local API <const> = 1
 local MANIFEST <const> = {
   api = "number", name = "string", version = "string", summary = "string", capabilities = "table", config = "table",
   routes = "table", hooks = "table", events = "table", jobs = "table", requirements = "table", secrets = "table",
-  http = "table",
+  http = "table", tables = "table",
 }
 local ROUTE <const> = {
   method = "string", path = "string", summary = "string", permission = "string", params = "table", query = "table",
@@ -54,7 +55,8 @@ local EVENT <const> = {
 }
 local REQUIREMENT <const> = { provider_type = "string", organization = "string", items = "table" }
 -- Each but `state` has a key of the manifest.
-local CAPABILITIES <const> = { "events", "hooks", "http", "jobs", "requirements", "routes", "secrets", "state" }
+local CAPABILITIES <const> = { "events", "hooks", "http", "jobs", "requirements", "routes", "secrets", "state",
+                               "tables" }
 local STATUS_OF <const> = { plugin_limit = 503, plugin_quarantined = 503, plugin_failed = 500 }
 
 -- ---- checking ----
@@ -479,6 +481,25 @@ local function add_secrets(plugin, at, found)
   end
 end
 
+-- Fills in plugin.statements: by name, { statement =, is_framed = } as mb.foreign_sql makes them.
+local function add_tables(self, plugin, at, found)
+  plugin.statements = {}
+  for _, name in ipairs(faults.names_of(plugin.manifest.tables or {})) do
+    local text = plugin.manifest.tables[name]
+    local made, why = nil, "it is a text of SQL"
+    if not name:match "^%l[%w_]*$" then
+      why = "its name is a small letter, then letters, digits and _"
+    elseif type(text) == "string" then
+      made, why = self.host.statement(plugin, name, text)
+    end
+    if made then
+      plugin.statements[name] = made
+    else
+      found:add(at, ("statement '%s': %s"):format(name, why))
+    end
+  end
+end
+
 local loaded -- the registry
 
 -- Every plugin of this generation; raises all faults of their manifests. `host` does what they ask for;
@@ -495,6 +516,7 @@ local function load(host)
     add_jobs(self, plugin, at, found)
     add_requirements(self, plugin, at, found)
     add_secrets(plugin, at, found)
+    add_tables(self, plugin, at, found)
     add_hosts(plugin, at, found)
   end
   for _, on in pairs(self.on) do

@@ -2,18 +2,15 @@
 -- and, because a test is one transaction that stays open, an outbox without a horizon, read from here on. Sessions of
 -- the server under test find this schema before that of the system.
 CREATE SCHEMA mb_rehearsal;
-GRANT USAGE ON SCHEMA mb_rehearsal TO medbookd_app;
+GRANT USAGE ON SCHEMA mb_rehearsal TO PUBLIC;
 
--- One row; NULL: the clock goes.
-CREATE TABLE mb_rehearsal.clock ("at" timestamptz(3));
-INSERT INTO mb_rehearsal.clock VALUES (NULL);
-GRANT SELECT, UPDATE ON mb_rehearsal.clock TO medbookd_app;
-
+-- Each session has a setting, the time at which its clock stands; without it the clock goes.
 CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
-    AS 'SELECT coalesce("at", clock_timestamp()) FROM mb_rehearsal.clock';
+    AS $$SELECT coalesce(nullif(current_setting('mb_rehearsal.now', true), '')::timestamptz, clock_timestamp())$$;
 CREATE FUNCTION mb_rehearsal.now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
-    AS 'SELECT public.mb_now()';
+    AS $$SELECT coalesce(nullif(current_setting('mb_rehearsal.now', true), '')::timestamptz, clock_timestamp())$$;
 
+-- Tables of the server and of plugins; plugins' sessions have a search_path of their own.
 DO $$
 DECLARE
     d record;
@@ -23,7 +20,11 @@ BEGIN
           FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
          WHERE pg_get_expr(adbin, adrelid) = 'now()'
     LOOP
-        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT mb_now()', d."table", d."column");
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT mb_rehearsal.now()', d."table", d."column");
+    END LOOP;
+    FOR d IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'plugin\_%' LOOP
+        EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = mb_rehearsal, pg_catalog, %I',
+                       d.rolname, current_database(), d.rolname);
     END LOOP;
 END
 $$;

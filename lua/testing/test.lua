@@ -99,8 +99,12 @@ local function stop(ms)
   host.stop_clock(ms)
 end
 
+-- In every session; what is taken back there takes this back too.
 local function move(ms)
-  test.query('UPDATE "mb_rehearsal"."clock" SET "at" = to_timestamp($1::float8 / 1000)', ms)
+  local _, why = host.query_everywhere("SELECT set_config('mb_rehearsal.now', $1, false)", ms and time.format(ms) or "")
+  if why then
+    error(why, 3)
+  end
   stop(ms)
 end
 
@@ -109,12 +113,8 @@ function test.clock.set(instant)
   local ms = instant and time.parse(instant)
   if instant and not ms then
     error(("'%s' is no instant such as 2026-03-01T08:00:00Z"):format(tostring(instant)), 2)
-  elseif ms then
-    move(ms)
-  else
-    test.query 'UPDATE "mb_rehearsal"."clock" SET "at" = NULL'
-    stop(nil)
   end
+  move(ms)
 end
 
 function test.clock.now()

@@ -2,14 +2,19 @@
 -- on, as the caller of the plugin, in its task. A wrong use raises a text, which the plugin sees.
 local config = require "mb.config"
 local db = require "mb.db"
+local foreign_sql = require "mb.foreign_sql"
 local http = require "mb.http"
 local jobs = require "workflows.jobs"
 local json = require "mb.json"
+local plugins = require "mb.plugins"
+local problem = require "mb.problem"
 local queries = require "queries.plugin_state"
 local span = require "mb.span"
 
 local MAX_KEYS <const> = math.tointeger(config "plugins.state_keys")
 local MAX_VALUE <const> = math.tointeger(config "plugins.state_value")
+local MAX_ROWS <const> = math.tointeger(config "plugins.result_rows")
+local MAX_RESULT <const> = math.tointeger(config "plugins.result_bytes")
 local MAX_KEY <const>, MAX_PAYLOAD <const> = 200, 65000
 
 local function fail(...)
@@ -111,6 +116,39 @@ host["http.request"] = function(plugin, request)
     fail("'%s' is not among the hosts of the manifest", name)
   end
   return http.request(request)
+end
+
+-- A statement of the manifest, made while scripts load; nil and why it is refused.
+function host.statement(plugin, name, text)
+  return foreign_sql.statement(("plugin %s: %s"):format(plugin.name, name), text, MAX_ROWS, MAX_RESULT)
+end
+
+-- tables.query(name, …) -> rows, as its own role sees them; or nil and { code = "constraint", sqlstate =,
+-- constraint = } when a constraint of its tables forbids it. Anything else that goes wrong is raised.
+host["tables.query"] = function(plugin, name, ...)
+  local it = plugin.statements[name]
+  if not it then
+    fail("the manifest has no statement '%s'", tostring(name))
+  end
+  local ok, rows = pcall(plugins.query, plugin.name, it.statement, ...)
+  if not ok then
+    local state = problem.is(rows) and rows.sqlstate or ""
+    if state:sub(1, 2) == "23" then
+      return nil, { code = "constraint", sqlstate = state, constraint = rows.constraint }
+    elseif state ~= "" then
+      fail("%s: %s (SQLSTATE %s)", name, rows.cause, state)
+    end
+    error(rows, 0)
+  elseif not it.is_framed then
+    return json.array()
+  end
+  local row = rows[1]
+  if row.n > MAX_ROWS then
+    fail("%s: there are more rows than plugins.result_rows allows (%d): write a LIMIT", name, MAX_ROWS)
+  elseif not row.json then
+    fail("%s: its %d rows take %d bytes as JSON; plugins.result_bytes allows %d", name, row.n, row.bytes, MAX_RESULT)
+  end
+  return json.raw(row.json)
 end
 
 -- secret(name) -> text

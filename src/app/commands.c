@@ -234,14 +234,15 @@ static enum mb_rc open_site(struct mb_site *site, const struct mb_config *config
 static int migrate(const struct mb_options *o, const struct mb_config *config)
 {
     struct mb_site site;
-    struct mb_bundle migrations = {0};
+    struct mb_site_migrations migrations = {0};
     struct mb_err err = {0};
     enum mb_rc rc = open_site(&site, config, &err);
-    if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
-    if (rc == MB_OK) rc = mb_site_migrate(&site, &migrations, o->step, o->to, &err);
+    if (rc == MB_OK) rc = mb_site_secret(&site, &err);
+    if (rc == MB_OK) rc = mb_site_migrations(&site, &migrations, &err);
+    if (rc == MB_OK) rc = mb_site_migrate(&site, &migrations, o->step, o->to, o->plugin, &err);
     int code = rc == MB_OK ? EXIT_SUCCESS : fail(&err);
     mb_site_close(&site, false);
-    mb_bundle_free(&migrations);
+    mb_site_migrations_free(&migrations);
     return code;
 }
 
@@ -260,14 +261,15 @@ static int load_demo(const struct mb_options *o, const struct mb_config *config)
 {
     (void)o;
     struct mb_site site;
-    struct mb_bundle migrations = {0};
+    struct mb_site_migrations migrations = {0};
     struct demo demo = {0};
     struct mb_err err = {0};
     enum mb_rc rc = open_site(&site, config, &err);
-    if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
+    if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations.server, &err);
     if (rc == MB_OK)
         rc = mb_site_migrate(&site, &migrations,
-                             site.postgres != NULL ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY, -1, &err);
+                             site.postgres != NULL ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY, -1, NULL,
+                             &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "examples/demo-clinic", ".sql", &demo.files, &err);
     demo.url = site.owner_url;
     const struct mb_child_plan child = {.user = &site.user, .signals = &site.signals};
@@ -275,7 +277,7 @@ static int load_demo(const struct mb_options *o, const struct mb_config *config)
     int code = rc == MB_OK ? EXIT_SUCCESS : fail(&err);
     mb_site_close(&site, false);
     mb_bundle_free(&demo.files);
-    mb_bundle_free(&migrations);
+    mb_site_migrations_free(&migrations);
     return code;
 }
 

@@ -203,8 +203,16 @@ enum mb_config_type {
       "how many keys one plugin may have in its state")                                            \
     X(plugins_state_value, "plugins.state_value", INT, "16384", 64, 1048576, "",                   \
       "bytes of one value of a plugin's state, as JSON")                                           \
+    X(plugins_connections, "plugins.connections", INT, "2", 1, 64, "",                             \
+      "connections of one process to the tables of one plugin")                                    \
+    X(plugins_statement_timeout, "plugins.statement_timeout", MS, "5s", 1, 3600000, "",            \
+      "one statement on the tables of a plugin")                                                   \
+    X(plugins_result_rows, "plugins.result_rows", INT, "1000", 1, 1000000, "",                     \
+      "rows that such a statement may return")                                                     \
+    X(plugins_result_bytes, "plugins.result_bytes", INT, "262144", 1024, 67108864, "",             \
+      "their bytes, as JSON")                                                                      \
     X(plugins_max_asks, "plugins.max_asks", INT, "100", 0, 1000000, "",                            \
-      "what one call of a plugin may ask of the server: state, jobs, secrets, http")               \
+      "what one call of a plugin may ask of the server: state, tables, jobs, secrets, http")               \
     X(plugins_log_lines, "plugins.log_lines", INT, "200", 0, 1000000, "",                          \
       "lines of log that a plugin writes in a second and a process; more are dropped and "         \
       "counted; 0 = any number")                                                                   \

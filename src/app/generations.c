@@ -107,6 +107,7 @@ static void prepare(struct generation *n)
     n->place = (struct mb_scripts_place){.loop = g->plan.loop,
                                          .db = g->plan.db,
                                          .client = g->plan.client,
+                                         .tables = g->plan.tables,
                                          .secret = g->plan.secret,
                                          .board = &g->plan.shm->plugins,
                                          .place = g->plan.worker};

@@ -18,6 +18,7 @@ struct mb_generations_plan {
     const struct mb_config *config;
     struct mb_db *db;
     struct mb_client *client;
+    struct mb_tables *tables;
     const unsigned char *secret;
 };
 

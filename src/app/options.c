@@ -47,7 +47,10 @@ static const struct command commands[] = {
      "Usage: medbookd migrate status|up|down [version] [options]\n\n"
      "  status          lists migrations with duration and lock waits, and what is missing\n"
      "  up [version]    applies what is missing, or all up to that version\n"
-     "  down [version]  undoes the last migration, or all after that version\n"},
+     "  down [version]  undoes the last migration, or all after that version\n\n"
+     "status and up take the migrations of plugins too. --plugin NAME: those of that plugin "
+     "alone,\n"
+     "for down the only way.\n"},
     {"jobs", MB_COMMAND_JOBS,
      "Usage: medbookd jobs list|show|retry|cancel [id] [options]\n\n"
      "  list        the newest jobs, a line each; --status S (PENDING, RUNNING, DONE, DEAD,\n"
@@ -155,6 +158,11 @@ static enum mb_rc read_option(struct reader *r, char **argv, int *i)
         bool is_read;
         enum mb_rc rc = read_jobs_option(r, argv, i, &is_read);
         if (is_read) return rc;
+    }
+    if (r->command != NULL && r->command->command == MB_COMMAND_MIGRATE &&
+        (value = value_of("--plugin", argv, i)) != NULL) {
+        r->out->plugin = value;
+        return *value != '\0' ? MB_OK : misuse(r, "the name of a plugin must follow", word);
     }
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return answer(r, r->command != NULL ? r->command->help : general_help);

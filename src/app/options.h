@@ -35,6 +35,7 @@ struct mb_options {
      * folders */
     const char *words[MB_MAX_WORDS];
     size_t nwords;
+    const char *plugin;        /* migrate; NULL = all */
     const char *const *rest;   /* test, plugin test: what stands after "--" */
     size_t nrest;
     const char *status, *kind; /* jobs list; NULL = all */

@@ -31,6 +31,19 @@ struct mb_db_config mb_parts_db(const struct mb_config *c, const char *url)
     };
 }
 
+struct mb_db_config mb_parts_tables(const struct mb_config *c, const char *url)
+{
+    enum { LIFETIME_MS = 600000 };
+    struct mb_db_config db = mb_parts_db(c, url);
+    db.application_name = "medbookd plugin";
+    db.pool_min = 1;
+    db.pool_max = (uint32_t)c->plugins_connections;
+    db.pool_reads = 0;
+    db.statement_timeout = (uint32_t)c->plugins_statement_timeout;
+    db.max_lifetime = LIFETIME_MS;
+    return db;
+}
+
 struct mb_http_config mb_parts_http(const struct mb_config *c)
 {
     return (struct mb_http_config){

@@ -6,6 +6,8 @@
 #include "net/http.h"
 
 struct mb_db_config mb_parts_db(const struct mb_config *c, const char *url);
+/* Of the pools for the tables of plugins. */
+struct mb_db_config mb_parts_tables(const struct mb_config *c, const char *url);
 /* Without the counts that processes share. */
 struct mb_http_config mb_parts_http(const struct mb_config *c);
 struct mb_client_limits mb_parts_client(const struct mb_config *c);

@@ -18,7 +18,6 @@
 #include "app/parts.h"
 #include "app/say.h"
 #include "app/scripts.h"
-#include "app/secret.h"
 #include "app/site.h"
 #include "db/fault.h"
 #include "spec/spec.h"
@@ -30,13 +29,20 @@ struct rehearsal {
     struct mb_config config;
     char folder[MB_PATH_MAX];
     struct mb_site site;
-    struct mb_bundle scripts, helpers, migrations, clinic, sql;
+    struct mb_bundle scripts, helpers, clinic, sql;
+    struct mb_site_migrations migrations;
+    char *plugin[MB_MAX_PLUGINS]; /* that have tables */
+    size_t nplugins;
     struct mb_shelf *shelf;
     struct mb_scripts parts;
-    unsigned char secret[MB_SECRET_BYTES];
 };
 
 /* ---- the database ---- */
+
+static bool is_loaded(const struct rehearsal *r, const char *plugin)
+{
+    return plugin[0] != '.' && (r->asked->plugin == NULL || strcmp(r->asked->plugin, plugin) == 0);
+}
 
 static enum mb_rc run_sql(PGconn *conn, const char *sql, struct mb_err *err)
 {
@@ -76,11 +82,33 @@ static enum mb_rc prepare_database(void *ctx, struct mb_err *err)
     return rc;
 }
 
+/* Only plugins that are loaded. */
+static enum mb_rc name_plugins(struct rehearsal *r, struct mb_err *err)
+{
+    const struct mb_bundle *sql = &r->migrations.plugins;
+    for (size_t i = 0; i < sql->count; i++) {
+        const char *name = sql->files[i].name;
+        size_t length = strcspn(name, "/");
+        const char *last = r->nplugins > 0 ? r->plugin[r->nplugins - 1] : "";
+        bool is_known = strncmp(last, name, length) == 0 && last[length] == '\0';
+        if (is_known || r->nplugins == MB_MAX_PLUGINS) continue;
+        if ((r->plugin[r->nplugins] = strndup(name, length)) == NULL)
+            return mb_fail(err, MB_E_NOMEM, "test: out of memory");
+        if (is_loaded(r, r->plugin[r->nplugins]))
+            r->nplugins++;
+        else
+            free(r->plugin[r->nplugins]);
+    }
+    return MB_OK;
+}
+
 static enum mb_rc open_database(struct rehearsal *r, struct mb_err *err)
 {
     enum mb_rc rc = mb_site_connect(&r->site, CONNECTIONS, err);
-    if (rc == MB_OK) rc = mb_site_read(&r->site, "migrations", ".sql", &r->migrations, err);
-    if (rc == MB_OK) rc = mb_site_migrate(&r->site, &r->migrations, MB_SCHEMA_UP, -1, err);
+    if (rc == MB_OK) rc = mb_site_secret(&r->site, err);
+    if (rc == MB_OK) rc = mb_site_migrations(&r->site, &r->migrations, err);
+    if (rc == MB_OK) rc = name_plugins(r, err);
+    if (rc == MB_OK) rc = mb_site_migrate(&r->site, &r->migrations, MB_SCHEMA_UP, -1, NULL, err);
     if (rc == MB_OK) rc = mb_site_read(&r->site, "examples/demo-clinic", ".sql", &r->clinic, err);
     if (rc == MB_OK) rc = mb_site_read(&r->site, "lua/" MB_SITE_HELPERS, ".sql", &r->sql, err);
     const struct mb_child_plan child = {.user = &r->site.user, .signals = &r->site.signals};
@@ -118,11 +146,6 @@ static enum mb_rc add_secrets(struct rehearsal *r, struct mb_bundle *secrets, co
     enum mb_rc rc = mb_bundle_read(&more, folder, NULL, NULL, MAX_SECRET, err);
     if (rc == MB_OK) rc = write_secrets(r, plugin, &more, err);
     return rc == MB_OK ? mb_bundle_join(secrets, &more, prefix, err) : rc;
-}
-
-static bool is_loaded(const struct rehearsal *r, const char *plugin)
-{
-    return plugin[0] != '.' && (r->asked->plugin == NULL || strcmp(r->asked->plugin, plugin) == 0);
 }
 
 static enum mb_rc add_plugin(struct rehearsal *r, const char *plugin, struct mb_err *err)
@@ -172,7 +195,8 @@ static enum mb_rc build(void *ctx, const struct mb_stage_place *at, struct mb_pl
     const struct mb_scripts_place place = {.loop = at->loop,
                                            .db = at->db,
                                            .client = at->client,
-                                           .secret = r->secret,
+                                           .tables = at->tables,
+                                           .secret = r->site.secret,
                                            .board = at->board};
     struct mb_states states;
     enum mb_rc rc =
@@ -214,6 +238,10 @@ static enum mb_rc run_specs(void *ctx, struct mb_err *err)
     struct mb_script *helpers = calloc(r->helpers.count + 1, sizeof *helpers);
     const struct mb_spec_plan plan = {
         .stage = {.db = mb_parts_db(&r->config, r->site.app_url),
+                  .tables = mb_parts_tables(&r->config, r->site.app_url),
+                  .secret = r->site.secret,
+                  .plugins = (const char *const *)r->plugin,
+                  .nplugins = r->nplugins,
                   .http = mb_parts_http(&r->config),
                   .client = mb_parts_client(&r->config),
                   .jobs = (unsigned)r->config.jobs_concurrency,
@@ -295,7 +323,8 @@ int mb_rehearse(const struct mb_config *config, const struct mb_rehearsal *rehea
     mb_scripts_close(&r.parts);
     mb_bundle_free(&r.scripts);
     mb_bundle_free(&r.helpers);
-    mb_bundle_free(&r.migrations);
+    mb_site_migrations_free(&r.migrations);
+    for (size_t i = 0; i < r.nplugins; i++) free(r.plugin[i]);
     mb_bundle_free(&r.clinic);
     mb_bundle_free(&r.sql);
     return rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE;

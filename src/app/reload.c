@@ -1,7 +1,8 @@
 /*
  * The steps of a reload, none of which blocks the supervisor:
  *
- *   idle -> room (a slot that no worker holds) -> check (a child) -> build (all workers) -> idle
+ *   idle -> room (a slot that no worker holds) -> check (a child) -> tables (a child, when the SQL of
+ *   plugins has changed) -> build (all workers) -> idle
  *
  * Time is the monotonic clock: a reload that a paused machine makes late fails and is asked again.
  */
@@ -24,7 +25,7 @@
  * waited for it. */
 enum { MAX_WAITERS = 16, MARGIN_MS = 2000, SLOW = 10, REPORT_MAX = 64 * 1024 };
 
-enum step { STEP_IDLE, STEP_ROOM, STEP_CHECK, STEP_BUILD };
+enum step { STEP_IDLE, STEP_ROOM, STEP_CHECK, STEP_TABLES, STEP_BUILD };
 
 struct waiter {
     mb_reload_told told; /* NULL = free */
@@ -46,8 +47,10 @@ struct mb_reload {
     enum step step;
     enum mb_reload_kind kind;
     struct mb_bundle tree; /* while there is no room for it yet */
+    struct mb_bundle sql;  /* of plugins, until it is applied */
+    char sql_hash[65];     /* of what is applied */
     unsigned slot;
-    pid_t checker;
+    pid_t child; /* that checks the scripts, or makes the tables */
     uint64_t started_ns, deadline_ns;
     bool is_asked; /* once more */
     struct waiter waiters[MAX_WAITERS];
@@ -88,6 +91,7 @@ static void end(struct mb_reload *r, bool is_done, const char *text)
 {
     r->step = STEP_IDLE;
     mb_bundle_free(&r->tree);
+    mb_bundle_free(&r->sql);
     if (!is_done) atomic_fetch_add(&r->shm->reload_failures, 1);
     if (r->site->config->dev)
         mb_say_lines(mb_str_z(text));
@@ -117,21 +121,25 @@ static bool is_free(const struct mb_reload *r, unsigned slot)
     return true;
 }
 
+static bool has_new_sql(const struct mb_reload *r) { return strcmp(r->sql.hash, r->sql_hash) != 0; }
+
 static void read_tree(struct mb_reload *r)
 {
     struct mb_err err = {0};
     r->started_ns = mb_mono_ns();
     r->kind = MB_RELOAD_TREE;
-    if (mb_site_scripts(r->site, &r->tree, &err) != MB_OK) {
+    if (mb_site_scripts(r->site, &r->tree, &err) != MB_OK ||
+        mb_site_plugin_sql(r->site, &r->sql, &err) != MB_OK) {
         fail(r, err.text);
         return;
     }
     const char *serving = name(r, line_up(r).serving);
-    if (strncmp(r->tree.hash, serving, strlen(serving)) == 0) {
+    if (strncmp(r->tree.hash, serving, strlen(serving)) == 0 && !has_new_sql(r)) {
         char text[128];
         (void)snprintf(text, sizeof text, "generation %s serves: the scripts have not changed\n",
                        serving);
         mb_bundle_free(&r->tree);
+        mb_bundle_free(&r->sql);
         mb_log(MB_LOG_INFO, "scripts", "detail", text, NULL);
         tell(r, true, text);
         return;
@@ -172,8 +180,8 @@ static void start_check(struct mb_reload *r)
     enum mb_rc rc = mb_shelf_put(r->shm->shelf, r->slot, &r->tree, &err);
     mb_bundle_free(&r->tree);
     r->report->text[0] = '\0';
-    if (rc == MB_OK) rc = mb_child_fork(&r->checker, &plan, &err);
-    if (rc == MB_OK && r->checker == 0) check(r);
+    if (rc == MB_OK) rc = mb_child_fork(&r->child, &plan, &err);
+    if (rc == MB_OK && r->child == 0) check(r);
     if (rc != MB_OK) {
         fail(r, err.text);
         return;
@@ -210,11 +218,41 @@ static void start_build(struct mb_reload *r)
     line(r, l.serving, l.spare, r->slot);
 }
 
+/* ---- tables of plugins ---- */
+
+/* A database of its own it migrates; one that has a URL must have been migrated. */
+static _Noreturn void make_tables(const struct mb_reload *r)
+{
+    bool is_embedded = r->site->postgres != NULL;
+    struct mb_schema_plan plan =
+        mb_site_schema(r->site, NULL, &r->sql, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY);
+    struct mb_err err = {0};
+    enum mb_rc rc = mb_schema_work(&plan, &err);
+    if (rc != MB_OK) (void)snprintf(r->report->text, sizeof r->report->text, "%s", err.text);
+    _exit(rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static void start_tables(struct mb_reload *r)
+{
+    const struct mb_child_plan plan = {.user = &r->site->user, .signals = &r->site->signals};
+    struct mb_err err = {0};
+    r->report->text[0] = '\0';
+    enum mb_rc rc = mb_child_fork(&r->child, &plan, &err);
+    if (rc == MB_OK && r->child == 0) make_tables(r);
+    if (rc == MB_OK)
+        r->step = STEP_TABLES;
+    else
+        fail(r, err.text);
+}
+
 static void end_check(struct mb_reload *r, int status)
 {
     char how[64], text[128];
     if (status == 0) {
-        start_build(r);
+        if (has_new_sql(r))
+            start_tables(r);
+        else
+            start_build(r);
         return;
     }
     if (r->report->text[0] != '\0') {
@@ -223,17 +261,31 @@ static void end_check(struct mb_reload *r, int status)
     }
     mb_child_describe(status, how, sizeof how);
     (void)snprintf(text, sizeof text, "the process that checks the scripts ended with %s%s", how,
-                   WIFSIGNALED(status) ? "; does loading take longer than reload.load_timeout?" : "");
+                   WIFSIGNALED(status) ? "; does loading take longer than reload.load_timeout?"
+                                       : "");
     fail(r, text);
+}
+
+static void await_tables(struct mb_reload *r)
+{
+    int status = 0;
+    if (!mb_child_has_ended(r->child, &status)) return;
+    if (status != 0) {
+        fail(r, r->report->text[0] != '\0' ? r->report->text
+                                           : "the process that makes the tables of plugins ended");
+        return;
+    }
+    memcpy(r->sql_hash, r->sql.hash, sizeof r->sql_hash);
+    start_build(r);
 }
 
 static void await_check(struct mb_reload *r)
 {
     int status = 0;
-    if (mb_child_has_ended(r->checker, &status))
+    if (mb_child_has_ended(r->child, &status))
         end_check(r, status);
     else if (is_late(r))
-        (void)kill(r->checker, SIGKILL);
+        (void)kill(r->child, SIGKILL);
 }
 
 /* ---- build and switch ---- */
@@ -345,6 +397,7 @@ void mb_reload_step(struct mb_reload *r)
             break;
         case STEP_ROOM: find_room(r); break;
         case STEP_CHECK: await_check(r); break;
+        case STEP_TABLES: await_tables(r); break;
         case STEP_BUILD: await_build(r); break;
         }
     } while (r->step != before || (r->step == STEP_IDLE && r->is_asked));
@@ -359,8 +412,8 @@ enum mb_rc mb_reload_new(struct mb_reload **out, struct mb_site *site, struct mb
     if (r == NULL) return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
     *r = (struct mb_reload){.site = site, .shm = shm, .crew = crew};
     *out = r;
-    r->report = mmap(NULL, sizeof *r->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                     -1, 0);
+    r->report =
+        mmap(NULL, sizeof *r->report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (r->report == MAP_FAILED) {
         r->report = NULL;
         return mb_fail(err, MB_E_NOMEM, "no memory for the scripts");
@@ -369,15 +422,19 @@ enum mb_rc mb_reload_new(struct mb_reload **out, struct mb_site *site, struct mb
     if (rc == MB_OK) rc = mb_shelf_put(shm->shelf, 0, &r->tree, err);
     mb_bundle_free(&r->tree);
     if (rc == MB_OK) mb_shm_line_up(shm, 0, MB_SHELF_NONE, MB_SHELF_NONE);
+    if (rc == MB_OK) rc = mb_site_plugin_sql(site, &r->sql, err);
+    memcpy(r->sql_hash, r->sql.hash, sizeof r->sql_hash); /* the start applies it */
+    mb_bundle_free(&r->sql);
     return rc;
 }
 
 void mb_reload_free(struct mb_reload *r)
 {
     if (r == NULL) return;
-    if (r->step == STEP_CHECK) (void)kill(r->checker, SIGKILL);
+    if (r->step == STEP_CHECK || r->step == STEP_TABLES) (void)kill(r->child, SIGKILL);
     if (r->step != STEP_IDLE) tell(r, false, "the server is stopping\n");
     mb_bundle_free(&r->tree);
+    mb_bundle_free(&r->sql);
     if (r->report != NULL) (void)munmap(r->report, sizeof *r->report);
     free(r);
 }

@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "db/apart.h"
 #include "db/migrate.h"
+#include "plugin/tables.h"
 
 enum { RETRY_MS = 250 };
 
@@ -81,31 +83,134 @@ static enum mb_rc take_step_patiently(const struct mb_schema_plan *plan,
     return rc;
 }
 
-static enum mb_rc work(void *ctx, struct mb_err *err)
+static struct mb_migrate_plan migrate_plan(const struct mb_schema_plan *plan,
+                                           const struct mb_migration_file *files, size_t n)
 {
-    const struct mb_schema_plan *plan = ctx;
+    return (struct mb_migrate_plan){
+        .url = plan->url,
+        .files = files,
+        .nfiles = n,
+        .progress = plan->is_quiet || plan->step == MB_SCHEMA_VERIFY ? NULL : stderr,
+        .lock_timeout_ms = (uint32_t)plan->config->migrate_lock_timeout,
+        .lock_wait_ms = (uint32_t)plan->config->migrate_lock_wait,
+    };
+}
+
+/* ---- the server's own ---- */
+
+static enum mb_rc migrate_server(const struct mb_schema_plan *plan, struct mb_err *err)
+{
     const struct mb_bundle *b = plan->migrations;
     struct mb_migration_file *files = calloc(b->count + 1, sizeof *files);
     if (files == NULL) return mb_fail(err, MB_E_NOMEM, "migrations: out of memory");
     for (size_t i = 0; i < b->count; i++)
         files[i] = (struct mb_migration_file){.name = b->files[i].name, .text = b->files[i].text};
-    const struct mb_migrate_plan migrate = {
-        .url = plan->url,
-        .files = files,
-        .nfiles = b->count,
-        .progress = plan->is_quiet || plan->step == MB_SCHEMA_VERIFY ? NULL : stderr,
-        .lock_timeout_ms = (uint32_t)plan->config->migrate_lock_timeout,
-        .lock_wait_ms = (uint32_t)plan->config->migrate_lock_wait,
-    };
+    const struct mb_migrate_plan migrate = migrate_plan(plan, files, b->count);
     enum mb_rc rc = plan->is_embedded ? make_database(plan->url, err) : MB_OK;
     if (rc == MB_OK) rc = take_step_patiently(plan, &migrate, err);
     free(files);
     return rc;
 }
 
+/* ---- those of plugins ---- */
+
+/* A plugin's files in the bundle, without what stands before their names. */
+struct group {
+    char role[MB_APART_NAME + 1]; /* "plugin_clinic.sms" */
+    struct mb_migration_file *files;
+    size_t n, next; /* next: where the following group begins */
+};
+
+static const char MIGRATIONS[] = "/migrations/";
+
+static enum mb_rc take_group(const struct mb_bundle *b, size_t first, struct group *g,
+                             struct mb_err *err)
+{
+    const char *name = b->files[first].name;
+    size_t length = strcspn(name, "/");
+    *g = (struct group){.next = first};
+    int n = snprintf(g->role, sizeof g->role, MB_PLUGIN_ROLE "%.*s", (int)length, name);
+    if (n >= (int)sizeof g->role)
+        return mb_fail(err, MB_E_CONFIG, "plugin %.80s: its name is too long for tables of its own",
+                       name);
+    g->files = calloc(b->count - first, sizeof *g->files);
+    if (g->files == NULL) return mb_fail(err, MB_E_NOMEM, "migrations: out of memory");
+    for (; g->next < b->count; g->next++) {
+        const struct mb_bundle_file *f = &b->files[g->next];
+        if (strncmp(f->name, name, length) != 0 || f->name[length] != '/') break;
+        const char *rest = f->name + length;
+        if (strncmp(rest, MIGRATIONS, sizeof MIGRATIONS - 1) == 0)
+            g->files[g->n++] =
+                (struct mb_migration_file){.name = rest + sizeof MIGRATIONS - 1, .text = f->text};
+    }
+    return MB_OK;
+}
+
+static enum mb_rc name_plugin(const struct group *g, enum mb_rc rc, struct mb_err *err)
+{
+    struct mb_err said = *err;
+    return rc == MB_OK ? rc
+                       : mb_fail(err, rc, "plugin %s: %.300s", g->role + sizeof MB_PLUGIN_ROLE - 1,
+                                 said.text);
+}
+
+/* The plugin's migrations run as its own role, so they reach no further than it does. */
+static enum mb_rc migrate_group(const struct mb_schema_plan *plan, const struct group *g,
+                                struct mb_err *err)
+{
+    char password[MB_APART_PASSWORD];
+    struct mb_migrate_plan migrate = migrate_plan(plan, g->files, g->n);
+    mb_apart_password(plan->secret, g->role, password);
+    migrate.user = migrate.schema = g->role;
+    migrate.password = password;
+    enum mb_rc rc = MB_OK;
+    if (plan->step == MB_SCHEMA_UP) rc = mb_apart_make(plan->url, g->role, password, err);
+    if (rc == MB_OK && plan->step == MB_SCHEMA_STATUS)
+        (void)printf("\nplugin %s\n", g->role + sizeof MB_PLUGIN_ROLE - 1);
+    struct mb_schema_plan own = *plan;
+    if (plan->plugin == NULL) own.to = -1; /* the version that was asked for is the server's */
+    if (rc == MB_OK) rc = take_step(&own, &migrate, err);
+    return name_plugin(g, rc, err);
+}
+
+static bool is_wanted(const struct mb_schema_plan *plan, const struct group *g)
+{
+    bool is_named =
+        plan->plugin != NULL && strcmp(plan->plugin, g->role + sizeof MB_PLUGIN_ROLE - 1) == 0;
+    bool is_for_one = plan->plugin != NULL || plan->step == MB_SCHEMA_DOWN;
+    return g->n > 0 && (is_for_one ? is_named : true);
+}
+
+static enum mb_rc migrate_plugins(const struct mb_schema_plan *plan, struct mb_err *err)
+{
+    const struct mb_bundle *b = plan->plugins;
+    enum mb_rc rc = MB_OK;
+    bool is_found = false;
+    for (size_t i = 0; b != NULL && i < b->count && rc == MB_OK;) {
+        struct group g;
+        rc = take_group(b, i, &g, err);
+        bool is_one = rc == MB_OK && is_wanted(plan, &g);
+        is_found = is_found || is_one;
+        if (is_one) rc = migrate_group(plan, &g, err);
+        i = g.next;
+        free(g.files);
+    }
+    if (rc == MB_OK && plan->plugin != NULL && !is_found)
+        rc = mb_fail(err, MB_E_CONFIG, "plugin %.80s: it has no folder migrations", plan->plugin);
+    return rc;
+}
+
+enum mb_rc mb_schema_work(void *ctx, struct mb_err *err)
+{
+    const struct mb_schema_plan *plan = ctx;
+    enum mb_rc rc = MB_OK;
+    if (plan->migrations != NULL && plan->plugin == NULL) rc = migrate_server(plan, err);
+    return rc == MB_OK ? migrate_plugins(plan, err) : rc;
+}
+
 enum mb_rc mb_schema_run(struct mb_schema_plan *plan, const struct mb_user *user,
                          struct mb_signals *signals, struct mb_err *err)
 {
     const struct mb_child_plan child = {.user = user, .signals = signals};
-    return mb_child_call(&child, work, plan, err);
+    return mb_child_call(&child, mb_schema_work, plan, err);
 }

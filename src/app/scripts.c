@@ -116,6 +116,7 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
                                             .nfiles = slot->nplugins,
                                             .secrets = slot->secrets,
                                             .nsecrets = slot->nsecrets,
+                                            .tables = place->tables,
                                             .limits = plugin_limits(s->config),
                                             .board = place->board,
                                             .place = place->place};

@@ -78,16 +78,72 @@ enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_er
     return rc;
 }
 
-enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_bundle *migrations,
-                           enum mb_schema_step step, int to, struct mb_err *err)
+enum mb_rc mb_site_secret(struct mb_site *s, struct mb_err *err)
 {
-    struct mb_schema_plan plan = {.config = s->config,
-                                  .migrations = migrations,
-                                  .url = s->owner_url,
-                                  .is_embedded = s->postgres != NULL,
-                                  .step = step,
-                                  .to = to,
-                                  .is_quiet = s->is_throwaway};
+    char file[MB_PATH_MAX];
+    enum mb_rc rc = mb_datadir_file(&s->dir, "secret.key", file, err);
+    if (rc == MB_OK) rc = mb_user_borrow(&s->user, err);
+    if (rc != MB_OK) return rc;
+    rc = mb_secret_load(s->secret, file, err);
+    mb_user_return(&s->user);
+    return rc;
+}
+
+enum mb_rc mb_site_plugin_sql(const struct mb_site *s, struct mb_bundle *out, struct mb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    const char *folder = s->config->plugins_folder;
+    if (access(folder, F_OK) != 0) return MB_OK;
+    return mb_bundle_read(out, folder, ".sql", MB_PLUGIN_SPECS, MB_SITE_MAX_FILE, err);
+}
+
+unsigned mb_site_count_plugins(const struct mb_bundle *sql)
+{
+    unsigned n = 0;
+    const char *last = "";
+    for (size_t i = 0; i < sql->count; i++) {
+        const char *name = sql->files[i].name;
+        size_t length = strcspn(name, "/");
+        n += strncmp(last, name, length + 1) != 0;
+        last = name;
+    }
+    return n;
+}
+
+enum mb_rc mb_site_migrations(const struct mb_site *s, struct mb_site_migrations *out,
+                              struct mb_err *err)
+{
+    memset(out, 0, sizeof *out);
+    enum mb_rc rc = mb_site_read(s, "migrations", ".sql", &out->server, err);
+    return rc == MB_OK ? mb_site_plugin_sql(s, &out->plugins, err) : rc;
+}
+
+void mb_site_migrations_free(struct mb_site_migrations *m)
+{
+    mb_bundle_free(&m->server);
+    mb_bundle_free(&m->plugins);
+}
+
+struct mb_schema_plan mb_site_schema(const struct mb_site *s, const struct mb_bundle *server,
+                                     const struct mb_bundle *plugins, enum mb_schema_step step)
+{
+    return (struct mb_schema_plan){.config = s->config,
+                                   .migrations = server,
+                                   .plugins = plugins,
+                                   .secret = s->secret,
+                                   .url = s->owner_url,
+                                   .is_embedded = s->postgres != NULL,
+                                   .step = step,
+                                   .to = -1,
+                                   .is_quiet = s->is_throwaway};
+}
+
+enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_site_migrations *m,
+                           enum mb_schema_step step, int to, const char *plugin, struct mb_err *err)
+{
+    struct mb_schema_plan plan = mb_site_schema(s, &m->server, &m->plugins, step);
+    plan.to = to;
+    plan.plugin = plugin;
     return mb_schema_run(&plan, &s->user, &s->signals, err);
 }
 

@@ -8,6 +8,7 @@
 #include "app/datadir.h"
 #include "app/postgres.h"
 #include "app/schema.h"
+#include "app/secret.h"
 
 enum { MB_SITE_MAX_FILE = 1 << 20 }; /* bytes of one script */
 /* A plugin's folder of tests, which are no scripts of it. */
@@ -24,6 +25,13 @@ struct mb_site {
     bool is_throwaway; /* set before mb_site_connect: a database for one run, of which nothing is said */
     struct mb_postgres *postgres; /* NULL = the database has a URL */
     const char *owner_url, *app_url;
+    unsigned char secret[MB_SECRET_BYTES]; /* after mb_site_secret */
+};
+
+/* What mb_site_migrate applies. */
+struct mb_site_migrations {
+    struct mb_bundle server;  /* <home>/migrations */
+    struct mb_bundle plugins; /* "<name>/migrations/…" of plugins.folder */
 };
 
 /* Signals, home, data folder and its lock. Close it also after a failure. */
@@ -41,7 +49,22 @@ MB_MUST_CHECK enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bund
 /* Sets the URLs; starts, adopts or finds the embedded database. */
 MB_MUST_CHECK enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections,
                                          struct mb_err *err);
-MB_MUST_CHECK enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_bundle *migrations,
-                                         enum mb_schema_step step, int to, struct mb_err *err);
+/* Reads the key of the installation, or makes it. */
+MB_MUST_CHECK enum mb_rc mb_site_secret(struct mb_site *s, struct mb_err *err);
+MB_MUST_CHECK enum mb_rc mb_site_migrations(const struct mb_site *s, struct mb_site_migrations *out,
+                                            struct mb_err *err);
+void mb_site_migrations_free(struct mb_site_migrations *m);
+/* The SQL of plugins alone, as in struct mb_site_migrations. */
+MB_MUST_CHECK enum mb_rc mb_site_plugin_sql(const struct mb_site *s, struct mb_bundle *out,
+                                            struct mb_err *err);
+/* How many plugins have files in such a bundle. */
+unsigned mb_site_count_plugins(const struct mb_bundle *sql);
+/* After mb_site_secret. plugin: that one alone; NULL = all, but on the way down the server's own. */
+MB_MUST_CHECK enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_site_migrations *m,
+                                         enum mb_schema_step step, int to, const char *plugin,
+                                         struct mb_err *err);
+/* The plan of such a step, for a process that the caller makes. */
+struct mb_schema_plan mb_site_schema(const struct mb_site *s, const struct mb_bundle *server,
+                                     const struct mb_bundle *plugins, enum mb_schema_step step);
 /* Stops the embedded database if this process started it, or owns it (`run`: adopted ones too). */
 void mb_site_close(struct mb_site *s, bool is_owner);

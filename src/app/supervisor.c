@@ -18,7 +18,6 @@
 #include "app/listen.h"
 #include "app/notify.h"
 #include "app/say.h"
-#include "app/secret.h"
 #include "app/site.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -27,6 +26,7 @@
 enum {
     TICK_MS = 100,
     CONNECT_TICKS = 50,     /* longest wait of the announcement for the workers' connections */
+    SPARE_PLUGINS = 4,      /* with tables, that a reload may add */
     SPARE_CONNECTIONS = 16, /* of the embedded database: migrations, backups, a person at psql */
     STOP_MARGIN_MS = 1000,  /* past shutdown_timeout, for workers to end by themselves */
     LAST_ACCEPT_MS = 10,    /* between looks whether workers have taken in who waits */
@@ -35,14 +35,13 @@ enum {
 
 struct supervisor {
     struct mb_site site;
-    struct mb_bundle migrations;
+    struct mb_site_migrations migrations;
     struct mb_listeners listeners;
     struct mb_shm *shm;
     struct mb_crew crew;
     struct mb_reload *reload;
     struct mb_control *control;
     struct mb_watch watch; /* of the scripts, in development */
-    unsigned char secret[MB_SECRET_BYTES];
     uint64_t started_ns, next_tick_ns;
     unsigned unconnected; /* ticks that workers were ready but without database */
     bool is_at_terminal, is_announced;
@@ -71,17 +70,6 @@ static void set_limits(const struct mb_config *config)
 
 /* ---- start ---- */
 
-static enum mb_rc load_secret(struct supervisor *s, struct mb_err *err)
-{
-    char file[MB_PATH_MAX];
-    enum mb_rc rc = mb_datadir_file(&s->site.dir, "secret.key", file, err);
-    if (rc == MB_OK) rc = mb_user_borrow(&s->site.user, err);
-    if (rc != MB_OK) return rc;
-    rc = mb_secret_load(s->secret, file, err);
-    mb_user_return(&s->site.user);
-    return rc;
-}
-
 static enum mb_rc refuse_shared(const struct supervisor *s, struct mb_err *err)
 {
     return mb_fail(err, MB_E_CONFIG,
@@ -95,8 +83,8 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
 {
     enum mb_rc rc = mb_site_open(&s->site, config, err);
     if (rc == MB_OK && s->site.holder != 0) rc = refuse_shared(s, err);
-    if (rc == MB_OK) rc = load_secret(s, err);
-    if (rc == MB_OK) rc = mb_site_read(&s->site, "migrations", ".sql", &s->migrations, err);
+    if (rc == MB_OK) rc = mb_site_secret(&s->site, err);
+    if (rc == MB_OK) rc = mb_site_migrations(&s->site, &s->migrations, err);
     if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);
     if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, s->listeners.count, err);
     if (rc == MB_OK) rc = mb_reload_new(&s->reload, &s->site, s->shm, &s->crew, err);
@@ -114,13 +102,15 @@ static enum mb_rc watch_scripts(struct supervisor *s, struct mb_err *err)
 static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)
 {
     const struct mb_config *config = s->site.config;
-    unsigned connections =
-        s->shm->nplaces * (unsigned)config->database_pool_max + SPARE_CONNECTIONS;
+    unsigned of_plugins = SPARE_PLUGINS + mb_site_count_plugins(&s->migrations.plugins);
+    unsigned connections = s->shm->nplaces * ((unsigned)config->database_pool_max +
+                                              of_plugins * (unsigned)config->plugins_connections) +
+                           SPARE_CONNECTIONS;
     enum mb_rc rc = mb_site_connect(&s->site, connections, err);
     if (rc != MB_OK) return rc;
     bool is_embedded = s->site.postgres != NULL;
     return mb_site_migrate(&s->site, &s->migrations, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY,
-                           -1, err);
+                           -1, NULL, err);
 }
 
 static void hire(struct supervisor *s)
@@ -133,7 +123,7 @@ static void hire(struct supervisor *s)
                                            .admin_fd = s->listeners.admin_fd,
                                            .database_url = s->site.app_url,
                                            .folder = s->site.dir.path,
-                                           .secret = s->secret};
+                                           .secret = s->site.secret};
 }
 
 static bool is_connected(const struct supervisor *s)
@@ -260,8 +250,8 @@ static void close_all(struct supervisor *s)
     mb_watch_close(&s->watch);
     mb_listen_close(&s->listeners); /* before PostgreSQL's stop: nobody answers there any more */
     mb_site_close(&s->site, true);
-    mb_bundle_free(&s->migrations);
-    explicit_bzero(s->secret, sizeof s->secret);
+    mb_site_migrations_free(&s->migrations);
+    explicit_bzero(s->site.secret, sizeof s->site.secret);
     mb_log_flush();
 }
 

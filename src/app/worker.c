@@ -29,6 +29,7 @@ struct worker {
     uv_loop_t loop;
     struct mb_db *db;
     struct mb_client *client;
+    struct mb_tables *tables;
     struct mb_admin_reload *reload;
     struct mb_http_handler of_scripts;
     struct mb_generations *scripts;
@@ -91,6 +92,15 @@ static void on_db_closed(void *ctx)
     close_timer(&w->flush);
 }
 
+static void on_tables_closed(void *ctx)
+{
+    struct worker *w = ctx;
+    if (w->db)
+        mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
+    else
+        on_db_closed(w);
+}
+
 static void on_drained(void *ctx, bool clean)
 {
     struct worker *w = ctx;
@@ -99,10 +109,10 @@ static void on_drained(void *ctx, bool clean)
     mb_generations_stop(w->scripts);
     if (w->client) mb_client_close(w->client);
     if (w->reload) mb_admin_reload_close(w->reload);
-    if (w->db)
-        mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
+    if (w->tables)
+        mb_tables_close(w->tables, DB_CLOSE_MS, on_tables_closed, w);
     else
-        on_db_closed(w);
+        on_tables_closed(w);
 }
 
 /* ---- jobs ---- */
@@ -173,6 +183,7 @@ static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
                                              .config = w->plan->config,
                                              .db = w->db,
                                              .client = w->client,
+                                             .tables = w->tables,
                                              .secret = w->plan->secret};
     return mb_generations_new(&w->scripts, &plan, err);
 }
@@ -272,6 +283,8 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
     const struct mb_client_limits client = mb_parts_client(plan->config);
     if (rc == MB_OK) rc = mb_client_new(&w->client, &w->loop, &client, &w->shm->client, &err);
+    const struct mb_db_config tables = mb_parts_tables(plan->config, plan->database_url);
+    if (rc == MB_OK) rc = mb_tables_new(&w->tables, &w->loop, &tables, plan->secret, &err);
     if (rc == MB_OK) rc = build_scripts(w, &err);
     if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);
     if (rc == MB_OK) {
@@ -287,6 +300,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     mb_generations_free(w->scripts);
     mb_client_free(w->client);
     mb_admin_reload_free(w->reload);
+    mb_tables_free(w->tables);
     mb_db_free(w->db);
     uv_loop_close(&w->loop);
     free(w);

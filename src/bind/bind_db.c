@@ -141,25 +141,27 @@ static int push_results(lua_State *L, int status, lua_KContext ctx)
 
 /* ---- query and all ---- */
 
-static void start(lua_State *L, struct item *item, const struct mb_statement *s, int n,
-                  const struct mb_str *values, uint64_t deadline)
+static void start(lua_State *L, struct mb_db *db, struct item *item, const struct mb_statement *s,
+                  int n, const struct mb_str *values, uint64_t deadline)
 {
-    if (mb_db_query(database(L), &item->op, s->kind, s->stmt, n, values, deadline, on_result, item,
+    if (mb_db_query(db, &item->op, s->kind, s->stmt, n, values, deadline, on_result, item,
                     &item->err) != MB_OK)
         raise_item(L, item->wait, (unsigned)(item - item->wait->item));
     item->wait->pending++;
 }
 
-static int l_query(lua_State *L)
+int mb_statement_run(lua_State *L, struct mb_db *db, int first)
 {
     struct mb_task *task = check_free(L, "db.query");
-    const struct mb_statement *s = mb_statement_at(L, 1);
+    const struct mb_statement *s = mb_statement_at(L, first);
     struct mb_str values[MB_STATEMENT_PARAMS];
-    int n = mb_statement_params(L, 2, lua_gettop(L), values);
+    int n = mb_statement_params(L, first + 1, lua_gettop(L), values);
     struct db_wait *d = new_wait(L, task, 1);
-    start(L, &d->item[0], s, n, values, mb_task_deadline(task));
+    start(L, db, &d->item[0], s, n, values, mb_task_deadline(task));
     return mb_task_wait(L, &d->wait, (lua_KContext)d, push_results);
 }
+
+static int l_query(lua_State *L) { return mb_statement_run(L, database(L), 1); }
 
 /* Pushes { statement, parameters…, n = } at index; n says how many when the last may be nil. */
 static int unpack(lua_State *L, int index)
@@ -186,7 +188,7 @@ static int l_all(lua_State *L)
         const struct mb_statement *s = mb_statement_at(L, top + 1);
         struct mb_str values[MB_STATEMENT_PARAMS];
         int n = mb_statement_params(L, top + 2, top + 1 + given, values);
-        start(L, &d->item[i - 1], s, n, values, mb_task_deadline(task));
+        start(L, database(L), &d->item[i - 1], s, n, values, mb_task_deadline(task));
         lua_settop(L, top);
     }
     return mb_task_wait(L, &d->wait, (lua_KContext)d, push_results);

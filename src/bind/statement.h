@@ -19,3 +19,6 @@ const struct mb_statement *mb_statement_at(lua_State *L, int index);
 /* The values first..last as text, borrowed from the stack, which is changed in place; returns how
  * many. nil and json.null are NULL, a list becomes a PostgreSQL array. Raises on anything else. */
 int mb_statement_params(lua_State *L, int first, int last, struct mb_str *values);
+/* Runs the statement at index first with the values above it, as db.query does: waits, and returns its
+ * rows. `return mb_statement_run(L, db, first);` */
+int mb_statement_run(lua_State *L, struct mb_db *db, int first);

@@ -23,7 +23,8 @@ static void write_settings(struct mb_db *db)
     snprintf(limits, sizeof limits,
              "set_config('statement_timeout','%u',%s),set_config('lock_timeout','%u',%s),"
              "set_config('idle_in_transaction_session_timeout','%u',%s)",
-             c->statement_timeout, local, c->lock_timeout, local, c->idle_in_transaction_timeout, local);
+             c->statement_timeout, local, c->lock_timeout, local, c->idle_in_transaction_timeout,
+             local);
     snprintf(db->settings_sql, sizeof db->settings_sql,
              "SELECT set_config('TimeZone','UTC',false),set_config('DateStyle','ISO, MDY',false),"
              "set_config('standard_conforming_strings','on',false),"
@@ -32,6 +33,7 @@ static void write_settings(struct mb_db *db)
                       : ",set_config('IntervalStyle','iso_8601',false),"
                         "set_config('client_connection_check_interval','1000',false),",
              is_local ? "" : limits);
+    snprintf(db->clean_sql, sizeof db->clean_sql, "SELECT pg_advisory_unlock_all(), %s", limits);
     if (is_local) snprintf(db->local_sql, sizeof db->local_sql, "SELECT %s", limits);
 }
 
@@ -76,6 +78,7 @@ enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop, const struct mb_db_con
         goto fail_links;
     db->config.url = db->dsn.url;
     db->config.application_name = db->dsn.application_name;
+    db->config.user = db->config.password = NULL; /* dsn has them */
     mb_pool__grow(db, false);
     *out = db;
     return MB_OK;

@@ -19,6 +19,7 @@ enum mb_db_pooler { MB_POOLER_NONE, MB_POOLER_TRANSACTION };
 
 struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     const char *url;  /* libpq connection string or URI */
+    const char *user, *password; /* in the place of what it says; NULL = as it says */
     const char *application_name;
     uint32_t pool_min, pool_max; /* connections of this worker */
     uint32_t pool_reads;         /* of those open, left to reads by writes and transactions */
@@ -38,6 +39,8 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     uint32_t pipeline_depth;   /* reads in flight on one connection; writes are alone */
     uint32_t statement_cache;  /* prepared statements kept per connection */
     enum mb_db_pooler pooler;  /* transaction: PgBouncer, unnamed statements only */
+    bool is_foreign;   /* statements are not the server's own: after each one the session is cleaned,
+                          after one that failed it is closed */
     bool is_rehearsal; /* for tests: everything runs in one transaction that is never committed, on
                           one connection, pool_max = 1; what would commit releases a savepoint */
 };

@@ -96,9 +96,11 @@ enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config, stru
     d->url = strdup(config->url);
     d->application_name =
         strdup(config->application_name != NULL ? config->application_name : "medbookd");
+    d->user = strdup(config->user != NULL ? config->user : "");
+    d->password = strdup(config->password != NULL ? config->password : "");
     snprintf(d->tcp_user_timeout, sizeof d->tcp_user_timeout, "%u", config->tcp_user_timeout);
     enum mb_rc rc = MB_E_NOMEM;
-    if (d->url == NULL || d->application_name == NULL)
+    if (d->url == NULL || d->application_name == NULL || d->user == NULL || d->password == NULL)
         mb_fail(err, rc, "could not read database.url");
     else
         rc = split_hosts(d, err);
@@ -116,6 +118,8 @@ void mb_dsn_reset(struct mb_dsn *d)
     PQconninfoFree(d->options);
     free(d->url);
     free(d->application_name);
+    free(d->user);
+    free(d->password);
     *d = (struct mb_dsn){0};
 }
 
@@ -143,6 +147,8 @@ void mb_dsn_fill(const struct mb_dsn *d, struct mb_dsn_params *p, const char *ho
     for (const PQconninfoOption *o = d->options; o->keyword != NULL; o++)
         add(p, o->keyword, o->val);
     add(p, "client_encoding", "UTF8");
+    add(p, "user", d->user);
+    add(p, "password", d->password);
     add(p, "host", host);
     add(p, "hostaddr", hostaddr);
     add(p, "port", port);

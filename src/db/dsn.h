@@ -17,6 +17,7 @@ struct mb_dsn {
     size_t nhosts;
     bool needs_lookup; /* some host is_looked_up */
     char *url, *application_name;
+    char *user, *password; /* "" = those of the string */
     char tcp_user_timeout[16];
 };
 

@@ -42,8 +42,10 @@ struct mb_frame mb_frame__of(const struct mb_link *l, const struct mb_op *op)
     const struct mb_db *db = l->db;
     if (db->config.is_rehearsal) return rehearsal_frame(l, op);
     bool has_local = op->begins && db->local_sql[0] != '\0';
+    bool is_cleaned = db->config.is_foreign && op->kind != MB_OP_HOUSE;
     return (struct mb_frame){
-        {op->begins ? op->tx->begin_sql : NULL, has_local ? db->local_sql : NULL, NULL}, NULL};
+        {op->begins ? op->tx->begin_sql : NULL, has_local ? db->local_sql : NULL, NULL},
+        is_cleaned ? db->clean_sql : NULL};
 }
 
 const char *mb_frame__commit_sql(const struct mb_db *db)
@@ -65,6 +67,9 @@ void mb_frame__sent(struct mb_link *l, const struct mb_op *op)
 
 void mb_frame__ended(struct mb_link *l, const struct mb_op *op)
 {
+    const struct mb_db_config *c = &l->db->config;
+    if (c->is_foreign && !c->is_rehearsal && op->err.rc != MB_OK)
+        l->renew_ns = 0; /* it may hold locks */
     bool is_closed = is_single(op) || op->commits || op->kind == MB_OP_HOUSE;
     if (is_closed && op->err.rc == MB_OK) l->savepoint = MB_SAVEPOINT_NONE;
 }

@@ -12,8 +12,9 @@
 #include "base/id.h"
 #include "db/fault.h"
 
-#define LEDGER "public.\"_medbookd_migrations\""
-#define OWNER  "core" /* whose migrations these are */
+#define LEDGER                                                                                     \
+    "\"_medbookd_migrations\"" /* in the session's schema, which is set before it is named */
+#define OWNER "core"           /* whose migrations these are */
 /* The advisory lock: "medbookd" in ASCII. */
 #define LOCK_KEY "7882817096721066852"
 
@@ -51,16 +52,26 @@ enum mb_rc mb_ledger_exec(struct mb_ledger *l, const char *what, const char *sql
     return rc;
 }
 
-enum mb_rc mb_ledger_open(struct mb_ledger *l, const char *url, struct mb_err *err)
+/* Migrations may have changed it meanwhile. */
+static enum mb_rc set_schema(struct mb_ledger *l, struct mb_err *err)
+{
+    char sql[160];
+    (void)snprintf(sql, sizeof sql, "SET search_path = \"%.100s\"", l->schema);
+    return mb_ledger_exec(l, "session settings", sql, NULL, err);
+}
+
+enum mb_rc mb_ledger_open(struct mb_ledger *l, const struct mb_migrate_plan *p, struct mb_err *err)
 {
     static const char settings[] =
         "SET client_min_messages = warning; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, MDY';"
-        "SET search_path = public; SET statement_timeout = 0; SET lock_timeout = 0;"
+        "SET statement_timeout = 0; SET lock_timeout = 0;"
         "SET idle_in_transaction_session_timeout = 0; SET client_connection_check_interval = 1000";
-    const char *names[] = {"dbname", "application_name", "client_encoding", "connect_timeout",
-                           NULL};
-    const char *values[] = {url, "medbookd migrate", "UTF8", "10", NULL};
-    *l = (struct mb_ledger){.conn = PQconnectdbParams(names, values, 1)};
+    const char *names[] = {
+        "dbname",          "user", "password", "application_name", "client_encoding",
+        "connect_timeout", NULL};
+    const char *values[] = {p->url, p->user, p->password, "medbookd migrate", "UTF8", "10", NULL};
+    *l = (struct mb_ledger){.conn = PQconnectdbParams(names, values, 1),
+                            .schema = p->schema != NULL ? p->schema : "public"};
     enum mb_rc rc = MB_OK;
     if (PQstatus(l->conn) != CONNECTION_OK) {
         const char *why = PQerrorMessage(l->conn);
@@ -72,6 +83,7 @@ enum mb_rc mb_ledger_open(struct mb_ledger *l, const char *url, struct mb_err *e
                          encoding != NULL ? encoding : "unknown");
         else
             rc = mb_ledger_exec(l, "session settings", settings, NULL, err);
+        if (rc == MB_OK) rc = set_schema(l, err);
     }
     if (rc != MB_OK) mb_ledger_close(l);
     return rc;
@@ -103,8 +115,8 @@ enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress,
         PQclear(res);
         if (is_taken) return MB_OK;
         if (mb_mono_ns() >= until)
-            return mb_fail(err, MB_E_DB_CONFLICT,
-                           "another migration is still running after %u ms", wait_ms);
+            return mb_fail(err, MB_E_DB_CONFLICT, "another migration is still running after %u ms",
+                           wait_ms);
         if (is_first && progress != NULL)
             fprintf(progress, "another migration is running, waiting for it\n");
         mb_random(&jitter, sizeof jitter);
@@ -115,8 +127,9 @@ enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress,
 static enum mb_rc has_table(struct mb_ledger *l, bool *has, struct mb_err *err)
 {
     PGresult *res = NULL;
-    enum mb_rc rc =
-        mb_ledger_exec(l, "ledger", "SELECT to_regclass('" LEDGER "') IS NOT NULL", &res, err);
+    enum mb_rc rc = set_schema(l, err);
+    if (rc != MB_OK) return rc;
+    rc = mb_ledger_exec(l, "ledger", "SELECT to_regclass('" LEDGER "') IS NOT NULL", &res, err);
     *has = rc == MB_OK && PQgetvalue(res, 0, 0)[0] == 't';
     PQclear(res);
     return rc;
@@ -214,8 +227,9 @@ enum mb_rc mb_ledger_write(struct mb_ledger *l, const struct mb_migration *m,
                   "excluded.state,"
                   " applied_at = clock_timestamp(), duration_ms = excluded.duration_ms,"
                   " lock_wait_ms = excluded.lock_wait_ms";
+    enum mb_rc rc = set_schema(l, err);
+    if (rc != MB_OK) return rc;
     PGresult *res = PQexecParams(l->conn, sql, deletes ? 1 : 6, NULL, values, NULL, NULL, 0);
-    enum mb_rc rc = MB_OK;
     if (PQresultStatus(res) != PGRES_COMMAND_OK) rc = fail_at("ledger", "", res, err);
     PQclear(res);
     return rc;

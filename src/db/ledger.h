@@ -22,11 +22,14 @@ struct mb_ledger_row {
 
 struct mb_ledger {
     PGconn *conn;
+    const char *schema; /* of the ledger; borrowed of the plan */
     struct mb_ledger_row *rows;
     size_t n;
 };
 
-MB_MUST_CHECK enum mb_rc mb_ledger_open(struct mb_ledger *l, const char *url, struct mb_err *err);
+/* url, user, password, schema: as in migrate.h. */
+MB_MUST_CHECK enum mb_rc mb_ledger_open(struct mb_ledger *l, const struct mb_migrate_plan *p,
+                                        struct mb_err *err);
 void mb_ledger_close(struct mb_ledger *l);
 /* Polls for the lock that all runners of one database share. A runner that waits is idle at the
  * server: one that blocked in a statement would deadlock with a concurrent index build. */

@@ -23,7 +23,7 @@ static enum mb_rc open_run(struct run *r, const struct mb_migrate_plan *p, struc
 {
     *r = (struct run){.plan = p};
     enum mb_rc rc = mb_catalog_init(&r->files, p, err);
-    if (rc == MB_OK) rc = mb_ledger_open(&r->ledger, p->url, err);
+    if (rc == MB_OK) rc = mb_ledger_open(&r->ledger, p, err);
     if (rc != MB_OK) close_run(r);
     return rc;
 }

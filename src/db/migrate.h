@@ -16,6 +16,8 @@ struct mb_migration_file {
 
 struct mb_migrate_plan {
     const char *url;
+    const char *user, *password; /* in the place of what it says; NULL = as it says */
+    const char *schema;          /* where objects are made, and the ledger is; NULL = public */
     const struct mb_migration_file *files;
     size_t nfiles;
     FILE *progress;                         /* one line per step; NULL = silent */

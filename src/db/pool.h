@@ -37,6 +37,7 @@ struct mb_db {
     struct mb_db_stats *stats;
     struct mb_dsn dsn;
     char settings_sql[1024]; /* first statement of a session */
+    char clean_sql[640];     /* what is_foreign wants after each statement */
     char local_sql[640];     /* the same limits for one transaction behind a pooler; may be "" */
 
     struct mb_link *links; /* pool_max places */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bind/json.h"
+#include "bind/statement.h"
 #include "bind/modules.h"
 #include "plugin/plugin.h"
 
@@ -413,6 +414,20 @@ static int l_secret(lua_State *L)
     return 0;
 }
 
+/* ---- tables ---- */
+
+/* query(name, statement, …) */
+static int l_query(lua_State *L)
+{
+    struct mb_err err;
+    struct mb_db *db;
+    const struct mb_plugin *p = plugin_at(L, 1);
+    struct mb_tables *tables = p->owner->plan.tables;
+    if (tables == NULL) return luaL_error(L, "there is no database while scripts are checked");
+    if (mb_tables_of(tables, p->name, &db, &err) != MB_OK) return luaL_error(L, "%s", err.text);
+    return mb_statement_run(L, db, 2);
+}
+
 /* ---- names of its functions ---- */
 
 static int l_label(lua_State *L)
@@ -466,7 +481,7 @@ int mb_open_plugins(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"list", l_list}, {"secret", l_secret}, {"label", l_label}, {"configure", l_configure},
-        {"call", l_call}, {"reply", l_reply},   {NULL, NULL}};
+        {"call", l_call}, {"reply", l_reply},   {"query", l_query}, {NULL, NULL}};
     luaL_newmetatable(L, CALL_TYPE);
     luaL_newmetatable(L, TEXT_TYPE);
     lua_pushcfunction(L, free_text);

@@ -10,6 +10,7 @@
  *                      each function is { handler = n, at = "plugins/x/plugin.lua:12" }.
  *   plugins.secret(name, secret)    -> text without the newline at its end, or nil
  *   plugins.label(name, n, text)    what function n is called where its calls are shown
+ *   plugins.query(name, statement, …)    waits; as db.query, on the plugin's own tables
  *   plugins.configure(name, config)      what the plugin's config() gives; while scripts load
  *   plugins.call(name, n, arguments)     waits; -> "done", results | "failed", code, detail
  *                                        | "ask", what, arguments, call: the plugin waits for
@@ -18,6 +19,7 @@
  */
 #include "bind/vm.h"
 #include "plugin/stats.h"
+#include "plugin/tables.h"
 
 struct mb_plugins;
 
@@ -36,6 +38,7 @@ struct mb_plugins_plan {
     size_t nfiles;
     const struct mb_script *secrets; /* "secrets/<plugin>/<name>"; borrowed */
     size_t nsecrets;
+    struct mb_tables *tables; /* NULL while only checking */
     struct mb_plugin_limits limits;
     struct mb_plugin_board *board; /* NULL while only checking */
     unsigned place;                /* of this process on the board */

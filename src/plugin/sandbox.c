@@ -146,6 +146,7 @@ static void push_facade(lua_State *L)
     static const char *const jobs[][2] = {{"enqueue", "jobs.enqueue"}, {NULL, NULL}};
     static const char *const state[][2] = {
         {"get", "state.get"}, {"set", "state.set"}, {"delete", "state.delete"}, {NULL, NULL}};
+    static const char *const tables[][2] = {{"query", "tables.query"}, {NULL, NULL}};
     static const char *const crypto[] = {"sign", NULL};
     static const char *const http[][2] = {{"request", "http.request"}, {NULL, NULL}};
     static const char *const json[] = {"array", "decode", "encode", "null", NULL};
@@ -165,6 +166,7 @@ static void push_facade(lua_State *L)
     add_asks(L, "http", http);
     add_asks(L, "jobs", jobs);
     add_asks(L, "state", state);
+    add_asks(L, "tables", tables);
     mb_plugin_push_ask(L, "secrets.secret");
     lua_setfield(L, -2, "secret");
     freeze(L, "medbookd");

@@ -43,6 +43,15 @@ static int push_text(lua_State *L, struct mb_buf *b)
     return 1;
 }
 
+static int push_error(lua_State *L, const struct mb_err *err)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, err->text);
+    lua_pushstring(L, err->sqlstate);
+    lua_pushstring(L, err->constraint);
+    return 4;
+}
+
 static struct mb_str text_at(lua_State *L, int index)
 {
     struct mb_str s;
@@ -62,7 +71,11 @@ static int l_exchange(lua_State *L)
     return push_text(L, answer);
 }
 
-static int l_query(lua_State *L)
+typedef enum mb_rc (*query_fn)(struct mb_stage *s, struct mb_str sql, int nparams,
+                               const struct mb_str *values, struct mb_buf *rows,
+                               struct mb_err *err);
+
+static int run_query(lua_State *L, query_fn query)
 {
     struct mb_host *h = host_of(L);
     struct mb_err err;
@@ -70,13 +83,12 @@ static int l_query(lua_State *L)
     struct mb_str sql = text_at(L, 1);
     int n = mb_statement_params(L, 2, lua_gettop(L), values);
     struct mb_buf *rows = new_buffer(L);
-    if (mb_stage_query(h->stage, sql, n, values, rows, &err) == MB_OK) return push_text(L, rows);
-    lua_pushnil(L);
-    lua_pushstring(L, err.text);
-    lua_pushstring(L, err.sqlstate);
-    lua_pushstring(L, err.constraint);
-    return 4;
+    if (query(h->stage, sql, n, values, rows, &err) == MB_OK) return push_text(L, rows);
+    return push_error(L, &err);
 }
+
+static int l_query(lua_State *L) { return run_query(L, mb_stage_query); }
+static int l_query_everywhere(lua_State *L) { return run_query(L, mb_stage_query_everywhere); }
 
 static int l_mark(lua_State *L)
 {
@@ -198,11 +210,7 @@ static int l_query_at(lua_State *L)
     struct mb_str sql = text_at(L, 2);
     struct mb_buf *rows = new_buffer(L);
     if (mb_stage_query_at(h->stage, url, sql, rows, &err) == MB_OK) return push_text(L, rows);
-    lua_pushnil(L);
-    lua_pushstring(L, err.text);
-    lua_pushstring(L, err.sqlstate);
-    lua_pushstring(L, err.constraint);
-    return 4;
+    return push_error(L, &err);
 }
 
 static int l_start(lua_State *L)
@@ -295,6 +303,7 @@ void mb_host_push(lua_State *L, struct mb_host *host)
 {
     static const luaL_Reg functions[] = {{"exchange", l_exchange},
                                          {"query", l_query},
+                                         {"query_everywhere", l_query_everywhere},
                                          {"mark", l_mark},
                                          {"take_back", l_take_back},
                                          {"run_jobs", l_run_jobs},

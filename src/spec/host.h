@@ -4,6 +4,7 @@
  *
  *   host.exchange(text, port)   the bytes of a request -> those of its answer
  *   host.query(sql, ...)        -> JSON text of the rows, or nil, message, SQLSTATE, constraint
+ *   host.query_everywhere(sql, ...)   the same, in the sessions of plugins too
  *   host.mark(), host.take_back()
  *   host.run_jobs()             -> how many were done, failed and will be retried, are dead
  *   host.pause(ms)              the server goes on for so long

@@ -18,6 +18,7 @@ struct mb_stage {
     uv_loop_t loop;
     struct mb_db *db;
     struct mb_client *client;
+    struct mb_tables *tables;
     struct mb_plugins *plugins;
     struct mb_vm *vm;
     struct mb_handler *handler;
@@ -112,6 +113,20 @@ enum mb_rc mb_stage_query(struct mb_stage *s, struct mb_str sql, int nparams,
     return query(s, s->db, sql, nparams, values, rows, err);
 }
 
+enum mb_rc mb_stage_query_everywhere(struct mb_stage *s, struct mb_str sql, int nparams,
+                                     const struct mb_str *values, struct mb_buf *rows,
+                                     struct mb_err *err)
+{
+    enum mb_rc rc = MB_OK;
+    for (size_t i = 0; rc == MB_OK && i < s->plan.nplugins; i++) {
+        struct mb_db *db;
+        rc = mb_tables_of(s->tables, s->plan.plugins[i], &db, err);
+        if (rc == MB_OK) rc = query(s, db, sql, nparams, values, rows, err);
+        mb_buf_clear(rows);
+    }
+    return rc == MB_OK ? query(s, s->db, sql, nparams, values, rows, err) : rc;
+}
+
 static void on_closed(void *ctx) { *(bool *)ctx = true; }
 
 enum mb_rc mb_stage_query_at(struct mb_stage *s, const char *url, struct mb_str sql,
@@ -132,24 +147,40 @@ enum mb_rc mb_stage_query_at(struct mb_stage *s, const char *url, struct mb_str 
     return rc;
 }
 
-enum mb_rc mb_stage_mark(struct mb_stage *s, struct mb_err *err)
+typedef enum mb_rc (*level_fn)(struct mb_db *db, struct mb_op **op, uint64_t deadline_ns,
+                               mb_op_cb cb, void *ctx, struct mb_err *err);
+
+static enum mb_rc change_level(struct mb_stage *s, struct mb_db *db, level_fn change,
+                               struct mb_err *err)
 {
     struct statement w = {.err.rc = MB_OK};
     struct mb_op *op = NULL;
-    enum mb_rc rc = mb_db_mark(s->db, &op, patience(), on_result, &w, err);
+    enum mb_rc rc = change(db, &op, patience(), on_result, &w, err);
     rc = await(s, &w, op, rc, err);
     PQclear(w.res);
     return rc;
 }
 
+/* In the server's database and in the plugins' own sessions alike. */
+static enum mb_rc change_levels(struct mb_stage *s, level_fn change, struct mb_err *err)
+{
+    enum mb_rc rc = change_level(s, s->db, change, err);
+    for (size_t i = 0; rc == MB_OK && i < s->plan.nplugins; i++) {
+        struct mb_db *db;
+        rc = mb_tables_of(s->tables, s->plan.plugins[i], &db, err);
+        if (rc == MB_OK) rc = change_level(s, db, change, err);
+    }
+    return rc;
+}
+
+enum mb_rc mb_stage_mark(struct mb_stage *s, struct mb_err *err)
+{
+    return change_levels(s, mb_db_mark, err);
+}
+
 enum mb_rc mb_stage_take_back(struct mb_stage *s, struct mb_err *err)
 {
-    struct statement w = {.err.rc = MB_OK};
-    struct mb_op *op = NULL;
-    enum mb_rc rc = mb_db_take_back(s->db, &op, patience(), on_result, &w, err);
-    rc = await(s, &w, op, rc, err);
-    PQclear(w.res);
-    return rc;
+    return change_levels(s, mb_db_take_back, err);
 }
 
 /* ---- requests ---- */
@@ -301,8 +332,9 @@ static enum mb_rc open_parts(struct mb_stage *s, struct mb_buf *diagnostics, str
     enum mb_rc rc = mb_db_new(&s->db, &s->loop, &s->plan.db, &s->stats.db, err);
     if (rc == MB_OK)
         rc = mb_client_new(&s->client, &s->loop, &s->plan.client, &s->stats.client, err);
+    if (rc == MB_OK) rc = mb_tables_new(&s->tables, &s->loop, &s->plan.tables, s->plan.secret, err);
     if (rc != MB_OK) return rc;
-    const struct mb_stage_place place = {&s->loop, s->db, s->client, &s->board};
+    const struct mb_stage_place place = {&s->loop, s->db, s->client, s->tables, &s->board};
     rc = s->plan.build(s->plan.ctx, &place, &s->plugins, &s->vm, diagnostics, err);
     if (rc == MB_OK) rc = mb_plugins_attach(s->plugins, &s->loop);
     return rc;
@@ -333,8 +365,11 @@ enum mb_rc mb_stage_new(struct mb_stage **out, const struct mb_stage_plan *plan,
         return mb_fail(err, MB_E_NOMEM, "no memory for the server under test");
     }
     s->plan = *plan;
-    s->plan.db.is_rehearsal = true;
+    s->plan.db.is_rehearsal = s->plan.tables.is_rehearsal = true;
     s->plan.db.pool_min = s->plan.db.pool_max = 1;
+    s->plan.tables.pool_min = s->plan.tables.pool_max = 1;
+    s->plan.db.max_lifetime = s->plan.tables.max_lifetime =
+        UINT32_MAX; /* a new one knows nothing */
     enum mb_rc rc = open_parts(s, diagnostics, err);
     if (rc == MB_OK) rc = open_service(s, err);
     if (rc == MB_OK)
@@ -352,13 +387,15 @@ static void on_drained(void *ctx, bool clean)
 
 void mb_stage_free(struct mb_stage *s)
 {
-    bool is_drained = s->http == NULL, is_closed = s->db == NULL;
+    bool is_drained = s->http == NULL, is_closed = s->db == NULL, is_apart = s->tables == NULL;
     if (s->http != NULL) mb_http_drain(s->http, CLOSE_MS, on_drained, &is_drained);
     (void)turn_until(s, &is_drained, 2 * CLOSE_MS);
     mb_background_free(s->background);
     mb_handler_free(s->handler);
     if (s->plugins != NULL) mb_plugins_detach(s->plugins);
     if (s->client != NULL) mb_client_close(s->client);
+    if (s->tables != NULL) mb_tables_close(s->tables, CLOSE_MS, on_closed, &is_apart);
+    (void)turn_until(s, &is_apart, 2 * CLOSE_MS);
     if (s->db != NULL) mb_db_close(s->db, CLOSE_MS, on_closed, &is_closed);
     (void)turn_until(s, &is_closed, 2 * CLOSE_MS);
     (void)uv_run(&s->loop, UV_RUN_DEFAULT);
@@ -366,6 +403,7 @@ void mb_stage_free(struct mb_stage *s)
     mb_vm_free(s->vm);
     mb_plugins_free(s->plugins);
     mb_client_free(s->client);
+    mb_tables_free(s->tables);
     mb_db_free(s->db);
     (void)uv_loop_close(&s->loop);
     free(s);

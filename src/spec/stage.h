@@ -17,12 +17,16 @@ struct mb_stage_place {
     uv_loop_t *loop;
     struct mb_db *db;
     struct mb_client *client;
+    struct mb_tables *tables;
     struct mb_plugin_board *board;
 };
 
 /* Borrowed for its life. The database is one made for tests: examples in app/rehearsal.c. */
 struct mb_stage_plan {
-    struct mb_db_config db;
+    struct mb_db_config db, tables;
+    const unsigned char *secret;
+    const char *const *plugins; /* those that have tables */
+    size_t nplugins;
     struct mb_http_config http;
     struct mb_client_limits client;
     unsigned jobs; /* at once */
@@ -43,6 +47,10 @@ MB_MUST_CHECK enum mb_rc mb_stage_exchange(struct mb_stage *s, unsigned port, st
 MB_MUST_CHECK enum mb_rc mb_stage_query(struct mb_stage *s, struct mb_str sql, int nparams,
                                         const struct mb_str *values, struct mb_buf *rows,
                                         struct mb_err *err);
+/* The same in the sessions of plugins too; rows are those of the server's. */
+MB_MUST_CHECK enum mb_rc mb_stage_query_everywhere(struct mb_stage *s, struct mb_str sql,
+                                                   int nparams, const struct mb_str *values,
+                                                   struct mb_buf *rows, struct mb_err *err);
 /* The same on another database, over a connection of its own, and for good. */
 MB_MUST_CHECK enum mb_rc mb_stage_query_at(struct mb_stage *s, const char *url, struct mb_str sql,
                                            struct mb_buf *rows, struct mb_err *err);

@@ -10,7 +10,7 @@ local FOLDERS <const> = {
   db = { base = true },
   client = { base = true, net = true },
   bind = { base = true, kernel = true, net = true, db = true, client = true },
-  plugin = { base = true, bind = true },
+  plugin = { base = true, db = true, bind = true },
   spec = { base = true, net = true, db = true, client = true, bind = true, plugin = true },
   app = { base = true, kernel = true, net = true, db = true, client = true, bind = true, plugin = true, spec = true },
   main = { app = true },
