@@ -116,12 +116,33 @@ local function checks_of(route, where, found)
   return checks
 end
 
--- One function per route with nothing in it that the route does not use.
+-- For everybody, and about no row: only what was sent is checked.
+local function compile_public(checks, handler)
+  local params, query, body = checks.params, checks.query, checks.body
+  if not (params or query or body) then
+    return handler
+  end
+  return function(req)
+    if params then
+      params(req)
+    end
+    if query then
+      query(req)
+    end
+    if body then
+      body(req)
+    end
+    return handler(req)
+  end
+end
+
+-- One function per route with nothing in it that the route does not use. The handler gets req, and where the
+-- route has a rule or a subject the row and the judge of the caller (mb.permit).
 local function compile(checks, handler, authenticate, load_standing)
   local rule, params, query, body, subject = checks.rule, checks.params, checks.query, checks.body, checks.subject
   local auth, is_public = checks.auth, permit.is_public(rule)
-  if not (auth or params or query or body or subject) then
-    return handler
+  if is_public and not auth and not subject then
+    return compile_public(checks, handler)
   end
   return function(req)
     permit.identify(rule, req)

@@ -9,8 +9,9 @@
 -- errors = { { pointer, detail } }, at most MAX_ERRORS of them. Schemas of answers say what is sent and
 -- check nothing; they alone know `nullable`.
 local faults = require "mb.faults"
-local problem = require "mb.problem"
 local json = require "mb.json"
+local problem = require "mb.problem"
+local shape = require "mb.shape"
 local text = require "mb.text"
 local time = require "mb.time"
 
@@ -24,9 +25,7 @@ local FORMATS <const> = {
     function(s) return time.format(time.parse(s)) end,
   },
   email = { "an e-mail address", text.is_email },
-  phone = { "a telephone number in international form such as +27821234567", function(s)
-    return s:find("^%+[1-9]%d%d%d%d%d%d%d?%d?%d?%d?%d?%d?%d?%d?$") ~= nil
-  end },
+  phone = { "a telephone number in international form such as +27821234567", text.is_phone },
 }
 
 local function pointer_of(base, key)
@@ -143,103 +142,6 @@ function check_value(spec, value, at, fail)
   end
 end
 
--- ---- the same as tests, which tell nothing but whether all is well, for what nearly all requests are ----
-
-local test_of
-
-local function string_test(spec)
-  local measure, type = text.measure, type
-  local least, most = spec.minLength or 0, spec.maxLength or math.maxinteger
-  local is_formed = spec.format and FORMATS[spec.format][2]
-  return function(value)
-    if type(value) ~= "string" then
-      return false
-    end
-    local length, has_control = measure(value)
-    return length >= least and length <= most and not has_control and (not is_formed or is_formed(value))
-  end
-end
-
-local function number_test(spec)
-  local is_kind = TYPES[spec.type][2]
-  local least, most = spec.minimum or -math.huge, spec.maximum or math.huge
-  return function(value)
-    return is_kind(value) and value >= least and value <= most
-  end
-end
-
-local function enum_test(spec)
-  local is_kind, is_known = TYPES[spec.type][2], {}
-  for _, value in ipairs(spec.enum) do
-    is_known[value] = true
-  end
-  return function(value)
-    return is_kind(value) and is_known[value] == true
-  end
-end
-
-local function object_test(spec)
-  local is_list, null, required = json.is_array, json.null, spec.required or {}
-  local fields, defaults, normals = {}, {}, {}
-  for key, field in pairs(spec.properties) do
-    fields[key], defaults[key] = test_of(field), field.default
-    normals[key] = field.format and FORMATS[field.format][3]
-  end
-  return function(value)
-    if type(value) ~= "table" or is_list(value) then
-      return false
-    end
-    for key, item in next, value do
-      local test = fields[key]
-      if not test or item ~= null and not test(item) then
-        return false
-      elseif item == null then
-        value[key] = nil
-      end
-    end
-    for i = 1, #required do
-      if value[required[i]] == nil then
-        return false
-      end
-    end
-    for key, default in next, defaults do
-      if value[key] == nil then
-        value[key] = default
-      end
-    end
-    for key, normal in next, normals do
-      value[key] = value[key] and normal(value[key])
-    end
-    return true
-  end
-end
-
-local function array_test(spec)
-  local test, most = test_of(spec.items), spec.maxItems or math.maxinteger
-  local normal = spec.items.format and FORMATS[spec.items.format][3]
-  return function(value)
-    if not is_array(value) or #value > most then
-      return false
-    end
-    for i = 1, #value do
-      if not test(value[i]) then
-        return false
-      end
-      value[i] = normal and normal(value[i]) or value[i]
-    end
-    return true
-  end
-end
-
-local TESTS <const> = {
-  string = string_test, integer = number_test, number = number_test, object = object_test, array = array_test,
-  boolean = function() return TYPES.boolean[2] end,
-}
-
-function test_of(spec)
-  return (spec.enum and enum_test or TESTS[spec.type])(spec)
-end
-
 -- ---- schemas themselves are checked when scripts load ----
 
 -- keyword -> Lua type of its value; "any" is judged elsewhere
@@ -314,12 +216,9 @@ end
 
 -- ---- running a check ----
 
--- Raises with everything that fails, in the order of the pointers.
-local function judge(spec, test, value)
-  local is_sound = test(value)
-  if is_sound and not spec.check then
-    return
-  end
+-- Raises with everything that fails, in the order of the pointers. is_sound: all but the schema's own `check`
+-- is known to hold (mb.shape).
+local function judge(spec, value, is_sound)
   local errors = json.array()
   local function fail(pointer, detail)
     if #errors < MAX_ERRORS then
@@ -349,9 +248,13 @@ local function body(spec, where, found)
   if #found.list > before then
     return
   end
-  local test = test_of(spec)
+  local read, has_check = shape.body(spec), spec.check ~= nil
   return function(req)
-    local value = req.body
+    local value = read and read(req)
+    if value then
+      return has_check and judge(spec, value, true)
+    end
+    value = req.body -- nearly always there is something to tell
     if value == nil then
       if spec.required then
         error(problem(422, "body_required", "this route needs a JSON body"))
@@ -359,7 +262,7 @@ local function body(spec, where, found)
       value = {}
       req.body = value
     end
-    judge(spec, test, value)
+    judge(spec, value)
   end
 end
 
@@ -381,8 +284,7 @@ local CONVERT <const> = {
   end,
 }
 
--- The schema of an object of these fields, which came as texts, and a function that makes the check of
--- one, once the schema is complete; nil when they have a fault.
+-- The schema of an object of these fields, which came as texts; nil when they have a fault.
 local function texts(fields, what, where, found)
   local before = #found.list
   local spec = { type = "object", properties = {}, required = {} }
@@ -402,35 +304,39 @@ local function texts(fields, what, where, found)
       found:add(where, ("%s /%s: is a string, integer or boolean, not a %s"):format(what, key, field.type))
     end
   end
-  if #found.list > before then
-    return
+  if #found.list == before then
+    return spec
   end
-  return spec, function()
-    local test = test_of(spec)
-    return function(values)
-      for key, word in pairs(values) do
-        local field = spec.properties[key]
-        if field then
-          values[key] = CONVERT[field.type](word)
-        end
-      end
-      judge(spec, test, values)
+end
+
+-- The check of the fields that a request has under this key ("params" or "query").
+local function check_of(spec, key)
+  local take, has_check = shape[key](spec), spec.check ~= nil
+  return function(req)
+    local taken = take and take(req)
+    if taken then
+      return has_check and judge(spec, taken, true)
     end
+    local values = req[key]
+    for name, word in pairs(values) do
+      local field = spec.properties[name]
+      if field then
+        values[name] = CONVERT[field.type](word)
+      end
+    end
+    judge(spec, values)
   end
 end
 
 -- fields: name -> schema, beside which `required` and `check` may stand. As body.
 local function query(fields, where, found)
-  local _, make = texts(fields, "query", where, found)
-  local check = make and make()
-  return check and function(req)
-    check(req.query)
-  end
+  local spec = texts(fields, "query", where, found)
+  return spec and check_of(spec, "query")
 end
 
 -- The parameters of a path, each a name in `names`; those without a field are texts. As body.
 local function params(fields, names, where, found)
-  local spec, make = texts(fields, "params", where, found)
+  local spec = texts(fields, "params", where, found)
   for _, key in ipairs(spec and faults.names_of(spec.properties) or {}) do
     if not names[key] then
       found:add(where, ("params /%s: the path has no {%s}"):format(key, key),
@@ -440,10 +346,7 @@ local function params(fields, names, where, found)
   for name in pairs(spec and names or {}) do
     spec.properties[name] = spec.properties[name] or { type = "string" }
   end
-  local check = make and make()
-  return check and function(req)
-    check(req.params)
-  end
+  return spec and check_of(spec, "params")
 end
 
 -- Schemas of answers are only verified.

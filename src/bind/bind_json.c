@@ -220,14 +220,21 @@ static enum mb_rc on_key(void *ctx, struct mb_str s)
     return MB_OK;
 }
 
+void mb_json_push_array(lua_State *L)
+{
+    enum { USUAL = 4 };
+    lua_createtable(L, USUAL, 0);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &ARRAY_TAG);
+    lua_setmetatable(L, -2);
+}
+
 static enum mb_rc begin(struct decoder *d, bool array)
 {
     if (d->depth >= 64 || !lua_checkstack(d->L, 6)) return MB_E_LIMIT;
-    lua_newtable(d->L);
-    if (array) { /* so that an empty array stays one when it is encoded again */
-        lua_rawgetp(d->L, LUA_REGISTRYINDEX, &ARRAY_TAG);
-        lua_setmetatable(d->L, -2);
-    }
+    if (array)
+        mb_json_push_array(d->L);
+    else
+        lua_newtable(d->L);
     d->level[d->depth].array = array;
     d->level[d->depth++].n = 0;
     return MB_OK;
@@ -257,7 +264,8 @@ static int decode_protected(lua_State *L)
                                              on_end,    on_begin_array, on_end};
     struct decode_call *c = lua_touserdata(L, 1);
     struct decoder d = {.L = L, .depth = 0};
-    c->rc = mb_json_read(c->text, &mb_vm_plan(mb_vm_of(L))->limits.json, &sink, &d, &c->scratch, c->fault);
+    c->rc = mb_json_read(c->text, &mb_vm_plan(mb_vm_of(L))->limits.json, &sink, &d, &c->scratch,
+                         c->fault);
     return c->rc == MB_OK ? 1 : 0;
 }
 

@@ -25,11 +25,50 @@ struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_
     return h;
 }
 
+/* As luaL_testudata, without looking the type up by its name. */
+static const struct mb_request_handle *handle_at(lua_State *L, int index)
+{
+    const struct mb_request_handle *h = lua_touserdata(L, index);
+    if (h == NULL || !lua_getmetatable(L, index)) return NULL;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, mb_vm_request_type(mb_vm_of(L)));
+    bool is = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return is ? h : NULL;
+}
+
 void mb_request_empty(struct mb_request_handle *h) { h->view = NULL; }
+
+/* Fields of the handle at index, which come before its getters; pushes their table. */
+static void push_fields(lua_State *L, int index)
+{
+    enum { USUAL = 4 };
+    if (lua_getiuservalue(L, index, 1) == LUA_TTABLE) return;
+    lua_pop(L, 1);
+    lua_createtable(L, 0, USUAL);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, index, 1);
+}
+
+void mb_request_set(lua_State *L, int index, const char *field)
+{
+    push_fields(L, index);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, field);
+    lua_pop(L, 1);
+}
+
+bool mb_request_text(lua_State *L, int index, struct mb_str *body)
+{
+    const struct mb_request_handle *h = handle_at(L, index);
+    if (h == NULL || h->view == NULL) return false;
+    *body = mb_http_body(h->view->http);
+    return true;
+}
 
 static const struct mb_request_view *view_of(lua_State *L)
 {
-    const struct mb_request_handle *h = luaL_checkudata(L, 1, REQUEST_TYPE);
+    const struct mb_request_handle *h = handle_at(L, 1);
+    if (!h) luaL_typeerror(L, 1, "request");
     if (!h->view) luaL_error(L, "this request is over: a script kept `req` beyond its end");
     return h->view;
 }
@@ -85,6 +124,21 @@ static int get_params(lua_State *L)
     return 1;
 }
 
+bool mb_request_params(lua_State *L, int index, mb_request_see see, void *ctx)
+{
+    const struct mb_request_handle *h = handle_at(L, index);
+    if (h == NULL || h->view == NULL) return false;
+    const struct mb_request_view *v = h->view;
+    const char *p = v->route->pattern;
+    for (unsigned i = 0; i < v->match->nparams && (p = strchr(p, '{')) != NULL; i++) {
+        const char *end = strchr(p, '}');
+        if (!see(ctx, (struct mb_str){p + 1, (size_t)(end - p - 1)}, v->match->params[i]))
+            return false;
+        p = end;
+    }
+    return true;
+}
+
 static int hex(char c)
 {
     if (c >= '0' && c <= '9') return c - '0';
@@ -98,55 +152,90 @@ static int bad_query(lua_State *L, const char *why)
     return lua_error(L);
 }
 
-/* Pushes the decoded form of one name or value. */
-static void push_decoded(lua_State *L, struct mb_str s)
+/* The decoded form of one name or value, which is never longer, in out; false and why when there is none. */
+static bool decode(struct mb_str s, char *out, size_t *length, const char **why)
 {
-    luaL_Buffer b;
-    char *out = luaL_buffinitsize(L, &b, s.len);
     size_t n = 0;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i] == '+' ? ' ' : s.ptr[i];
         if (c == '%') {
             int hi = s.len - i > 2 ? hex(s.ptr[i + 1]) : -1;
             int lo = s.len - i > 2 ? hex(s.ptr[i + 2]) : -1;
-            if (hi < 0 || lo < 0 || (hi == 0 && lo == 0))
-                bad_query(L, "the query holds a percent sign that is not followed by two "
-                             "hexadecimal digits, "
-                             "or %00");
+            *why = "the query holds a percent sign that is not followed by two hexadecimal digits, "
+                   "or %00";
+            if (hi < 0 || lo < 0 || (hi == 0 && lo == 0)) return false;
             c = (char)(hi * 16 + lo);
             i += 2;
         }
         out[n++] = c;
     }
-    if (!mb_utf8_valid(out, n)) bad_query(L, "the query is not valid UTF-8");
+    *why = "the query is not valid UTF-8";
+    *length = n;
+    return mb_utf8_valid(out, n);
+}
+
+static void push_decoded(lua_State *L, struct mb_str s)
+{
+    luaL_Buffer b;
+    const char *why;
+    size_t n;
+    char *out = luaL_buffinitsize(L, &b, s.len);
+    if (!decode(s, out, &n, &why)) bad_query(L, why);
     luaL_pushresultsize(&b, n);
+}
+
+/* The next field of a query that is not empty, as it was sent; false at the end. */
+static bool next_field(struct mb_str *left, struct mb_str *name, struct mb_str *value)
+{
+    while (left->len > 0) {
+        const char *amp = memchr(left->ptr, '&', left->len), *p = left->ptr;
+        size_t n = amp ? (size_t)(amp - p) : left->len;
+        left->ptr += amp ? n + 1 : n;
+        left->len -= amp ? n + 1 : n;
+        if (n == 0) continue;
+        const char *eq = memchr(p, '=', n);
+        *name = (struct mb_str){p, eq ? (size_t)(eq - p) : n};
+        *value = eq ? (struct mb_str){eq + 1, n - name->len - 1} : (struct mb_str){p, 0};
+        return true;
+    }
+    return false;
+}
+
+bool mb_request_query(lua_State *L, int index, mb_request_see see, void *ctx)
+{
+    enum { MAX_TEXT = 1024 }; /* longer ones take the slow way */
+    const struct mb_request_handle *h = handle_at(L, index);
+    if (h == NULL || h->view == NULL) return false;
+    struct mb_str left = mb_http_query(h->view->http), name, value;
+    char key[MAX_TEXT], text[MAX_TEXT];
+    const char *why;
+    uint32_t fields = 0, most = mb_vm_plan(mb_vm_of(L))->limits.max_query_fields;
+    while (next_field(&left, &name, &value)) {
+        size_t key_length, length;
+        if (++fields > most || name.len > MAX_TEXT || value.len > MAX_TEXT ||
+            !decode(name, key, &key_length, &why) || !decode(value, text, &length, &why) ||
+            !see(ctx, (struct mb_str){key, key_length}, (struct mb_str){text, length}))
+            return false;
+    }
+    return true;
 }
 
 static int get_query(lua_State *L)
 {
-    struct mb_str q = mb_http_query(view_of(L)->http);
-    const char *p = q.ptr, *end = q.ptr + q.len;
+    struct mb_str left = mb_http_query(view_of(L)->http), name, value;
     uint32_t fields = 0, most = mb_vm_plan(mb_vm_of(L))->limits.max_query_fields;
     lua_newtable(L);
-    while (p < end) {
-        const char *amp = memchr(p, '&', (size_t)(end - p));
-        const char *stop = amp ? amp : end;
-        const char *eq = memchr(p, '=', (size_t)(stop - p));
-        if (stop > p) {
-            if (++fields > most)
-                return bad_query(L, lua_pushfstring(L,
-                                                    "the query has more than %d fields "
-                                                    "(http.max_query_fields)",
-                                                    (int)most));
-            push_decoded(L, (struct mb_str){p, (size_t)((eq ? eq : stop) - p)});
-            lua_pushvalue(L, -1);
-            if (lua_rawget(L, -3) != LUA_TNIL) return bad_query(L, "the query names a field twice");
-            lua_pop(L, 1);
-            push_decoded(L, eq ? (struct mb_str){eq + 1, (size_t)(stop - eq - 1)}
-                               : (struct mb_str){p, 0});
-            lua_rawset(L, -3);
-        }
-        p = amp ? amp + 1 : end;
+    while (next_field(&left, &name, &value)) {
+        if (++fields > most)
+            return bad_query(
+                L, lua_pushfstring(L, "the query has more than %d fields (http.max_query_fields)",
+                                   (int)most));
+        push_decoded(L, name);
+        lua_pushvalue(L, -1);
+        if (lua_rawget(L, -3) != LUA_TNIL) return bad_query(L, "the query names a field twice");
+        lua_pop(L, 1);
+        push_decoded(L, value);
+        lua_rawset(L, -3);
     }
     return 1;
 }
@@ -209,10 +298,17 @@ static int req_read(lua_State *L) { return mb_stream_read(L, view_of(L)->stream)
 static int req_begin(lua_State *L) { return mb_stream_begin(L, view_of(L)->stream); }
 static int req_write(lua_State *L) { return mb_stream_write(L, view_of(L)->stream); }
 
+/* What a metamethod is called with is always a handle: its metatable is out of the scripts' reach. */
+static void check_alive(lua_State *L)
+{
+    const struct mb_request_handle *h = lua_touserdata(L, 1);
+    if (!h->view) luaL_error(L, "this request is over: a script kept `req` beyond its end");
+}
+
 /* Upvalue 1 = getters by name, 2 = methods. Fields that were set or computed before come first. */
 static int req_index(lua_State *L)
 {
-    view_of(L);
+    check_alive(L);
     if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
         lua_pushvalue(L, 2);
         if (lua_rawget(L, 3) != LUA_TNIL) return 1;
@@ -225,14 +321,8 @@ static int req_index(lua_State *L)
     if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 1;
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
-    int type = lua_type(L, -1);
-    if (type == LUA_TTABLE) { /* worth keeping: computed once */
-        if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
-            lua_newtable(L);
-            lua_pushvalue(L, -1);
-            lua_setiuservalue(L, 1, 1);
-            lua_replace(L, -2);
-        }
+    if (lua_type(L, -1) == LUA_TTABLE) { /* worth keeping: computed once */
+        push_fields(L, 1);
         lua_pushvalue(L, 2);
         lua_pushvalue(L, 3);
         lua_rawset(L, -3);
@@ -243,16 +333,10 @@ static int req_index(lua_State *L)
 
 static int req_newindex(lua_State *L)
 {
-    view_of(L);
-    if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
-        lua_newtable(L);
-        lua_pushvalue(L, -1);
-        lua_setiuservalue(L, 1, 1);
-        lua_replace(L, -2);
-    }
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, 3);
-    lua_rawset(L, 4);
+    check_alive(L);
+    push_fields(L, 1);
+    lua_insert(L, 2);
+    lua_rawset(L, 2);
     return 0;
 }
 

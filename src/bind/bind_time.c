@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "bind/modules.h"
+#include "bind/text.h"
 #include "kernel/civil.h"
 
 /*
@@ -60,6 +61,14 @@ static bool read_instant(const char *s, size_t n, int64_t *ms)
     if (at >= n || !read_offset(s + at, n - at, &minutes)) return false;
     *ms = (mb_civil_seconds(wall) - (int64_t)minutes * 60) * 1000 + fraction;
     return *ms >= 0 && *ms < END_MS;
+}
+
+bool mb_text_instant(struct mb_str s, char out[25])
+{
+    int64_t ms;
+    if (!read_instant(s.ptr, s.len, &ms)) return false;
+    mb_rfc3339_ms(ms, out);
+    return true;
 }
 
 /* time.parse("2026-11-22T10:00:00+02:00") -> milliseconds, or nil */

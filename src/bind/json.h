@@ -22,5 +22,7 @@ MB_MUST_CHECK enum mb_rc mb_json_decode(lua_State *L, struct mb_str text,
 MB_MUST_CHECK enum mb_rc mb_collect_headers(lua_State *L, int index, struct mb_http_header *out,
                                             size_t max, size_t *n, const char **content_type,
                                             struct mb_err *err);
+/* An empty table that stays an array when it is encoded again. */
+void mb_json_push_array(lua_State *L);
 /* Is the value at index json.null? */
 bool mb_is_json_null(lua_State *L, int index);

@@ -17,7 +17,8 @@ int mb_open_log(lua_State *L);        /* mb.log: debug, info, warn, error */
 int mb_open_time(lua_State *L);       /* mb.time: now, parse, format */
 int mb_open_crypto(lua_State *L);     /* mb.crypto */
 int mb_open_id(lua_State *L);         /* mb.id: cuid, reference */
-int mb_open_text(lua_State *L);       /* mb.text: measure, is_email, distance */
+int mb_open_text(lua_State *L);       /* mb.text: measure, is_email, is_phone, distance */
+int mb_open_shape(lua_State *L);      /* mb.shape */
 int mb_open_http(lua_State *L);       /* mb.http: request, host */
 int mb_open_background(lua_State *L); /* mb.background: background.h */
 

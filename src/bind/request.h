@@ -25,4 +25,14 @@ int mb_request_register(lua_State *L);
 /* Pushes a handle of that type on view, which must stay valid until mb_request_empty. */
 struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view,
                                           int type);
+/* The body of the request whose handle stands at index; false when something else stands there. */
+bool mb_request_text(lua_State *L, int index, struct mb_str *body);
+/* What the request whose handle stands at index came with, one by one: names and values as they are
+ * after decoding, valid until the next. see returns false to end it. false: it was ended, something in it cannot be
+ * decoded, or there is no handle. */
+typedef bool (*mb_request_see)(void *ctx, struct mb_str name, struct mb_str value);
+bool mb_request_params(lua_State *L, int index, mb_request_see see, void *ctx);
+bool mb_request_query(lua_State *L, int index, mb_request_see see, void *ctx);
+/* The value at the top becomes a field of the handle at index; pops it. */
+void mb_request_set(lua_State *L, int index, const char *field);
 void mb_request_empty(struct mb_request_handle *h);
