@@ -187,18 +187,19 @@ end
 
 -- Runs a function of a plugin, which may ask for things meanwhile: true and the list of its results, or
 -- false, a code and a detail.
-local function call(self, plugin, handler, arguments)
-  local state, a, b, asker = plugins.call(plugin.name, handler, arguments)
+-- With a request its facts are among the arguments (mb.plugins).
+local function call(self, plugin, handler, arguments, req)
+  local state, a, b, asker = plugins.call(plugin.name, handler, arguments, req)
   while state == "ask" do
     state, a, b, asker = plugins.reply(asker, serve(self, plugin, a, b))
   end
   return state == "done", a, b
 end
 
--- What a plugin is told of a request.
+-- What a plugin is told of a request, beside what mb.plugins adds of it.
 local function facts_of(req, route)
   return {
-    id = req.id, method = route.method, path = req.path, route = route.path, params = req.params,
+    params = route.path:find("{", 1, true) and req.params or nil,
     query = route.query and req.query or nil,
     body = type(route.body) == "table" and req.body or nil,
     caller = req.user_id and { id = req.user_id, role = req.user_role } or nil,
@@ -246,7 +247,7 @@ local function as_route(self, plugin, route)
     params = route.params, query = route.query, body = route.body, description = route.description,
     responses = by_status(route.responses), errors = by_status(route.errors),
     handler = function(req)
-      local ok, results = call(self, plugin, handler, facts_of(req, route))
+      local ok, results = call(self, plugin, handler, facts_of(req, route), req)
       if not ok then
         return unavailable(results)
       end
@@ -304,9 +305,9 @@ local function ordered(hooks, found)
   return list
 end
 
-local function run_before(self, hooks, facts)
+local function run_before(self, hooks, facts, req)
   for _, hook in ipairs(hooks) do
-    local ok, results = call(self, hook.plugin, hook.handler.handler, facts)
+    local ok, results = call(self, hook.plugin, hook.handler.handler, facts, req)
     local said = ok and type(results[1]) == "table" and results[1].refuse
     if not ok and hook.on_failure ~= "ignore" then
       error(unavailable(results), 0)
@@ -317,11 +318,11 @@ local function run_before(self, hooks, facts)
   end
 end
 
-local function run_after(self, hooks, facts, ...)
+local function run_after(self, hooks, facts, req, ...)
   local first = ...
   facts.status = math.type(first) == "integer" and first or problem.is(first) and first.status or 200
   for _, hook in ipairs(hooks) do
-    call(self, hook.plugin, hook.handler.handler, facts)
+    call(self, hook.plugin, hook.handler.handler, facts, req)
   end
   return ...
 end
@@ -335,8 +336,8 @@ function registry:around(route, handler)
   on.is_met = true
   return function(req, it, judge)
     local facts = facts_of(req, route)
-    run_before(self, on.before, facts)
-    return run_after(self, on.after, facts, handler(req, it, judge))
+    run_before(self, on.before, facts, req)
+    return run_after(self, on.after, facts, req, handler(req, it, judge))
   end, on
 end
 

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 
+#include "base/json.h"
 #include "bind/json.h"
 #include "bind/modules.h"
 #include "bind/problem.h"
@@ -137,6 +138,26 @@ bool mb_request_params(lua_State *L, int index, mb_request_see see, void *ctx)
         p = end;
     }
     return true;
+}
+
+static enum mb_rc write_member(struct mb_buf *out, const char *key, struct mb_str value)
+{
+    enum mb_rc rc = mb_buf_addz(out, key);
+    return rc == MB_OK ? mb_json_str(out, value.ptr, value.len) : rc;
+}
+
+enum mb_rc mb_request_write(lua_State *L, int index, struct mb_buf *out)
+{
+    const struct mb_request_handle *h = handle_at(L, index);
+    if (h == NULL || h->view == NULL) return MB_E_INVALID;
+    const struct mb_request_view *v = h->view;
+    enum mb_rc rc = write_member(out, "\"id\":", mb_str_z(mb_http_id(v->http)));
+    if (rc == MB_OK)
+        rc = write_member(out, ",\"method\":", mb_str_z(mb_method_name(v->route->method)));
+    if (rc == MB_OK) rc = write_member(out, ",\"path\":", mb_http_path(v->http));
+    if (rc == MB_OK) rc = write_member(out, ",\"route\":", mb_str_z(v->route->pattern));
+    if (rc == MB_OK && v->match->nparams == 0) rc = mb_buf_addz(out, ",\"params\":{}");
+    return rc;
 }
 
 static int hex(char c)

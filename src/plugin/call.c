@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bind/json.h"
+#include "bind/request.h"
 #include "bind/statement.h"
 #include "bind/modules.h"
 #include "plugin/plugin.h"
@@ -290,7 +291,9 @@ static int answer(lua_State *L, int status, lua_KContext ctx)
     if (c->code != NULL) return push_failure(L, c);
     lua_pushstring(L, c->asked != NULL ? "ask" : "done");
     if (c->asked != NULL) lua_pushstring(L, c->asked);
-    if (mb_json_decode(L, mb_buf_str(&c->out), &fault) != MB_OK) {
+    if (mb_str_eq(mb_buf_str(&c->out), MB_STR("[]"))) {
+        mb_json_push_array(L); /* what most hooks say */
+    } else if (mb_json_decode(L, mb_buf_str(&c->out), &fault) != MB_OK) {
         fail(c, "plugin_failed", "what it tells is larger than json.* allows");
         return push_failure(L, c);
     }
@@ -329,7 +332,26 @@ static bool begin(struct call *c, const struct mb_task *caller)
     return c->task != NULL;
 }
 
-/* call(name, handler, arguments) */
+/* The members of the table at index 3 behind those of the request at 4, when there is one. */
+static enum mb_rc write_arguments(lua_State *L, struct mb_buf *out, struct mb_err *err)
+{
+    if (lua_isnoneornil(L, 4)) return mb_json_encode(L, 3, out, err);
+    enum mb_rc rc = mb_buf_add(out, "{", 1);
+    if (rc == MB_OK) rc = mb_request_write(L, 4, out);
+    if (rc != MB_OK) return mb_fail(err, rc, "the request could not be written");
+    size_t at = out->len;
+    rc = mb_json_encode(L, 3, out, err);
+    if (rc != MB_OK) return rc;
+    if (out->len - at == 2) { /* {} */
+        out->len--;
+        out->data[at] = '}';
+    } else {
+        out->data[at] = ',';
+    }
+    return MB_OK;
+}
+
+/* call(name, handler, arguments, request) */
 static int l_call(lua_State *L)
 {
     struct mb_err err;
@@ -340,7 +362,7 @@ static int l_call(lua_State *L)
     c->handler = handler;
     if (atomic_load_explicit(&plugin->stats->is_quarantined, memory_order_relaxed))
         fail(c, "plugin_quarantined", "the plugin is in quarantine");
-    else if (mb_json_encode(L, 3, &c->in, &err) != MB_OK)
+    else if (write_arguments(L, &c->in, &err) != MB_OK)
         return luaL_error(L, "arguments for plugin '%s': %s", plugin->name, err.text);
     else if (!begin(c, caller))
         fail(c, "plugin_failed", "not enough memory for its task (plugins.memory)");

@@ -12,7 +12,8 @@
  *   plugins.label(name, n, text)    what function n is called where its calls are shown
  *   plugins.query(name, statement, …)    waits; as db.query, on the plugin's own tables
  *   plugins.configure(name, config)      what the plugin's config() gives; while scripts load
- *   plugins.call(name, n, arguments)     waits; -> "done", results | "failed", code, detail
+ *   plugins.call(name, n, arguments, req)   with a request, arguments have id, method, path and route of it
+ *                                        too, and params where there are none; waits; -> "done", results | "failed", code, detail
  *                                        | "ask", what, arguments, call: the plugin waits for
  *   plugins.reply(call, true, results)   or reply(call, false, text), which it sees raised; waits
  *                                        and returns as call does
