@@ -225,6 +225,10 @@ static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
     if (rc == MB_OK)
         rc = box(b, "medbookd_rollbacks_total", "counter", "returns to the generation before",
                  (double)get(&shm->rollbacks));
+    if (rc == MB_OK)
+        rc = box(b, "medbookd_auto_rollbacks_total", "counter",
+                 "those of them that nobody asked for (reload.auto_rollback)",
+                 (double)get(&shm->auto_rollbacks));
     return rc;
 }
 

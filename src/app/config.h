@@ -190,6 +190,13 @@ enum mb_config_type {
       "processor time that scripts may take to load")                                              \
     X(reload_drain_timeout, "reload.drain_timeout", MS, "30s", 0, 86400000, "",                    \
       "how long a request may go on with scripts that were replaced twice; then it is cut")        \
+    X(reload_auto_rollback, "reload.auto_rollback", INT, "0", 0, 100, "",                          \
+      "after a reload, percent of requests that may end in an error of Lua or at a limit of "      \
+      "scripts; with more the scripts before serve again; 0 = never")                              \
+    X(reload_auto_rollback_requests, "reload.auto_rollback_requests", INT, "50", 1, 1000000, "",   \
+      "requests that the new scripts must have had before that is judged")                         \
+    X(reload_auto_rollback_window, "reload.auto_rollback_window", MS, "60s", 1000, 86400000, "",   \
+      "how long after a reload it is judged")                                                      \
     X(plugins_folder, "plugins.folder", FOLDER, "plugins", 0, 0, "",                               \
       "a folder with a folder for each plugin; need not exist")                                    \
     X(plugins_memory, "plugins.memory", BYTES, "16MB", 1048576, 1073741824, "",                    \

@@ -144,8 +144,12 @@ static void close_handler(struct generation *n)
 static enum mb_rc open_handler(struct generation *n, struct mb_err *err)
 {
     struct mb_generations *g = n->owner;
-    const struct mb_handler_plan plan = {
-        .vm = n->states.vm, .stats = &g->shm->scripts, .show_errors = g->plan.config->dev};
+    const struct mb_handler_plan plan = {.vm = n->states.vm,
+                                         .stats = &g->shm->scripts,
+                                         .score = &g->shm->score[n->slot],
+                                         .show_errors = g->plan.config->dev};
+    atomic_store(&g->shm->score[n->slot].requests, 0);
+    atomic_store(&g->shm->score[n->slot].failures, 0);
     if (mb_plugins_attach(n->states.plugins, g->plan.loop) == MB_OK &&
         mb_handler_new(&n->handler, &plan) == MB_OK && open_background(n) == MB_OK)
         return MB_OK;

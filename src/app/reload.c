@@ -53,6 +53,8 @@ struct mb_reload {
     pid_t child; /* that checks the scripts, or makes the tables */
     uint64_t started_ns, deadline_ns;
     bool is_asked; /* once more */
+    uint64_t
+        judged_until_ns; /* what a reload put into service is judged till then; 0 = it is not */
     struct waiter waiters[MAX_WAITERS];
 };
 
@@ -300,6 +302,7 @@ static void withdraw(struct mb_reload *r, const char *why)
 static void commit(struct mb_reload *r)
 {
     char text[256];
+    const struct mb_config *config = r->site->config;
     unsigned before = line_up(r).serving;
     bool is_back = r->kind == MB_RELOAD_BACK;
     line(r, r->slot, before, MB_SHELF_NONE);
@@ -311,6 +314,10 @@ static void commit(struct mb_reload *r)
                       r->shm->shelf->slot[r->slot].nscripts, r->report->nroutes);
     (void)snprintf(text + n, sizeof text - (size_t)n, ", %.0f ms\n",
                    (double)(mb_mono_ns() - r->started_ns) / 1e6);
+    r->judged_until_ns =
+        is_back || config->reload_auto_rollback == 0
+            ? 0
+            : mb_mono_ns() + (uint64_t)config->reload_auto_rollback_window * 1000000u;
     end(r, true, text);
 }
 
@@ -370,6 +377,38 @@ static void go_back(struct mb_reload *r, mb_reload_told told, void *ctx)
     start_build(r);
 }
 
+/* ---- judging ---- */
+
+/* New scripts that fail too often go back to where they came from, once: what serves then, and what somebody
+ * goes back to, is not judged. */
+static void judge(struct mb_reload *r)
+{
+    const struct mb_config *config = r->site->config;
+    unsigned serving = line_up(r).serving;
+    uint64_t requests = 0, failures = 0;
+    char text[256];
+    if (r->judged_until_ns == 0 || r->step != STEP_IDLE) return;
+    for (uint32_t w = 0; w < r->shm->nworkers; w++) {
+        requests += atomic_load(&r->shm->worker[w].score[serving].requests);
+        failures += atomic_load(&r->shm->worker[w].score[serving].failures);
+    }
+    bool is_enough = requests >= (uint64_t)config->reload_auto_rollback_requests;
+    if (is_enough && failures * 100 > requests * (uint64_t)config->reload_auto_rollback) {
+        r->judged_until_ns = 0;
+        (void)snprintf(text, sizeof text,
+                       "%llu of %llu requests ended in an error of Lua or at a limit, more than "
+                       "reload.auto_rollback (%d percent); the log tells each as a script error",
+                       (unsigned long long)failures, (unsigned long long)requests,
+                       (int)config->reload_auto_rollback);
+        mb_log(MB_LOG_ERROR, "the new scripts fail: going back to the ones before", "generation",
+               name(r, serving), "why", text, NULL);
+        atomic_fetch_add(&r->shm->auto_rollbacks, 1);
+        go_back(r, NULL, NULL);
+    } else if (mb_mono_ns() > r->judged_until_ns) {
+        r->judged_until_ns = 0;
+    }
+}
+
 void mb_reload_ask(struct mb_reload *r, enum mb_reload_kind kind, mb_reload_told told, void *ctx)
 {
     if (kind == MB_RELOAD_BACK)
@@ -387,6 +426,7 @@ void mb_reload_forget(struct mb_reload *r, const void *ctx)
 void mb_reload_step(struct mb_reload *r)
 {
     enum step before;
+    judge(r);
     do {
         before = r->step;
         switch (r->step) {

@@ -47,6 +47,7 @@ struct mb_shm_worker {
     struct mb_http_stats http;
     struct mb_db_stats db;
     struct mb_handler_stats scripts;
+    struct mb_handler_score score[MB_SHELF_SLOTS]; /* of the generation in that slot */
     struct mb_client_stats client;
 };
 
@@ -55,7 +56,7 @@ struct mb_shm {
     uint32_t nplaces;  /* and after them that of the jobs process */
     _Atomic uint32_t stopping; /* SIGTERM came: readyz turns red */
     _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
-    _Atomic uint64_t reloads, reload_failures, rollbacks;
+    _Atomic uint64_t reloads, reload_failures, rollbacks, auto_rollbacks;
     _Atomic(struct mb_line_up) line_up;
     int bell; /* eventfd: a child wrote something here that the supervisor waits for */
     int64_t started_wall_ms;

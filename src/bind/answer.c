@@ -15,10 +15,17 @@ enum {
 
 static const char TRACE_MARK[] = "\nstack traceback:\n";
 
+static void count_failure(const struct mb_answer *a)
+{
+    atomic_fetch_add_explicit(&a->plan->stats->script_errors, 1, memory_order_relaxed);
+    if (a->plan->score != NULL)
+        atomic_fetch_add_explicit(&a->plan->score->failures, 1, memory_order_relaxed);
+}
+
 /* Counts and logs it. False when the answer has begun: then it is cut, so that the client sees. */
 static bool note_failure(const struct mb_answer *a, const char *text, const char *trace)
 {
-    atomic_fetch_add_explicit(&a->plan->stats->script_errors, 1, memory_order_relaxed);
+    count_failure(a);
     mb_log(MB_LOG_ERROR, "script error", "request", mb_http_id(a->http), "error", text, "trace",
            trace, NULL);
     bool replied = mb_http_replied(a->http);
@@ -47,7 +54,7 @@ void mb_answer_over_budget(lua_State *L, const struct mb_answer *a, const struct
         lua_type(L, -1) == LUA_TSTRING ? strstr(lua_tostring(L, -1), TRACE_MARK) : NULL;
     (void)snprintf(text, sizeof text, "more than %d ms of processor time without a wait (%s)",
                    (int)(b->limit_ns / 1000000u), b->key);
-    atomic_fetch_add_explicit(&a->plan->stats->script_errors, 1, memory_order_relaxed);
+    count_failure(a);
     mb_log(MB_LOG_ERROR, "script ended", "request", mb_http_id(a->http), "limit", text, "at", b->at,
            "trace", trace ? trace + 1 : NULL, NULL);
     if (mb_http_replied(a->http))

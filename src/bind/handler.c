@@ -233,6 +233,8 @@ static void on_ready(void *ctx, struct mb_http_request *req)
     struct mb_handler_stats *stats = h->plan.stats;
     uint64_t tasks = atomic_load_explicit(&stats->tasks, memory_order_relaxed);
     atomic_store_explicit(&stats->tasks, tasks + 1, memory_order_relaxed); /* the only writer */
+    if (h->plan.score != NULL)
+        atomic_fetch_add_explicit(&h->plan.score->requests, 1, memory_order_relaxed);
     mb_task_run(c->task);
 }
 

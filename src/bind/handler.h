@@ -14,9 +14,16 @@ struct mb_handler_stats {
     _Atomic uint64_t script_errors, script_bytes, tasks;
 };
 
+/* How the requests of one handler go: how many began, and how many of these ended in an error of Lua or at a limit
+ * of the scripts. What a script answers, whatever the status, is no failure. */
+struct mb_handler_score {
+    _Atomic uint64_t requests, failures;
+};
+
 struct mb_handler_plan {
     struct mb_vm *vm;
     struct mb_handler_stats *stats;
+    struct mb_handler_score *score; /* NULL = nobody asks */
     bool show_errors; /* development: the script's message in the answer */
 };
 
