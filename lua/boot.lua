@@ -10,11 +10,12 @@ local openapi = require "mb.openapi"
 local permit = require "mb.permit"
 local plugin = require "mb.plugin"
 local plugin_host = require "workflows.plugin_host"
+local provisions = require "workflows.provisions"
 local router = require "mb.router"
 local session = require "workflows.session"
 
 permit.load(scripts "permissions/")
-local plugins = plugin.load(plugin_host)
+local plugins = plugin.load(plugin_host, provisions.KINDS)
 local routes = router.new(session.authenticate, session.standing, plugins)
 for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)

@@ -13,6 +13,7 @@
 --     requirements = { { provider_type = "general-practitioner", organization = id or nil,
 --                        items = { ["hpcsa-number"] = { type = "TEXT", config = { maxLength = 20 } } } } },
 --     secrets = { "token" },                 -- plugins.secrets/<name>/token
+--     channels = { … }, …                    -- what else the server knows how to ask for (workflows/provisions.lua)
 --     tables = { add = "INSERT INTO …" },    -- named statements on its own tables, migrations/ makes these
 --     http = { hosts = { "api.example.org", "*.example.net" } } }        -- whom it may call
 --
@@ -96,13 +97,13 @@ local function has(list, word)
 end
 
 -- What is used must be declared, so that an operator reads in one line what a plugin does.
-local function check_capabilities(manifest, at, found)
+local function check_capabilities(manifest, at, found, capabilities)
   for _, word in ipairs(manifest.capabilities) do
-    if not has(CAPABILITIES, word) then
-      found:add(at, ("unknown capability '%s'"):format(tostring(word)), faults.nearest(word, CAPABILITIES))
+    if not has(capabilities, word) then
+      found:add(at, ("unknown capability '%s'"):format(tostring(word)), faults.nearest(word, capabilities))
     end
   end
-  for _, word in ipairs(CAPABILITIES) do
+  for _, word in ipairs(capabilities) do
     if manifest[word] ~= nil and not has(manifest.capabilities, word) then
       found:add(at, ("'%s' is used but not among the capabilities"):format(word),
         ("write capabilities = { \"%s\" }"):format(word))
@@ -110,9 +111,9 @@ local function check_capabilities(manifest, at, found)
   end
 end
 
-local function check_manifest(plugin, at, found)
+local function check_manifest(self, plugin, at, found)
   local manifest = plugin.manifest
-  check_keys(manifest, MANIFEST, { "api", "name", "version", "capabilities" }, at, "a manifest", found)
+  check_keys(manifest, self.keys, { "api", "name", "version", "capabilities" }, at, "a manifest", found)
   if manifest.api ~= nil and manifest.api ~= API then
     found:add(at, ("this server has api = %d, not %s"):format(API, tostring(manifest.api)))
   end
@@ -120,7 +121,7 @@ local function check_manifest(plugin, at, found)
     found:add(at, ("the name '%s' is not that of its folder, '%s'"):format(tostring(manifest.name), plugin.name))
   end
   if type(manifest.capabilities) == "table" then
-    check_capabilities(manifest, at, found)
+    check_capabilities(manifest, at, found, self.capabilities)
   end
 end
 
@@ -501,16 +502,82 @@ local function add_tables(self, plugin, at, found)
   end
 end
 
+-- A function (argument) of a provision: its result, checked; nil when it fails, which is logged.
+local function as_function(self, plugin, handler, what, check)
+  return function(argument)
+    local ok, results = call(self, plugin, handler, argument)
+    if not ok then
+      return nil -- and logged
+    end
+    local holder = { body = results[1] ~= json.null and results[1] or {} }
+    local is_sound, why = pcall(check, holder)
+    if not is_sound then
+      log.error("a plugin failed", {
+        plugin = plugin.name, error = ("%s returned what it must not: %s"):format(what,
+          problem.is(why) and why.detail or tostring(why)),
+      })
+    end
+    return is_sound and holder.body or nil
+  end
+end
+
+local function add_provision(self, plugin, kind, it, at, found)
+  local spec = self.kinds[kind]
+  local keys, required, before = { name = "string" }, { "name" }, #found.list
+  for key, expected in pairs(spec.keys) do
+    keys[key] = expected
+  end
+  table.move(spec.required, 1, #spec.required, 2, required)
+  if type(it) ~= "table" then
+    return found:add(at, ("'%s' is a list of tables"):format(kind))
+  end
+  check_keys(it, keys, required, at, ("one of %s"):format(kind), found)
+  if type(it.name) == "string" and not it.name:match "^%l[%w_-]*$" then
+    found:add(at, ("'%s' is no name of one of %s"):format(it.name, kind), "small letters, digits, _ and -")
+  end
+  if #found.list > before then
+    return
+  end
+  local made = { name = plugin.name .. "." .. it.name, it = it, functions = {} }
+  for what, result in pairs(spec.results) do
+    local check = schema.body(result, at, found)
+    if it[what] and check then
+      local label = ("%s %s %s"):format(kind, it.name, what)
+      plugins.label(plugin.name, it[what].handler, label)
+      made.functions[what] = as_function(self, plugin, it[what].handler, label, check)
+    end
+  end
+  table.insert(self.provisions[kind], made)
+end
+
+local function add_provisions(self, plugin, at, found)
+  for _, kind in ipairs(faults.names_of(self.kinds)) do
+    for _, it in ipairs(plugin.manifest[kind] or {}) do
+      add_provision(self, plugin, kind, it, at, found)
+    end
+  end
+end
+
 local loaded -- the registry
 
 -- Every plugin of this generation; raises all faults of their manifests. `host` does what they ask for;
--- the registry has their routes and jobs.
-local function load(host)
-  local self = setmetatable({ host = host, on = {}, routes = {}, jobs = {}, requirements = {} }, registry)
+-- the registry has their routes and jobs. `kinds`: what they may provide to the server (workflows/provisions.lua).
+local function load(host, kinds)
+  local self = setmetatable({
+    host = host, on = {}, routes = {}, jobs = {}, requirements = {}, kinds = kinds, provisions = {}, keys = {},
+    capabilities = table.move(CAPABILITIES, 1, #CAPABILITIES, 1, {}),
+  }, registry)
+  for key, expected in pairs(MANIFEST) do
+    self.keys[key] = expected
+  end
+  for _, kind in ipairs(faults.names_of(kinds)) do
+    self.keys[kind], self.provisions[kind] = "table", {}
+    table.insert(self.capabilities, kind)
+  end
   local found = faults.new()
   for _, plugin in ipairs(plugins.list()) do
     local at = "plugins/" .. plugin.name .. "/plugin.lua"
-    check_manifest(plugin, at, found)
+    check_manifest(self, plugin, at, found)
     configure(plugin, found)
     add_hooks(self, plugin, at, found)
     add_routes(self, plugin, at, found)
@@ -518,6 +585,7 @@ local function load(host)
     add_requirements(self, plugin, at, found)
     add_secrets(plugin, at, found)
     add_tables(self, plugin, at, found)
+    add_provisions(self, plugin, at, found)
     add_hosts(plugin, at, found)
   end
   for _, on in pairs(self.on) do
@@ -533,6 +601,12 @@ local function requirements()
   return loaded.requirements
 end
 
+-- What plugins provide of that kind, in the order of their names, each { name = "clinic.sms.sms", it = what the
+-- manifest has, functions = { send = function(argument) … end } }.
+local function provisions(kind)
+  return loaded.provisions[kind]
+end
+
 -- To be called when all routes are known: a hook on none is a fault.
 function registry:finish(patterns)
   local found = faults.new()
@@ -545,4 +619,4 @@ function registry:finish(patterns)
   found:raise()
 end
 
-return { load = load, requirements = requirements }
+return { load = load, requirements = requirements, provisions = provisions }

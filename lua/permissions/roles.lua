@@ -26,5 +26,6 @@ return vocabulary.new {
       token = true,
     },
     me = {},
+    places = {},
   },
 }

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "bind/rows.h"
 
-enum { PATIENCE_MS = 60000, CLOSE_MS = 2000, ROUNDS = 1000, PIECE = 65536 };
+enum { PATIENCE_MS = 60000, CLOSE_MS = 2000, ROUNDS = 1000, PIECE = 65536, ROUNDED_MS = 2 };
 
 struct mb_stage {
     struct mb_stage_plan plan;
@@ -303,6 +303,8 @@ enum mb_rc mb_stage_run_jobs(struct mb_stage *s, struct mb_stage_jobs *ended, st
     const struct mb_background_stats *stats = &s->stats.jobs;
     const struct mb_stage_jobs before = {stats->done, stats->retried, stats->dead};
     bool is_due = true;
+    mb_stage_pause(
+        s, ROUNDED_MS); /* columns keep milliseconds: what is due now may be due in half a one */
     for (int i = 0; i < ROUNDS && is_due; i++) {
         uint64_t sum = stats->done + stats->retried + stats->dead;
         mb_background_turn(s->background);
