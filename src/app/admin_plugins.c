@@ -27,8 +27,11 @@ static enum mb_rc add_parts(struct mb_buf *b, const struct mb_plugin_stats *s)
         rc = mb_buf_addz(b, i == 0 ? "{\"name\":" : ",{\"name\":");
         if (rc == MB_OK) rc = mb_json_str(b, p->name, strlen(p->name));
         if (rc == MB_OK)
-            rc = mb_buf_addf(b, ",\"calls\":%llu,\"errors\":%llu,\"cpuMilliseconds\":%.3f}",
-                             get(&p->calls), get(&p->errors), (double)get(&p->cpu_ns) / 1e6);
+            rc = mb_buf_addf(b,
+                             ",\"calls\":%llu,\"errors\":%llu,\"cpuMilliseconds\":%.3f,"
+                             "\"allocatedBytes\":%llu}",
+                             get(&p->calls), get(&p->errors), (double)get(&p->cpu_ns) / 1e6,
+                             get(&p->taken));
     }
     return rc == MB_OK ? mb_buf_addz(b, "]}") : rc;
 }

@@ -26,6 +26,7 @@ struct mb_budget {
     uint64_t slice_ns;    /* at a time, before it has to wait for its next turn; 0 = no slices */
     unsigned max_refused; /* 0 = any number */
     /* What was spent: kept by the three functions below and by the tick. */
+    uint64_t taken;              /* bytes allocated by it, kept by task.c */
     uint64_t spent_ns;           /* of earlier slices */
     volatile uint64_t ran_ns;    /* of this turn, until it was last looked */
     volatile uint64_t looked_ns; /* processor time then; 0: the first tick tells */

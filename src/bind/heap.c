@@ -51,5 +51,6 @@ void *mb_heap_alloc(void *heap, void *ptr, size_t osize, size_t nsize)
     }
     void *p = resize(h, ptr, old, nsize);
     if (p) h->bytes = h->bytes - old + nsize;
+    if (p && nsize > old) h->taken += nsize - old;
     return p;
 }

@@ -11,6 +11,7 @@
 
 struct mb_heap {
     size_t bytes, max;
+    uint64_t taken;             /* bytes that were ever allocated; what is given back stays counted */
     struct mb_slab slab;        /* what is small of them */
     struct mb_running *running; /* NULL while no script runs */
 };

@@ -184,6 +184,7 @@ static void begin_turn(struct mb_task *task)
 {
     atomic_store_explicit(&task->running.L, task->co, memory_order_relaxed);
     mb_budget_begin(&task->plan.budget);
+    task->plan.budget.taken -= task->owner->heap->taken; /* end_turn adds what it is then */
     task->owner->heap->running = &task->running;
     mb_running_show(&task->running);
 }
@@ -192,6 +193,7 @@ static void end_turn(struct mb_task *task)
 {
     mb_running_show(NULL);
     task->owner->heap->running = NULL;
+    task->plan.budget.taken += task->owner->heap->taken;
     mb_budget_end(&task->plan.budget);
 }
 

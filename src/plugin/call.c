@@ -202,6 +202,7 @@ static void count_part(const struct call *c, const struct mb_budget *b)
     if (p == NULL) return;
     atomic_fetch_add_explicit(&p->calls, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&p->cpu_ns, b->spent_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->taken, b->taken, memory_order_relaxed);
     if (c->code != NULL) atomic_fetch_add_explicit(&p->errors, 1, memory_order_relaxed);
 }
 

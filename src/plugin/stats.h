@@ -21,6 +21,7 @@ struct mb_plugin_part {
     _Atomic bool is_named;
     char name[MB_PLUGIN_PART_NAME]; /* "before POST /v1/bookings" */
     _Atomic uint64_t calls, errors, cpu_ns;
+    _Atomic uint64_t taken; /* bytes that its calls allocated, in all */
 };
 
 struct mb_plugin_stats {

@@ -76,6 +76,8 @@ describe("a plugin", function()
     assert.equal(of(before, seen).calls + 1, of(after, seen).calls)
     assert.equal(0, of(after, seen).errors)
     assert.is_true(of(after, seen).cpuMilliseconds > of(before, seen).cpuMilliseconds)
+    local taken = of(after, seen).allocatedBytes - of(before, seen).allocatedBytes
+    assert.is_true(taken > 100 and taken < 100000, taken)
     assert.is_not_nil(of(after, "before POST /v1/bookings"))
     assert.equal(5, #after.functions)
   end)
