@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "app/console.h"
 #include "app/control.h"
 #include "app/demo.h"
 #include "app/jobs.h"
@@ -350,19 +351,20 @@ static int plugin(const struct mb_options *o, const struct mb_config *config)
 
 int mb_commands_run(int argc, char **argv)
 {
-    static int (*const commands[])(const struct mb_options *,
-                                   const struct mb_config *) = {[MB_COMMAND_RUN] = run,
-                                                                [MB_COMMAND_CHECK] = check,
-                                                                [MB_COMMAND_ROUTES] = routes,
-                                                                [MB_COMMAND_EXPLAIN] = explain,
-                                                                [MB_COMMAND_RELOAD] = reload,
-                                                                [MB_COMMAND_ROLLBACK] = rollback,
-                                                                [MB_COMMAND_CONFIG] = print_config,
-                                                                [MB_COMMAND_MIGRATE] = migrate,
-                                                                [MB_COMMAND_JOBS] = look_after_jobs,
-                                                                [MB_COMMAND_TEST] = test,
-                                                                [MB_COMMAND_PLUGIN] = plugin,
-                                                                [MB_COMMAND_DEMO] = load_demo};
+    static int (*const commands[])(const struct mb_options *, const struct mb_config *) = {
+        [MB_COMMAND_RUN] = run,
+        [MB_COMMAND_CHECK] = check,
+        [MB_COMMAND_ROUTES] = routes,
+        [MB_COMMAND_EXPLAIN] = explain,
+        [MB_COMMAND_RELOAD] = reload,
+        [MB_COMMAND_ROLLBACK] = rollback,
+        [MB_COMMAND_CONFIG] = print_config,
+        [MB_COMMAND_MIGRATE] = migrate,
+        [MB_COMMAND_JOBS] = look_after_jobs,
+        [MB_COMMAND_CONSOLE] = mb_console_command,
+        [MB_COMMAND_TEST] = test,
+        [MB_COMMAND_PLUGIN] = plugin,
+        [MB_COMMAND_DEMO] = load_demo};
     struct mb_options options;
     struct mb_config config;
     struct mb_err err = {0};

@@ -58,6 +58,16 @@ static const struct command commands[] = {
      "  show ID     all that is known of one\n"
      "  retry ID    one that is DEAD, CANCELLED or waits is due at once, with all its attempts\n"
      "  cancel ID   one that waits, or is DEAD, is not run (again)\n"},
+    {"console", MB_COMMAND_CONSOLE,
+     "Usage: medbookd console [--write] [--history FILE|none] [options]\n\n"
+     "Runs Lua over the scripts and the database of this installation, a text at a time, and "
+     "shows\n"
+     "what it is. Texts have db, sql(\"SELECT …\", ...), print and require \"queries.slots\" and "
+     "the like;\n"
+     "what they assign stays for the next. Without --write every statement runs in a transaction "
+     "that\n"
+     "cannot write. exit or Ctrl-D ends it; out of a pipe it ends at the first text that fails, "
+     "with\nexit code 1.\n"},
     {"test", MB_COMMAND_TEST,
      "Usage: medbookd test [file or folder ...] [options] [-- options of busted]\n\n"
      "Runs busted over spec files (by default the folder spec) with the scripts and plugins of "
@@ -91,6 +101,8 @@ static const char general_help[] =
     "  migrate status|up|down  the schema of the database\n"
     "  jobs list|show|retry|cancel\n"
     "                          the queue of jobs: what waits, what failed and why\n"
+    "  console [--write]       run Lua over scripts and database, reading only unless told "
+    "otherwise\n"
     "  test [FILE ...]         run tests of scripts, written in busted\n"
     "  plugin new|test NAME    make a plugin, or run its tests\n"
     "  demo load               load demo data\n\n"
@@ -158,6 +170,16 @@ static enum mb_rc read_option(struct reader *r, char **argv, int *i)
         bool is_read;
         enum mb_rc rc = read_jobs_option(r, argv, i, &is_read);
         if (is_read) return rc;
+    }
+    if (r->command != NULL && r->command->command == MB_COMMAND_CONSOLE) {
+        if (strcmp(word, "--write") == 0) {
+            r->out->is_writing = true;
+            return MB_OK;
+        }
+        if ((value = value_of("--history", argv, i)) != NULL) {
+            r->out->history = value;
+            return *value != '\0' ? MB_OK : misuse(r, "a file name or none must follow", word);
+        }
     }
     if (r->command != NULL && r->command->command == MB_COMMAND_MIGRATE &&
         (value = value_of("--plugin", argv, i)) != NULL) {

@@ -16,6 +16,7 @@ enum mb_command {
     MB_COMMAND_CONFIG,
     MB_COMMAND_MIGRATE,
     MB_COMMAND_JOBS,
+    MB_COMMAND_CONSOLE,
     MB_COMMAND_TEST,
     MB_COMMAND_PLUGIN,
     MB_COMMAND_DEMO
@@ -35,6 +36,8 @@ struct mb_options {
      * folders */
     const char *words[MB_MAX_WORDS];
     size_t nwords;
+    bool is_writing;           /* console --write */
+    const char *history;       /* console --history; NULL = the usual file */
     const char *plugin;        /* migrate; NULL = all */
     const char *const *rest;   /* test, plugin test: what stands after "--" */
     size_t nrest;

@@ -21,21 +21,26 @@ const struct mb_statement *mb_statement_at(lua_State *L, int index)
     return luaL_checkudata(L, index, STATEMENT_TYPE);
 }
 
+void mb_statement_push(lua_State *L, struct mb_str name, struct mb_str sql, enum mb_db_kind kind)
+{
+    struct mb_stmt *interned;
+    struct mb_err err;
+    if (mb_stmt_intern(&interned, name, sql, &err) != MB_OK)
+        luaL_error(L, "statement %s: %s", name.ptr, err.text);
+    struct mb_statement *s = lua_newuserdatauv(L, sizeof *s, 0);
+    *s = (struct mb_statement){interned, kind};
+    luaL_setmetatable(L, STATEMENT_TYPE);
+}
+
 /* A statement is kept for the life of the process: one made per request would fill it. */
 static int new_statement(lua_State *L, enum mb_db_kind kind)
 {
     struct mb_str name, sql;
-    struct mb_stmt *interned;
-    struct mb_err err;
     name.ptr = luaL_checklstring(L, 1, &name.len);
     sql.ptr = luaL_checklstring(L, 2, &sql.len);
     if (mb_vm_is_built(mb_vm_of(L)))
         return luaL_error(L, "statement %s: statements are made while scripts load", name.ptr);
-    if (mb_stmt_intern(&interned, name, sql, &err) != MB_OK)
-        return luaL_error(L, "statement %s: %s", name.ptr, err.text);
-    struct mb_statement *s = lua_newuserdatauv(L, sizeof *s, 0);
-    *s = (struct mb_statement){interned, kind};
-    luaL_setmetatable(L, STATEMENT_TYPE);
+    mb_statement_push(L, name, sql, kind);
     return 1;
 }
 

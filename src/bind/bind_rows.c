@@ -74,9 +74,23 @@ static int rows_len(lua_State *L)
     return 1;
 }
 
+/* rows.columns: their names, in order */
+static int push_columns(lua_State *L, const PGresult *res)
+{
+    int n = PQnfields(res);
+    lua_createtable(L, n, 0);
+    for (int c = 0; c < n; c++) {
+        lua_pushstring(L, PQfname(res, c));
+        lua_rawseti(L, -2, c + 1);
+    }
+    return 1;
+}
+
 static int rows_index(lua_State *L)
 {
     struct rows *r = luaL_checkudata(L, 1, ROWS_TYPE);
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "columns") == 0)
+        return push_columns(L, living(L, r));
     if (!lua_isinteger(L, 2))
         return luaL_error(L, "rows are indexed by 1..#rows, not by '%s'",
                           luaL_tolstring(L, 2, NULL));

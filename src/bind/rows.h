@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Result rows for scripts: a handle on a PGresult that is emptied when the task ends. `#rows`,
- * `rows[i]` (a row handle), `row.name`, iteration by index; rows and row are encoded as JSON
- * straight from libpq. Column types: bool, integers and floats become numbers, json/jsonb is
+ * `rows[i]` (a row handle), `rows.columns`, `row.name`, iteration by index; rows and row are encoded
+ * as JSON straight from libpq. Column types: bool, integers and floats become numbers, json/jsonb is
  * passed through, timestamptz becomes RFC 3339 with milliseconds and Z, numeric stays a string,
  * text[] becomes an array in JSON and its PostgreSQL text in Lua, NULL becomes null and nil.
  */

@@ -16,6 +16,8 @@ struct mb_statement {
 
 /* The statement at index; raises when there is none. */
 const struct mb_statement *mb_statement_at(lua_State *L, int index);
+/* Pushes a statement of that text, which is kept for the life of the process. Raises. */
+void mb_statement_push(lua_State *L, struct mb_str name, struct mb_str sql, enum mb_db_kind kind);
 /* The values first..last as text, borrowed from the stack, which is changed in place; returns how
  * many. nil and json.null are NULL, a list becomes a PostgreSQL array. Raises on anything else. */
 int mb_statement_params(lua_State *L, int first, int last, struct mb_str *values);

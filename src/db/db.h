@@ -41,6 +41,7 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     enum mb_db_pooler pooler;  /* transaction: PgBouncer, unnamed statements only */
     bool is_foreign;   /* statements are not the server's own: after each one the session is cleaned,
                           after one that failed it is closed */
+    bool is_read_only; /* every statement is in a transaction that cannot write */
     bool is_rehearsal; /* for tests: everything runs in one transaction that is never committed, on
                           one connection, pool_max = 1; what would commit releases a savepoint */
 };

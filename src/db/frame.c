@@ -41,6 +41,8 @@ struct mb_frame mb_frame__of(const struct mb_link *l, const struct mb_op *op)
 {
     const struct mb_db *db = l->db;
     if (db->config.is_rehearsal) return rehearsal_frame(l, op);
+    if (db->config.is_read_only && is_single(op))
+        return (struct mb_frame){{"BEGIN READ ONLY", NULL, NULL}, "COMMIT"};
     bool has_local = op->begins && db->local_sql[0] != '\0';
     bool is_cleaned = db->config.is_foreign && op->kind != MB_OP_HOUSE;
     return (struct mb_frame){

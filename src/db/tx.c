@@ -38,6 +38,7 @@ enum mb_rc mb_tx_begin(struct mb_db *db, struct mb_op **out, unsigned flags, uin
     }
     tx->db = db;
     tx->op = op;
+    if (db->config.is_read_only) flags |= MB_TX_READ_ONLY;
     tx->begin_sql = begin_text(flags);
     tx->is_read_only = (flags & MB_TX_READ_ONLY) != 0;
     op->tx = tx;

@@ -24,6 +24,7 @@ local LIBRARIES <const> = {
   ["lualib.h"] = { bind = true, plugin = true, spec = true },
   ["llhttp.h"] = { net = true },
   ["libpq-fe.h"] = { db = true, app = true },
+  ["readline.h"] = { app = true },
   ["curl.h"] = { client = true },
   ["uv.h"] = { net = true, db = true, client = true, bind = true, spec = true, app = true },
   ["sodium.h"] = { db = true, bind = true, app = true },
