@@ -197,14 +197,19 @@ local function call(self, plugin, handler, arguments, req)
   return state == "done", a, b
 end
 
--- What a plugin is told of a request, beside what mb.plugins adds of it.
-local function facts_of(req, route)
-  return {
-    params = route.path:find("{", 1, true) and req.params or nil,
-    query = route.query and req.query or nil,
-    body = type(route.body) == "table" and req.body or nil,
-    caller = req.user_id and { id = req.user_id, role = req.user_role } or nil,
-  }
+-- A function (req): what a plugin is told of a request of this route, beside what mb.plugins adds of it.
+local function facts_of(route)
+  local has_params, has_body = route.path:find("{", 1, true), type(route.body) == "table"
+  local has_query, may_have_caller = route.query, route.auth or route.permission ~= "public"
+  return function(req)
+    local user = may_have_caller and req.user_id
+    return {
+      params = has_params and req.params or nil,
+      query = has_query and req.query or nil,
+      body = has_body and req.body or nil,
+      caller = user and { id = user, role = req.user_role } or nil,
+    }
+  end
 end
 
 local function unavailable(code)
@@ -242,13 +247,13 @@ local function by_status(list)
 end
 
 local function as_route(self, plugin, route)
-  local handler = route.handler.handler
+  local handler, tell = route.handler.handler, facts_of(route)
   return {
     method = route.method, path = route.path, summary = route.summary, permission = route.permission,
     params = route.params, query = route.query, body = route.body, description = route.description,
     responses = by_status(route.responses), errors = by_status(route.errors),
     handler = function(req)
-      local ok, results = call(self, plugin, handler, facts_of(req, route), req)
+      local ok, results = call(self, plugin, handler, tell(req), req)
       if not ok then
         return unavailable(results)
       end
@@ -335,9 +340,13 @@ function registry:around(route, handler)
     return handler
   end
   on.is_met = true
+  local tell = facts_of(route)
   return function(req, it, judge)
-    local facts = facts_of(req, route)
+    local facts = tell(req)
     run_before(self, on.before, facts, req)
+    if #on.after == 0 then
+      return handler(req, it, judge)
+    end
     return run_after(self, on.after, facts, req, handler(req, it, judge))
   end, on
 end

@@ -240,6 +240,20 @@ local function judge(spec, value, is_sound)
   error(problem(422, "validation_failed", subject .. " " .. first.detail, { errors = errors }))
 end
 
+-- The function (req) that a shape makes of a schema, which calls slowly(req) for what is not sound.
+local function quickly(make, spec, slowly)
+  local take = make(spec, slowly) or slowly
+  if not spec.check then
+    return take
+  end
+  return function(req)
+    local value = take(req)
+    if value ~= nil then
+      judge(spec, value, true)
+    end
+  end
+end
+
 -- A function (req) that checks the body of a request; nil when the schema has a fault, which is noted in
 -- `found` (mb.faults) as of `where`.
 local function body(spec, where, found)
@@ -248,13 +262,8 @@ local function body(spec, where, found)
   if #found.list > before then
     return
   end
-  local read, has_check = shape.body(spec), spec.check ~= nil
-  return function(req)
-    local value = read and read(req)
-    if value then
-      return has_check and judge(spec, value, true)
-    end
-    value = req.body -- nearly always there is something to tell
+  return quickly(shape.body, spec, function(req)
+    local value = req.body -- nearly always there is something to tell
     if value == nil then
       if spec.required then
         error(problem(422, "body_required", "this route needs a JSON body"))
@@ -263,7 +272,7 @@ local function body(spec, where, found)
       req.body = value
     end
     judge(spec, value)
-  end
+  end)
 end
 
 -- Texts become what their field says; a text that cannot stays one and fails there.
@@ -311,12 +320,7 @@ end
 
 -- The check of the fields that a request has under this key ("params" or "query").
 local function check_of(spec, key)
-  local take, has_check = shape[key](spec), spec.check ~= nil
-  return function(req)
-    local taken = take and take(req)
-    if taken then
-      return has_check and judge(spec, taken, true)
-    end
+  return quickly(shape[key], spec, function(req)
     local values = req[key]
     for name, word in pairs(values) do
       local field = spec.properties[name]
@@ -325,7 +329,7 @@ local function check_of(spec, key)
       end
     end
     judge(spec, values)
-  end
+  end)
 end
 
 -- fields: name -> schema, beside which `required` and `check` may stand. As body.

@@ -43,12 +43,28 @@ struct mb_json_sink {
 };
 
 struct mb_json_fault {
-    size_t offset;       /* byte of the text */
-    char pointer[256];   /* JSON pointer of the value in work, possibly cut */
-    char text[128];      /* what was wrong; a limit with its number and configuration key */
+    size_t offset;     /* byte of the text */
+    char pointer[256]; /* JSON pointer of the value in work, possibly cut */
+    char text[128];    /* what was wrong; a limit with its number and configuration key */
 };
 
 /* scratch: decoded strings are built here (cleared, kept for reuse). fault may be NULL. */
 MB_MUST_CHECK enum mb_rc mb_json_read(struct mb_str text, const struct mb_json_limits *limits,
                                       const struct mb_json_sink *sink, void *ctx,
                                       struct mb_buf *scratch, struct mb_json_fault *fault);
+
+/* ---- single tokens, for readers that know what comes ----
+ * *p moves behind the token, or to where it is wrong; *wrong is then what. Not on MB_E_LIMIT of a string. */
+struct mb_json_number {
+    struct mb_str text;
+    bool
+        is_integer; /* one that fits int64, without fraction and exponent; else the text is a finite double's */
+    int64_t integer;
+};
+MB_MUST_CHECK enum mb_rc mb_json_pull_number(const char **p, const char *end,
+                                             struct mb_json_number *out, const char **wrong);
+/* The string whose opening quote *p stands on: decoded, valid UTF-8, a slice of the text or borrowed of scratch
+ * until that is used again. MB_E_LIMIT: it has more than `most` bytes. */
+MB_MUST_CHECK enum mb_rc mb_json_pull_string(const char **p, const char *end, size_t most,
+                                             struct mb_buf *scratch, struct mb_str *out,
+                                             const char **wrong);

@@ -5,7 +5,7 @@
  * takes 16 bytes at most three quarters full, so memory is bounded by depth * keys. A key is
  * remembered by hash and place in the text, never copied.
  */
-#include "base/buf.h"
+#include "base/json.h"
 
 enum { MB_JSON__NONE = 0 };
 

@@ -5,14 +5,11 @@
 #include "base/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json_parts.h"
 
 const struct mb_json_limits mb_json_default_limits = {
     .depth = 32, .tokens = 100000, .keys = 1000, .string_bytes = 1024 * 1024};
-
-enum { NUMBER_BYTES = 512 }; /* longer than any number that a double or numeric(1000) needs */
 
 enum expect { EXPECT_VALUE, EXPECT_FIRST, EXPECT_KEY, EXPECT_MORE };
 
@@ -72,99 +69,26 @@ static enum mb_rc told(struct reader *r, enum mb_rc rc)
     return rc == MB_OK ? MB_OK : refuse(r, rc, "refused by the receiver");
 }
 
-/* p stands on the opening quote. The decoded text is a slice of the input when it has no escape,
- * else it lies at the end of scratch; *raw is the inside as it stands in the input. */
+/* p stands on the opening quote; *raw is the inside as it stands in the input. */
 static enum mb_rc read_string(struct reader *r, struct mb_str *out, struct mb_str *raw)
 {
-    const char *begin = r->p + 1, *close;
-    bool escaped;
-    const char *wrong = mb_json__scan(begin, r->end, &close, &escaped);
-    if (wrong) {
-        r->p = close;
-        return refuse(r, MB_E_JSON, wrong);
-    }
-    *raw = *out = (struct mb_str){begin, (size_t)(close - begin)};
-    /* An escape takes up to six bytes per byte of text: what is longer cannot fit. */
-    if (raw->len / 6 > r->limits->string_bytes) return refuse_string(r);
-    if (escaped) {
-        struct mb_buf *mem = r->stack.mem;
-        size_t before = mem->len;
-        enum mb_rc rc = mb_json__decode(mem, begin, close);
-        if (rc != MB_OK) return refuse(r, rc, "a string finds no memory");
-        *out = (struct mb_str){mem->data + before, mem->len - before};
-        mem->len = before; /* borrowed until scratch is used again */
-    }
-    if (out->len > r->limits->string_bytes) return refuse_string(r);
-    r->p = close + 1;
+    const char *begin = r->p + 1, *wrong;
+    enum mb_rc rc =
+        mb_json_pull_string(&r->p, r->end, r->limits->string_bytes, r->stack.mem, out, &wrong);
+    if (rc == MB_E_LIMIT) return refuse_string(r);
+    if (rc != MB_OK) return refuse(r, rc, wrong);
+    *raw = (struct mb_str){begin, (size_t)(r->p - begin) - 1};
     return MB_OK;
-}
-
-static size_t skip_digits(struct reader *r)
-{
-    const char *begin = r->p;
-    while (r->p < r->end && *r->p >= '0' && *r->p <= '9') r->p++;
-    return (size_t)(r->p - begin);
-}
-
-/* The grammar of a number; *whole tells that there is neither fraction nor exponent. */
-static enum mb_rc scan_number(struct reader *r, bool *whole)
-{
-    if (*r->p == '-') r->p++;
-    const char *first = r->p;
-    size_t digits = skip_digits(r);
-    if (digits == 0) return refuse(r, MB_E_JSON, "a digit is missing");
-    if (digits > 1 && *first == '0') return refuse(r, MB_E_JSON, "a number must not begin with 0");
-    *whole = true;
-    if (r->p < r->end && *r->p == '.') {
-        *whole = false;
-        r->p++;
-        if (skip_digits(r) == 0) return refuse(r, MB_E_JSON, "a digit is missing");
-    }
-    if (r->p < r->end && (*r->p == 'e' || *r->p == 'E')) {
-        *whole = false;
-        r->p++;
-        if (r->p < r->end && (*r->p == '+' || *r->p == '-')) r->p++;
-        if (skip_digits(r) == 0) return refuse(r, MB_E_JSON, "a digit is missing");
-    }
-    return MB_OK;
-}
-
-/* The value of a whole number's text if int64 can hold it exactly. */
-static bool to_int64(struct mb_str text, int64_t *out)
-{
-    bool negative = text.ptr[0] == '-';
-    uint64_t most = (uint64_t)INT64_MAX + negative, v = 0;
-    for (size_t i = negative; i < text.len; i++) {
-        uint64_t digit = (uint64_t)(text.ptr[i] - '0');
-        if (v > (most - digit) / 10) return false;
-        v = v * 10 + digit;
-    }
-    *out = negative ? (int64_t)(0 - v) : (int64_t)v;
-    return true;
-}
-
-/* 1e400 is grammatical, but whoever reads it as a double gets an infinity. */
-static bool fits_double(struct mb_str text)
-{
-    char copy[NUMBER_BYTES + 1];
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = '\0';
-    double v = strtod(copy, NULL);
-    return v - v == 0;
 }
 
 static enum mb_rc read_number(struct reader *r)
 {
-    bool whole;
-    const char *begin = r->p;
-    enum mb_rc rc = scan_number(r, &whole);
-    if (rc != MB_OK) return rc;
-    struct mb_str text = {begin, (size_t)(r->p - begin)};
-    int64_t i = 0;
-    bool is_int = whole && to_int64(text, &i);
-    if (!is_int && text.len > NUMBER_BYTES) return refuse(r, MB_E_LIMIT, "a number is too long");
-    if (!is_int && !fits_double(text)) return refuse(r, MB_E_JSON, "a number is too great");
-    return r->sink->number ? told(r, r->sink->number(r->ctx, text, is_int, i)) : MB_OK;
+    struct mb_json_number n;
+    const char *wrong;
+    enum mb_rc rc = mb_json_pull_number(&r->p, r->end, &n, &wrong);
+    if (rc != MB_OK) return refuse(r, rc, wrong);
+    return r->sink->number ? told(r, r->sink->number(r->ctx, n.text, n.is_integer, n.integer))
+                           : MB_OK;
 }
 
 static bool take_word(struct reader *r, struct mb_str word)

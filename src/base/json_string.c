@@ -64,9 +64,10 @@ const char *mb_json__scan(const char *p, const char *text_end, const char **end,
     *escaped = false;
     while (!wrong) {
         while (text_end - p >= 8) {
-            uint64_t word = mb_word_load(p);
-            if (mb_utf8__special(word) | (word & MB_WORD_HIGH)) break;
-            p += 8;
+            uint64_t word = mb_word_load_first(p);
+            uint64_t marks = mb_utf8__special(word) | (word & MB_WORD_HIGH);
+            p += marks != 0 ? mb_word_first(marks) : 8;
+            if (marks != 0) break;
         }
         if (p == text_end) {
             wrong = "the string does not end";

@@ -56,21 +56,6 @@ static bool is_plain_word(uint64_t word)
     return ((word & MB_WORD_HIGH) | mb_utf8__special(word)) == 0;
 }
 
-/* Up to seven bytes as a word, filled up with blanks. */
-static uint64_t short_word(const char *s, size_t len)
-{
-    char bytes[8] = "        ";
-    if (len >= 4) {
-        memcpy(bytes, s, 4);
-        memcpy(bytes + len - 4, s + len - 4, 4);
-    } else if (len > 0) {
-        bytes[0] = s[0];
-        bytes[len / 2] = s[len / 2];
-        bytes[len - 1] = s[len - 1];
-    }
-    return mb_word_load(bytes);
-}
-
 /* Copies s when it is printable ASCII without anything to escape, as most texts are: in steps of
  * eight, the last of which overlaps the one before; less than eight bytes are stored as a word, for
  * which there is room. */
@@ -85,7 +70,7 @@ static bool add_plain(struct mb_buf *b, const char *s, size_t len)
         memcpy(out + 1 + at, &word, sizeof word);
     }
     if (len < 8) {
-        uint64_t word = short_word(s, len);
+        uint64_t word = mb_word_short(s, len);
         if (!is_plain_word(word)) return false;
         memcpy(out + 1, &word, sizeof word);
     }

@@ -275,12 +275,13 @@ static int decode_protected(lua_State *L)
 /* Protected, so that a memory error of Lua cannot leak the scratch buffer. */
 enum mb_rc mb_json_decode(lua_State *L, struct mb_str text, struct mb_json_fault *fault)
 {
-    struct decode_call c = {.text = text, .fault = fault, .rc = MB_OK};
-    mb_buf_init(&c.scratch, SIZE_MAX / 2); /* grows with the text, which has a limit */
+    struct mb_vm *vm = mb_vm_of(L);
+    struct decode_call c = {
+        .text = text, .fault = fault, .scratch = mb_vm_take_scratch(vm), .rc = MB_OK};
     lua_pushcfunction(L, decode_protected);
     lua_pushlightuserdata(L, &c);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
-    mb_buf_reset(&c.scratch);
+    mb_vm_give_scratch(vm, &c.scratch);
     if (status != LUA_OK) lua_error(L);
     return c.rc;
 }

@@ -8,19 +8,23 @@
 #include "bind/problem.h"
 #include "bind/rows.h"
 
-/* The request handle: getters computed on first use and kept in the handle's own table. */
+/* The request handle. Its user values: the fields that scripts set, and the parts once they are known. */
 
 struct mb_request_handle {
     const struct mb_request_view *view; /* NULL once the request is over */
+    bool has_fields;
 };
+
+enum { AT_FIELDS = 1, AT_PARTS, USER_VALUES = AT_PARTS + MB_REQUEST_BODY };
 
 static const char REQUEST_TYPE[] = "mb.request";
 
 struct mb_request_handle *mb_request_push(lua_State *L, const struct mb_request_view *view,
                                           int type)
 {
-    struct mb_request_handle *h = lua_newuserdatauv(L, sizeof *h, 1);
+    struct mb_request_handle *h = lua_newuserdatauv(L, sizeof *h, USER_VALUES);
     h->view = view;
+    h->has_fields = false;
     lua_rawgeti(L, LUA_REGISTRYINDEX, type);
     lua_setmetatable(L, -2);
     return h;
@@ -39,23 +43,9 @@ static const struct mb_request_handle *handle_at(lua_State *L, int index)
 
 void mb_request_empty(struct mb_request_handle *h) { h->view = NULL; }
 
-/* Fields of the handle at index, which come before its getters; pushes their table. */
-static void push_fields(lua_State *L, int index)
+void mb_request_keep(lua_State *L, int index, enum mb_request_part part)
 {
-    enum { USUAL = 4 };
-    if (lua_getiuservalue(L, index, 1) == LUA_TTABLE) return;
-    lua_pop(L, 1);
-    lua_createtable(L, 0, USUAL);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, index, 1);
-}
-
-void mb_request_set(lua_State *L, int index, const char *field)
-{
-    push_fields(L, index);
-    lua_insert(L, -2);
-    lua_setfield(L, -2, field);
-    lua_pop(L, 1);
+    lua_setiuservalue(L, index, AT_PARTS + (int)part);
 }
 
 bool mb_request_text(lua_State *L, int index, struct mb_str *body)
@@ -83,36 +73,38 @@ static int push_str(lua_State *L, struct mb_str s)
     return 1;
 }
 
-static int get_id(lua_State *L)
+static int get_id(lua_State *L, const struct mb_request_view *v)
 {
-    lua_pushstring(L, mb_http_id(view_of(L)->http));
+    lua_pushstring(L, mb_http_id(v->http));
     return 1;
 }
 
-static int get_method(lua_State *L)
+static int get_method(lua_State *L, const struct mb_request_view *v)
 {
-    lua_pushstring(L, mb_method_name(mb_http_method(view_of(L)->http)));
+    lua_pushstring(L, mb_method_name(mb_http_method(v->http)));
     return 1;
 }
 
-static int get_path(lua_State *L) { return push_str(L, mb_http_path(view_of(L)->http)); }
-
-static int get_route(lua_State *L)
+static int get_path(lua_State *L, const struct mb_request_view *v)
 {
-    lua_pushstring(L, view_of(L)->route->pattern);
+    return push_str(L, mb_http_path(v->http));
+}
+
+static int get_route(lua_State *L, const struct mb_request_view *v)
+{
+    lua_pushstring(L, v->route->pattern);
     return 1;
 }
 
-static int get_client(lua_State *L)
+static int get_client(lua_State *L, const struct mb_request_view *v)
 {
-    lua_pushstring(L, mb_http_client(view_of(L)->http));
+    lua_pushstring(L, mb_http_client(v->http));
     return 1;
 }
 
 /* The parameters of the path by the names of the pattern. */
-static int get_params(lua_State *L)
+static int get_params(lua_State *L, const struct mb_request_view *v)
 {
-    const struct mb_request_view *v = view_of(L);
     const char *p = v->route->pattern;
     lua_createtable(L, 0, (int)v->match->nparams);
     for (unsigned i = 0; i < v->match->nparams && (p = strchr(p, '{')) != NULL; i++) {
@@ -140,24 +132,17 @@ bool mb_request_params(lua_State *L, int index, mb_request_see see, void *ctx)
     return true;
 }
 
-static enum mb_rc write_member(struct mb_buf *out, const char *key, struct mb_str value)
-{
-    enum mb_rc rc = mb_buf_addz(out, key);
-    return rc == MB_OK ? mb_json_str(out, value.ptr, value.len) : rc;
-}
-
-enum mb_rc mb_request_write(lua_State *L, int index, struct mb_buf *out)
+bool mb_request_facts(lua_State *L, int index, struct mb_request_facts *out)
 {
     const struct mb_request_handle *h = handle_at(L, index);
-    if (h == NULL || h->view == NULL) return MB_E_INVALID;
+    if (h == NULL || h->view == NULL) return false;
     const struct mb_request_view *v = h->view;
-    enum mb_rc rc = write_member(out, "\"id\":", mb_str_z(mb_http_id(v->http)));
-    if (rc == MB_OK)
-        rc = write_member(out, ",\"method\":", mb_str_z(mb_method_name(v->route->method)));
-    if (rc == MB_OK) rc = write_member(out, ",\"path\":", mb_http_path(v->http));
-    if (rc == MB_OK) rc = write_member(out, ",\"route\":", mb_str_z(v->route->pattern));
-    if (rc == MB_OK && v->match->nparams == 0) rc = mb_buf_addz(out, ",\"params\":{}");
-    return rc;
+    *out = (struct mb_request_facts){.id = mb_str_z(mb_http_id(v->http)),
+                                     .method = mb_str_z(mb_method_name(v->route->method)),
+                                     .path = mb_http_path(v->http),
+                                     .route = mb_str_z(v->route->pattern),
+                                     .has_params = v->match->nparams > 0};
+    return true;
 }
 
 static int hex(char c)
@@ -241,9 +226,9 @@ bool mb_request_query(lua_State *L, int index, mb_request_see see, void *ctx)
     return true;
 }
 
-static int get_query(lua_State *L)
+static int get_query(lua_State *L, const struct mb_request_view *v)
 {
-    struct mb_str left = mb_http_query(view_of(L)->http), name, value;
+    struct mb_str left = mb_http_query(v->http), name, value;
     uint32_t fields = 0, most = mb_vm_plan(mb_vm_of(L))->limits.max_query_fields;
     lua_newtable(L);
     while (next_field(&left, &name, &value)) {
@@ -274,9 +259,9 @@ static void add_pointer(lua_State *L, const char *pointer, const char *detail)
     lua_setfield(L, -2, "errors");
 }
 
-static int get_body(lua_State *L)
+static int get_body(lua_State *L, const struct mb_request_view *v)
 {
-    struct mb_str text = mb_http_body(view_of(L)->http);
+    struct mb_str text = mb_http_body(v->http);
     struct mb_json_fault fault = {0};
     if (text.len == 0) {
         lua_pushnil(L);
@@ -293,9 +278,9 @@ static int get_body(lua_State *L)
 }
 
 /* The credentials of `Authorization: Bearer …`; nil without. */
-static int get_token(lua_State *L)
+static int get_token(lua_State *L, const struct mb_request_view *v)
 {
-    struct mb_str h = mb_http_header(view_of(L)->http, MB_STR("authorization"));
+    struct mb_str h = mb_http_header(v->http, MB_STR("authorization"));
     if (!h.ptr || h.len < 8 || !mb_str_ieq((struct mb_str){h.ptr, 7}, MB_STR("bearer ")))
         return push_str(L, (struct mb_str){NULL, 0});
     return push_str(L, (struct mb_str){h.ptr + 7, h.len - 7});
@@ -320,65 +305,102 @@ static int req_begin(lua_State *L) { return mb_stream_begin(L, view_of(L)->strea
 static int req_write(lua_State *L) { return mb_stream_write(L, view_of(L)->stream); }
 
 /* What a metamethod is called with is always a handle: its metatable is out of the scripts' reach. */
-static void check_alive(lua_State *L)
+static struct mb_request_handle *handle_alive(lua_State *L)
 {
-    const struct mb_request_handle *h = lua_touserdata(L, 1);
+    struct mb_request_handle *h = lua_touserdata(L, 1);
     if (!h->view) luaL_error(L, "this request is over: a script kept `req` beyond its end");
+    return h;
 }
 
-/* Upvalue 1 = getters by name, 2 = methods. Fields that were set or computed before come first. */
-static int req_index(lua_State *L)
+enum { NO_PART = -1 };
+
+static const struct field {
+    const char *name;
+    int part; /* kept under its number once it was computed, or NO_PART */
+    int (*get)(lua_State *L, const struct mb_request_view *v);
+} fields[] = {
+    {"id", NO_PART, get_id},
+    {"method", NO_PART, get_method},
+    {"path", NO_PART, get_path},
+    {"route", NO_PART, get_route},
+    {"client", NO_PART, get_client},
+    {"token", NO_PART, get_token},
+    {"params", MB_REQUEST_PARAMS, get_params},
+    {"query", MB_REQUEST_QUERY, get_query},
+    {"body", MB_REQUEST_BODY, get_body},
+};
+enum { NFIELDS = sizeof fields / sizeof fields[0] };
+
+static int push_part(lua_State *L, const struct mb_request_view *v, const struct field *f)
 {
-    check_alive(L);
-    if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
-        lua_pushvalue(L, 2);
-        if (lua_rawget(L, 3) != LUA_TNIL) return 1;
-    }
-    lua_settop(L, 2);
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
-    lua_settop(L, 2);
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) return 1;
-    lua_pushvalue(L, 1);
-    lua_call(L, 1, 1);
-    if (lua_type(L, -1) == LUA_TTABLE) { /* worth keeping: computed once */
-        push_fields(L, 1);
-        lua_pushvalue(L, 2);
-        lua_pushvalue(L, 3);
-        lua_rawset(L, -3);
-        lua_settop(L, 3);
-    }
+    if (f->part == NO_PART) return f->get(L, v);
+    if (lua_getiuservalue(L, 1, AT_PARTS + f->part) != LUA_TNIL) return 1;
+    lua_pop(L, 1);
+    (void)f->get(L, v);
+    lua_pushvalue(L, -1);
+    mb_request_keep(L, 1, (enum mb_request_part)f->part);
     return 1;
 }
 
-static int req_newindex(lua_State *L)
+/* Upvalue 1: name -> a method, or the place of one of `fields`. What scripts set comes first. */
+static int req_index(lua_State *L)
 {
-    check_alive(L);
-    push_fields(L, 1);
+    const struct mb_request_handle *h = handle_alive(L);
+    if (h->has_fields) {
+        lua_getiuservalue(L, 1, AT_FIELDS);
+        lua_pushvalue(L, 2);
+        if (lua_rawget(L, 3) != LUA_TNIL) return 1;
+        lua_settop(L, 2);
+    }
+    if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNUMBER) return 1;
+    return push_part(L, h->view, &fields[lua_tointeger(L, 2)]);
+}
+
+static void set_field(lua_State *L, struct mb_request_handle *h)
+{
+    enum { USUAL = 4 };
+    if (!h->has_fields) {
+        lua_createtable(L, 0, USUAL);
+        lua_setiuservalue(L, 1, AT_FIELDS);
+        h->has_fields = true;
+    }
+    lua_getiuservalue(L, 1, AT_FIELDS);
     lua_insert(L, 2);
     lua_rawset(L, 2);
+}
+
+/* A part is set in its own place, so that it is found there. */
+static int req_newindex(lua_State *L)
+{
+    struct mb_request_handle *h = handle_alive(L);
+    lua_pushvalue(L, 2);
+    bool is_known = lua_rawget(L, lua_upvalueindex(1)) == LUA_TNUMBER;
+    int part = is_known ? fields[lua_tointeger(L, -1)].part : NO_PART;
+    lua_settop(L, 3);
+    if (part == NO_PART)
+        set_field(L, h);
+    else
+        mb_request_keep(L, 1, (enum mb_request_part)part);
     return 0;
 }
 
 int mb_request_register(lua_State *L)
 {
-    static const luaL_Reg getters[] = {{"id", get_id},         {"method", get_method},
-                                       {"path", get_path},     {"route", get_route},
-                                       {"client", get_client}, {"params", get_params},
-                                       {"query", get_query},   {"body", get_body},
-                                       {"token", get_token},   {NULL, NULL}};
     static const luaL_Reg methods[] = {{"header", req_header},
                                        {"read", req_read},
                                        {"begin", req_begin},
                                        {"write", req_write},
                                        {NULL, NULL}};
     luaL_newmetatable(L, REQUEST_TYPE);
-    luaL_newlib(L, getters);
     luaL_newlib(L, methods);
-    lua_pushcclosure(L, req_index, 2);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, req_newindex);
+    for (int i = 0; i < NFIELDS; i++) {
+        lua_pushinteger(L, i);
+        lua_setfield(L, -2, fields[i].name);
+    }
+    lua_pushvalue(L, -1);
+    lua_pushcclosure(L, req_index, 1);
+    lua_setfield(L, -3, "__index");
+    lua_pushcclosure(L, req_newindex, 1);
     lua_setfield(L, -2, "__newindex");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");

@@ -20,12 +20,14 @@ static bool is_plain(uint64_t word)
 
 size_t mb_text_measure(struct mb_str s, bool *has_control)
 {
+    enum { WORD = sizeof(uint64_t) };
     size_t characters = 0, i = 0;
     *has_control = false;
     while (i < s.len) {
-        if (s.len - i >= sizeof(uint64_t) && is_plain(mb_word_load(s.ptr + i))) {
-            characters += sizeof(uint64_t);
-            i += sizeof(uint64_t);
+        size_t left = s.len - i, n = left < WORD ? left : WORD;
+        if (is_plain(n == WORD ? mb_word_load(s.ptr + i) : mb_word_short(s.ptr + i, n))) {
+            characters += n;
+            i += n;
             continue;
         }
         unsigned char c = (unsigned char)s.ptr[i++];
@@ -46,42 +48,46 @@ static int l_measure(lua_State *L)
     return 2;
 }
 
-static bool is_word(unsigned char c)
+/* Which characters of ASCII a label of an address has, as bits. Both: letters and digits. Of the name also
+ * !#$%&'*+-/=?^_`{|}~ and of the domain the hyphen. */
+static const uint64_t of_name[2] = {UINT64_C(0xa3ffacfa00000000), UINT64_C(0x7fffffffc7fffffe)};
+static const uint64_t of_domain[2] = {UINT64_C(0x03ff200000000000), UINT64_C(0x07fffffe07fffffe)};
+
+/* The next label of s, which begins at `at`; it is empty or ends before a dot or the end where all is well. */
+static struct mb_str label_at(struct mb_str s, size_t at, const uint64_t set[2])
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    size_t i = at;
+    while (i < s.len && (unsigned char)s.ptr[i] < 128 &&
+           (set[s.ptr[i] >> 6] >> (s.ptr[i] & 63) & 1))
+        i++;
+    return (struct mb_str){s.ptr + at, i - at};
 }
 
-/* Words of 1 to most of these marks and letters, with dots between. */
-static bool is_dotted(struct mb_str s, const char *marks, size_t most)
+/* Labels with dots between. */
+static bool is_name(struct mb_str s)
 {
-    size_t length = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i];
-        bool is_dot = c == '.';
-        if (is_dot ? length == 0
-                   : !is_word((unsigned char)c) && (c == '\0' || strchr(marks, c) == NULL))
-            return false;
-        length = is_dot ? 0 : length + 1;
-        if (length > most) return false;
+    size_t at = 0;
+    for (;;) {
+        size_t n = label_at(s, at, of_name).len;
+        at += n;
+        if (n == 0 || at == s.len) return n > 0;
+        if (s.ptr[at++] != '.') return false;
     }
-    return length > 0;
 }
 
-/* Letters, digits and hyphens between; the last label begins with a letter and has two at least. */
+/* Two labels at least, which neither begin nor end with a hyphen; the last begins with a letter and has two. */
 static bool is_domain(struct mb_str s)
 {
-    size_t last = 0;
-    bool has_dot = false;
-    if (!is_dotted(s, "-", 63)) return false;
-    for (size_t i = 0; i < s.len; i++) {
-        bool begins = i == 0 || s.ptr[i - 1] == '.', ends = i + 1 == s.len || s.ptr[i + 1] == '.';
-        if (s.ptr[i] == '-' && (begins || ends)) return false;
-        if (s.ptr[i] != '.') continue;
-        has_dot = true;
-        last = i + 1;
+    enum { MAX_LABEL = 63 };
+    size_t at = 0;
+    for (;;) {
+        struct mb_str label = label_at(s, at, of_domain);
+        size_t n = label.len;
+        if (n == 0 || n > MAX_LABEL || label.ptr[0] == '-' || label.ptr[n - 1] == '-') return false;
+        if (at + n == s.len) return at > 0 && n >= 2 && label.ptr[0] > '9';
+        at += n + 1;
+        if (s.ptr[at - 1] != '.') return false;
     }
-    char first = s.len > last ? s.ptr[last] : '0';
-    return has_dot && s.len - last >= 2 && (first < '0' || first > '9');
 }
 
 bool mb_text_is_email(struct mb_str s)
@@ -91,8 +97,7 @@ bool mb_text_is_email(struct mb_str s)
     if (at == NULL || s.len > MAX_ADDRESS) return false;
     struct mb_str name = {s.ptr, (size_t)(at - s.ptr)};
     struct mb_str domain = {at + 1, s.len - name.len - 1};
-    return name.len <= MAX_NAME && is_dotted(name, "!#$%&'*+/=?^_`{|}~-", MAX_NAME) &&
-           is_domain(domain);
+    return name.len <= MAX_NAME && is_name(name) && is_domain(domain);
 }
 
 bool mb_text_is_phone(struct mb_str s)

@@ -96,6 +96,7 @@ static void refuse_method(struct mb_http_request *req, unsigned allow)
 
 static bool is_json(struct mb_str type)
 {
+    if (mb_str_eq(type, MB_STR("application/json"))) return true;
     const char *semicolon = memchr(type.ptr, ';', type.len);
     if (semicolon) type.len = (size_t)(semicolon - type.ptr);
     while (type.len && (type.ptr[type.len - 1] == ' ' || type.ptr[type.len - 1] == '\t'))

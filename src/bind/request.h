@@ -33,9 +33,15 @@ bool mb_request_text(lua_State *L, int index, struct mb_str *body);
 typedef bool (*mb_request_see)(void *ctx, struct mb_str name, struct mb_str value);
 bool mb_request_params(lua_State *L, int index, mb_request_see see, void *ctx);
 bool mb_request_query(lua_State *L, int index, mb_request_see see, void *ctx);
-/* Appends id, method, path and route of the request whose handle stands at index, and params where
- * its path has none, as members of a JSON object: `"id":"…",…`. MB_E_INVALID: there is no handle. */
-MB_MUST_CHECK enum mb_rc mb_request_write(lua_State *L, int index, struct mb_buf *out);
-/* The value at the top becomes a field of the handle at index; pops it. */
-void mb_request_set(lua_State *L, int index, const char *field);
+/* What is known of every request, as scripts see it; borrowed until it ends. */
+struct mb_request_facts {
+    struct mb_str id, method, path, route;
+    bool has_params;
+};
+/* Of the request whose handle stands at index; false when something else stands there, or it is over. */
+bool mb_request_facts(lua_State *L, int index, struct mb_request_facts *out);
+/* What scripts see under these names once it is known. */
+enum mb_request_part { MB_REQUEST_PARAMS, MB_REQUEST_QUERY, MB_REQUEST_BODY };
+/* The value at the top becomes that part of the handle at index; pops it. */
+void mb_request_keep(lua_State *L, int index, enum mb_request_part part);
 void mb_request_empty(struct mb_request_handle *h);

@@ -24,6 +24,7 @@ struct mb_vm {
     struct mb_vm_route *route;
     size_t nroutes;
     int request_type;
+    struct mb_buf scratch;
     struct {
         uint64_t second, lines, dropped;
     } log;
@@ -42,6 +43,22 @@ size_t mb_vm_route_count(const struct mb_vm *vm) { return vm->nroutes; }
 int mb_vm_request_type(const struct mb_vm *vm) { return vm->request_type; }
 size_t mb_vm_bytes(const struct mb_vm *vm) { return vm->heap.bytes; }
 bool mb_vm_is_built(const struct mb_vm *vm) { return vm->is_built; }
+
+struct mb_buf mb_vm_take_scratch(struct mb_vm *vm)
+{
+    struct mb_buf scratch = vm->scratch;
+    mb_buf_init(&vm->scratch, scratch.max);
+    mb_buf_clear(&scratch);
+    return scratch;
+}
+
+void mb_vm_give_scratch(struct mb_vm *vm, struct mb_buf *scratch)
+{
+    enum { KEPT = 65536 };
+    if (scratch->cap > KEPT) mb_buf_reset(scratch);
+    mb_buf_reset(&vm->scratch);
+    vm->scratch = *scratch;
+}
 
 bool mb_vm_may_log(struct mb_vm *vm, uint64_t *dropped)
 {
@@ -195,6 +212,7 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
         free(vm);
         return mb_fail(err, MB_E_NOMEM, "no memory for a script state");
     }
+    mb_buf_init(&vm->scratch, SIZE_MAX / 2); /* what is written into it has limits of its own */
     lua_State *L = vm->L;
     lua_atpanic(L, on_panic);
     *(void **)lua_getextraspace(L) = NULL;
@@ -260,5 +278,6 @@ void mb_vm_free(struct mb_vm *vm)
     free(vm->route);
     mb_routes_free(vm->routes);
     mb_slab_reset(&vm->heap.slab);
+    mb_buf_reset(&vm->scratch);
     free(vm);
 }

@@ -93,6 +93,10 @@ size_t mb_vm_route_count(const struct mb_vm *vm);
 int mb_vm_request_type(const struct mb_vm *vm); /* for mb_request_push */
 size_t mb_vm_bytes(const struct mb_vm *vm);
 bool mb_vm_is_built(const struct mb_vm *vm); /* false while boot.lua runs */
+/* A buffer for what does not outlive one call of C. It is the caller's until it is given back; who asks
+ * meanwhile, as a finalizer may, gets another. */
+struct mb_buf mb_vm_take_scratch(struct mb_vm *vm);
+void mb_vm_give_scratch(struct mb_vm *vm, struct mb_buf *scratch);
 /* Whether scripts may write one more line of log now, and in *dropped how many they could not since the
  * last one that they could. */
 bool mb_vm_may_log(struct mb_vm *vm, uint64_t *dropped);

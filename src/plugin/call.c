@@ -11,9 +11,9 @@
 #include "plugin/plugin.h"
 
 /*
- * mb.plugins. A call waits like any other: the arguments are written as JSON, a task in the plugin's
- * state reads them when the ready queue runs it, and its results come back the same way. Neither state
- * is ever on the C stack of the other.
+ * mb.plugins. A call waits like any other: the arguments are written as JSON, those that every request has as texts
+ * before it, a task in the plugin's state reads them when the ready queue runs it, and its results come back as JSON.
+ * Neither state is ever on the C stack of the other.
  *
  * A call may be a conversation. What the plugin asks the server for (ask, below) ends the wait of
  * the server's task, which does it as itself, with its own database connections and deadline, and
@@ -23,6 +23,10 @@
 static const char CALL_TYPE[] = "mb.plugins.call", TEXT_TYPE[] = "mb.plugins.text";
 
 enum { SLICE_MS = 2, MAX_REFUSED = 6, MAX_TEXT = 400 };
+
+/* Of mb_request_facts, in the order in which they are handed over. */
+static const char *const fact_names[] = {"id", "method", "path", "route"};
+enum { NFACTS = sizeof fact_names / sizeof fact_names[0] };
 
 /* Belongs to the server's task and stands in the registry until it is over; it has no finalizer,
  * see GC_PAUSE in bind/vm.c. */
@@ -36,6 +40,9 @@ struct call {
     lua_Integer handler;
     struct mb_buf in,
         out; /* JSON, what the plugin is told and what it tells: arrays but for arguments */
+    size_t fact[NFACTS]; /* lengths of the texts that stand before the arguments */
+    bool has_request;    /* they do */
+    bool has_params;
     const char *asked; /* what the plugin waits for; NULL = nothing */
     unsigned nasked;
     bool is_refused; /* `in` is what to raise where it was asked */
@@ -112,16 +119,40 @@ static int finish(lua_State *L, int status, lua_KContext ctx)
     return 0;
 }
 
+/* Pushes a table. */
+static void push_arguments(lua_State *L, const struct call *c)
+{
+    enum { USUAL = 8 };
+    struct mb_json_fault fault;
+    const char *fact = c->in.data;
+    struct mb_str json = mb_buf_str(&c->in);
+    for (int i = 0; i < NFACTS; i++) {
+        json.ptr += c->fact[i];
+        json.len -= c->fact[i];
+    }
+    if (mb_str_eq(json, MB_STR("{}"))) /* as of most hooks on a GET */
+        lua_createtable(L, 0, USUAL);
+    else if (mb_json_decode(L, json, &fault) != MB_OK)
+        luaL_error(L, "the arguments are larger than json.* allows");
+    if (!c->has_request) return;
+    for (int i = 0; i < NFACTS; i++) {
+        lua_pushlstring(L, fact, c->fact[i]);
+        lua_setfield(L, -2, fact_names[i]);
+        fact += c->fact[i];
+    }
+    if (c->has_params) return;
+    lua_newtable(L);
+    lua_setfield(L, -2, "params");
+}
+
 static int enter(lua_State *L)
 {
     struct call *c = lua_touserdata(L, AT_CALL);
-    struct mb_json_fault fault;
     lua_pushcfunction(L, trace);
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->plugin->handlers);
     lua_rawgeti(L, -1, c->handler);
     lua_remove(L, -2);
-    if (mb_json_decode(L, mb_buf_str(&c->in), &fault) != MB_OK)
-        return luaL_error(L, "the arguments are larger than json.* allows");
+    push_arguments(L, c);
     lua_KContext ctx = (lua_KContext)c;
     return finish(L, lua_pcallk(L, 1, LUA_MULTRET, AT_TRACE, ctx, finish), ctx);
 }
@@ -333,23 +364,24 @@ static bool begin(struct call *c, const struct mb_task *caller)
     return c->task != NULL;
 }
 
-/* The members of the table at index 3 behind those of the request at 4, when there is one. */
-static enum mb_rc write_arguments(lua_State *L, struct mb_buf *out, struct mb_err *err)
+/* The table at index 3, behind the facts of the request at 4 when there is one. */
+static enum mb_rc write_arguments(lua_State *L, struct call *c, struct mb_err *err)
 {
-    if (lua_isnoneornil(L, 4)) return mb_json_encode(L, 3, out, err);
-    enum mb_rc rc = mb_buf_add(out, "{", 1);
-    if (rc == MB_OK) rc = mb_request_write(L, 4, out);
-    if (rc != MB_OK) return mb_fail(err, rc, "the request could not be written");
-    size_t at = out->len;
-    rc = mb_json_encode(L, 3, out, err);
-    if (rc != MB_OK) return rc;
-    if (out->len - at == 2) { /* {} */
-        out->len--;
-        out->data[at] = '}';
-    } else {
-        out->data[at] = ',';
+    struct mb_request_facts facts;
+    c->has_request = !lua_isnoneornil(L, 4);
+    if (c->has_request && !mb_request_facts(L, 4, &facts))
+        return mb_fail(err, MB_E_INVALID, "the request is over");
+    if (c->has_request) {
+        const struct mb_str texts[NFACTS] = {facts.id, facts.method, facts.path, facts.route};
+        enum mb_rc rc = MB_OK;
+        c->has_params = facts.has_params;
+        for (int i = 0; rc == MB_OK && i < NFACTS; i++) {
+            c->fact[i] = texts[i].len;
+            rc = mb_buf_add(&c->in, texts[i].ptr, texts[i].len);
+        }
+        if (rc != MB_OK) return mb_fail(err, rc, "the facts of the request find no room");
     }
-    return MB_OK;
+    return mb_json_encode(L, 3, &c->in, err);
 }
 
 /* call(name, handler, arguments, request) */
@@ -363,7 +395,7 @@ static int l_call(lua_State *L)
     c->handler = handler;
     if (atomic_load_explicit(&plugin->stats->is_quarantined, memory_order_relaxed))
         fail(c, "plugin_quarantined", "the plugin is in quarantine");
-    else if (write_arguments(L, &c->in, &err) != MB_OK)
+    else if (write_arguments(L, c, &err) != MB_OK)
         return luaL_error(L, "arguments for plugin '%s': %s", plugin->name, err.text);
     else if (!begin(c, caller))
         fail(c, "plugin_failed", "not enough memory for its task (plugins.memory)");
