@@ -6,6 +6,7 @@
  */
 #include "net/parse.h"
 
+#include "base/word.h"
 #include "net/token.h"
 
 static struct mb_http_request *of(llhttp_t *p)
@@ -33,6 +34,19 @@ static int on_url(llhttp_t *p, const char *at, size_t n)
     return 0;
 }
 
+/* ASCII alone comes here (guard.h). A long name's last bytes may be looked at twice. */
+static void to_lower(char *s, size_t n)
+{
+    enum { WORD = sizeof(uint64_t) };
+    for (size_t i = 0; n >= WORD && i < n; i += WORD) {
+        char *at = s + (n - i < WORD ? n - WORD : i);
+        uint64_t word = mb_word_lower(mb_word_load(at));
+        memcpy(at, &word, sizeof word);
+    }
+    for (size_t i = 0; n < WORD && i < n; i++)
+        if (s[i] >= 'A' && s[i] <= 'Z') s[i] = (char)(s[i] | 0x20);
+}
+
 static int on_field(llhttp_t *p, const char *at, size_t n)
 {
     struct mb_http_request *r = of(p);
@@ -48,10 +62,7 @@ static int on_field(llhttp_t *p, const char *at, size_t n)
     if (!add_text(r, at, n))
         return HPE_USER;
     f = &r->fields[r->nfields - 1];
-    for (char *c = r->text + r->text_len - n; c < r->text + r->text_len; c++) {
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c | 0x20);
-    }
+    to_lower(r->text + r->text_len - n, n);
     f->name_len += (uint32_t)n;
     return 0;
 }
