@@ -1,6 +1,8 @@
 -- The routes of the bench (copied into lua/routes of its home folder): no database, a small table encoded anew
--- for each request. peers/nginx/hello.lua is the twin of the first; a plugin hooks on the second; the third has
--- what routes have: a parameter and a body that are checked.
+-- for each request. peers/nginx/hello.lua is the twin of the first; a plugin hooks on the second; the others have
+-- what routes have: a parameter and a body that are checked, which of /bench/small is that of a step of a booking.
+local bookings = require "validation.bookings"
+
 local function hello()
   return {
     id = "cm3b0q8zk0000v9l4h2d7x1ab",
@@ -20,6 +22,17 @@ return {
     method = "POST",
     path = "/bench/small/{id}",
     summary = "a small body, checked",
+    permission = "public",
+    params = { id = { type = "string", minLength = 1, maxLength = 64 } },
+    body = bookings.reason,
+    handler = function(req)
+      return { id = req.params.id, reason = req.body.reason }
+    end,
+  },
+  {
+    method = "POST",
+    path = "/bench/form/{id}",
+    summary = "a body of five fields, checked",
     permission = "public",
     params = { id = { type = "string", minLength = 1, maxLength = 64 } },
     body = {

@@ -1,4 +1,4 @@
-# What the scripting platform costs: a small POST beside the bare handler, a hook of a plugin, a reload.
+# What the scripting platform costs: POSTs beside the bare handler, a hook of a plugin, a reload.
 
 FILLER_KB=500
 
@@ -7,14 +7,18 @@ scripts_counted() {
 	medbookd_run "$SCRIPTS_DB" 1 "$@"
 }
 
-# A route with a parameter, a rule and a body schema, beside one that has none of them.
-scripts_small_post() {
-	local bare
+# Routes with a parameter and a body that are checked, beside one that has none of them.
+scripts_posts() {
+	local bare small
 	instructions "$MEDBOOKD_URL/bench/hello" scripts_counted MEDBOOKD_PID || return 1
 	bare=$INSTRUCTIONS
 	instructions "$MEDBOOKD_URL/bench/small/cm3b0q8zk0000v9l4h2d7x1ab" scripts_counted MEDBOOKD_PID small.lua || return 1
-	row scripts "small POST and bare handler, instructions per request" "" "$INSTRUCTIONS" "$bare" \
-		"$(calc "$INSTRUCTIONS / $bare")" "<=" 1.5
+	small=$INSTRUCTIONS
+	instructions "$MEDBOOKD_URL/bench/form/cm3b0q8zk0000v9l4h2d7x1ab" scripts_counted MEDBOOKD_PID form.lua || return 1
+	row scripts "small POST and bare handler, instructions per request" "" "$small" "$bare" \
+		"$(calc "$small / $bare")" "<=" 1.5
+	row scripts "POST of five fields and bare handler, instructions per request" "" "$INSTRUCTIONS" "$bare" \
+		"$(calc "$INSTRUCTIONS / $bare")" "" ""
 }
 
 # The same handler with a hook before it and without.
@@ -72,7 +76,7 @@ part_scripts() {
 		{ missing scripts "medbookd does not start: see $BUILD/medbookd.log"; return; }
 	scripts_hook || missing scripts "wrong answers"
 	stop "$MEDBOOKD_PID"
-	scripts_small_post || missing scripts "callgrind: see $BUILD/callgrind.log"
+	scripts_posts || missing scripts "callgrind: see $BUILD/callgrind.log"
 	scripts_fill
 	medbookd_run "$SCRIPTS_DB" 2 || { missing scripts "medbookd does not start: see $BUILD/medbookd.log"; return; }
 	scripts_reload || missing scripts "a reload or a request failed: see $BUILD/reload.json"

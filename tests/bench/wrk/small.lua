@@ -4,4 +4,4 @@ require "tally"
 
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = '{"name":"Thandi","email":"thandi@example.org","minutes":30,"online":true,"tags":["a","b"]}'
+wrk.body = '{"reason":"The patient cannot come"}'
