@@ -1,9 +1,10 @@
 #pragma once
 /*
  * How much processor time and memory a script may take at a stretch, and its end when it takes more.
- * A timer that counts the thread's own processor time ticks while a script runs; only when a tick
- * finds a limit passed does it arm a hook, so that a script within its limits pays nothing. The error
- * that ends a script is raised again by every function that could have caught it (guard.h).
+ * A timer that counts the thread's own processor time ticks while a script runs; when a tick finds a limit near it
+ * has another wake it there, and only when it finds it passed does it arm a hook, so that a script within its
+ * limits pays nothing. The error that ends a script is raised again by every function that could have caught it
+ * (guard.h).
  */
 #include <lua.h>
 #include <stdbool.h>
@@ -28,8 +29,9 @@ struct mb_budget {
     /* What was spent: kept by the three functions below and by the tick. */
     uint64_t taken;              /* bytes allocated by it, kept by task.c */
     uint64_t spent_ns;           /* of earlier slices */
+    volatile uint64_t begun_ns;  /* monotonic time when this turn began */
     volatile uint64_t ran_ns;    /* of this turn, until it was last looked */
-    volatile uint64_t looked_ns; /* processor time then; 0: the first tick tells */
+    volatile uint64_t looked_ns; /* processor time then; 0: not yet */
     volatile int verdict;
     unsigned refused;
     bool is_sliced;         /* it yielded because of LATE */
@@ -40,8 +42,7 @@ struct mb_budget {
  * the system has no such timer. */
 bool mb_budget_start_ticks(void);
 
-/* A turn begins, and ends. With slices the time is exact and adds up, else every turn has all of it
- * and is measured from its first tick on. */
+/* A turn begins, and ends. With slices the time of turns adds up, else every turn has all of it. */
 void mb_budget_begin(struct mb_budget *b);
 void mb_budget_end(struct mb_budget *b);
 void mb_budget_refuse(struct mb_budget *b); /* memory was refused */
