@@ -186,6 +186,8 @@ local function serve(self, plugin, what, arguments)
   return false, text:sub(1, #what) == what and text or what .. ": " .. text
 end
 
+local NOTHING <const> = {}
+
 -- Runs a function of a plugin, which may ask for things meanwhile: true and the list of its results, or
 -- false, a code and a detail.
 -- With a request its facts are among the arguments (mb.plugins).
@@ -194,13 +196,16 @@ local function call(self, plugin, handler, arguments, req)
   while state == "ask" do
     state, a, b, asker = plugins.reply(asker, serve(self, plugin, a, b))
   end
-  return state == "done", a, b
+  return state == "done", a or NOTHING, b
 end
 
 -- A function (req): what a plugin is told of a request of this route, beside what mb.plugins adds of it.
 local function facts_of(route)
   local has_params, has_body = route.path:find("{", 1, true), type(route.body) == "table"
   local has_query, may_have_caller = route.query, route.auth or route.permission ~= "public"
+  if not (has_params or has_query or has_body or may_have_caller) then
+    return function() return {} end
+  end
   return function(req)
     local user = may_have_caller and req.user_id
     return {
@@ -312,7 +317,8 @@ local function ordered(hooks, found)
 end
 
 local function run_before(self, hooks, facts, req)
-  for _, hook in ipairs(hooks) do
+  for i = 1, #hooks do
+    local hook = hooks[i]
     local ok, results = call(self, hook.plugin, hook.handler.handler, facts, req)
     local said = ok and type(results[1]) == "table" and results[1].refuse
     if not ok and hook.on_failure ~= "ignore" then
@@ -327,7 +333,8 @@ end
 local function run_after(self, hooks, facts, req, ...)
   local first = ...
   facts.status = math.type(first) == "integer" and first or problem.is(first) and first.status or 200
-  for _, hook in ipairs(hooks) do
+  for i = 1, #hooks do
+    local hook = hooks[i]
     call(self, hook.plugin, hook.handler.handler, facts, req)
   end
   return ...

@@ -1,6 +1,7 @@
 #include <lauxlib.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -20,21 +21,20 @@
  * replies; one of the two always waits for the other.
  */
 
-static const char CALL_TYPE[] = "mb.plugins.call", TEXT_TYPE[] = "mb.plugins.text";
+static const char TEXT_TYPE[] = "mb.plugins.text";
 
-enum { SLICE_MS = 2, MAX_REFUSED = 6, MAX_TEXT = 400 };
+enum { SLICE_MS = 2, MAX_REFUSED = 6, MAX_TEXT = 400, KEPT_CALLS = 64, KEPT_BYTES = 16384 };
 
 /* Of mb_request_facts, in the order in which they are handed over. */
 static const char *const fact_names[] = {"id", "method", "path", "route"};
 enum { NFACTS = sizeof fact_names / sizeof fact_names[0] };
 
-/* Belongs to the server's task and stands in the registry until it is over; it has no finalizer,
- * see GC_PAUSE in bind/vm.c. */
-struct call {
-    struct mb_wait wait; /* of the server's task */
+/* Belongs to the server's task. Scripts see its address, which is looked for among the calls in work. */
+struct mb_plugin_call {
+    struct mb_plugin_call *prev, *next; /* of those in work; of idle ones only next */
+    struct mb_wait wait;                /* of the server's task */
     struct mb_claim claim;
     struct mb_wait ask; /* of the plugin's task */
-    lua_State *server;  /* main thread */
     struct mb_plugin *plugin;
     struct mb_task *task; /* of the plugin; NULL before it begins and once it is over */
     lua_Integer handler;
@@ -45,13 +45,12 @@ struct call {
     bool has_params;
     const char *asked; /* what the plugin waits for; NULL = nothing */
     unsigned nasked;
-    bool is_refused; /* `in` is what to raise where it was asked */
-    bool is_over;
+    bool is_refused;     /* `in` is what to raise where it was asked */
     const char *code;    /* of the failure; NULL = none */
     char text[MAX_TEXT]; /* for the log and the administrator, not for clients */
 };
 
-static void fail(struct call *c, const char *code, const char *text)
+static void fail(struct mb_plugin_call *c, const char *code, const char *text)
 {
     c->code = code;
     (void)snprintf(c->text, sizeof c->text, "%s", text ? text : "an error without text");
@@ -83,7 +82,7 @@ static int trace(lua_State *L)
     return 1;
 }
 
-static void write_results(lua_State *L, struct call *c)
+static void write_results(lua_State *L, struct mb_plugin_call *c)
 {
     struct mb_err err;
     mb_buf_clear(&c->out);
@@ -92,7 +91,7 @@ static void write_results(lua_State *L, struct call *c)
     fail(c, "plugin_failed", rc == MB_E_JSON ? err.text : "its results are too large");
 }
 
-static void tell_end(struct call *c, const struct mb_budget *b)
+static void tell_end(struct mb_plugin_call *c, const struct mb_budget *b)
 {
     char text[MAX_TEXT], limit[128];
     if (b->verdict == MB_VERDICT_STARVED)
@@ -107,7 +106,7 @@ static void tell_end(struct call *c, const struct mb_budget *b)
 
 static int finish(lua_State *L, int status, lua_KContext ctx)
 {
-    struct call *c = (struct call *)ctx;
+    struct mb_plugin_call *c = (struct mb_plugin_call *)ctx;
     const struct mb_budget *b = mb_task_budget(c->task);
     if (b->verdict > MB_VERDICT_LATE)
         tell_end(c, b);
@@ -120,7 +119,7 @@ static int finish(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* Pushes a table. */
-static void push_arguments(lua_State *L, const struct call *c)
+static void push_arguments(lua_State *L, const struct mb_plugin_call *c)
 {
     enum { USUAL = 8 };
     struct mb_json_fault fault;
@@ -147,7 +146,7 @@ static void push_arguments(lua_State *L, const struct call *c)
 
 static int enter(lua_State *L)
 {
-    struct call *c = lua_touserdata(L, AT_CALL);
+    struct mb_plugin_call *c = lua_touserdata(L, AT_CALL);
     lua_pushcfunction(L, trace);
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->plugin->handlers);
     lua_rawgeti(L, -1, c->handler);
@@ -161,14 +160,15 @@ static int enter(lua_State *L)
 
 static void forget_ask(struct mb_wait *w)
 {
-    struct call *c = (struct call *)(void *)((char *)w - offsetof(struct call, ask));
+    struct mb_plugin_call *c =
+        (struct mb_plugin_call *)(void *)((char *)w - offsetof(struct mb_plugin_call, ask));
     c->asked = NULL;
 }
 
 /* The reply as values; a null is nil. */
 static int take_reply(lua_State *L, int status, lua_KContext ctx)
 {
-    const struct call *c = (const struct call *)ctx;
+    const struct mb_plugin_call *c = (const struct mb_plugin_call *)ctx;
     struct mb_json_fault fault;
     (void)status;
     if (c->is_refused) {
@@ -195,7 +195,7 @@ static int l_ask(lua_State *L)
 {
     struct mb_err err;
     const char *name = lua_touserdata(L, lua_upvalueindex(1));
-    struct call *c = mb_task_context(mb_task_check(L, name));
+    struct mb_plugin_call *c = mb_task_context(mb_task_check(L, name));
     unsigned most = c->plugin->owner->plan.limits.max_asks;
     if (c->nasked == most)
         return luaL_error(L, "%s: more than plugins.max_asks (%d) in one call", name, (int)most);
@@ -217,7 +217,7 @@ void mb_plugin_push_ask(lua_State *L, const char *name)
 
 /* ---- when it is over ---- */
 
-static void strike(const struct call *c)
+static void strike(const struct mb_plugin_call *c)
 {
     const struct mb_plugin_limits *limits = &c->plugin->owner->plan.limits;
     struct mb_plugin_stats *s = c->plugin->stats;
@@ -226,7 +226,7 @@ static void strike(const struct call *c)
            c->plugin->name, "limit", "plugins.max_kills within plugins.kill_window", NULL);
 }
 
-static void count_part(const struct call *c, const struct mb_budget *b)
+static void count_part(const struct mb_plugin_call *c, const struct mb_budget *b)
 {
     bool is_known = c->handler > 0 && c->handler <= MB_PLUGIN_PARTS;
     struct mb_plugin_part *p = is_known ? c->plugin->part[c->handler - 1] : NULL;
@@ -237,7 +237,7 @@ static void count_part(const struct call *c, const struct mb_budget *b)
     if (c->code != NULL) atomic_fetch_add_explicit(&p->errors, 1, memory_order_relaxed);
 }
 
-static void count(const struct call *c, const struct mb_budget *b)
+static void count(const struct mb_plugin_call *c, const struct mb_budget *b)
 {
     struct mb_plugin_stats *s = c->plugin->stats;
     unsigned place = c->plugin->owner->plan.place;
@@ -252,7 +252,7 @@ static void count(const struct call *c, const struct mb_budget *b)
 
 static void on_done(void *ctx, int status)
 {
-    struct call *c = ctx;
+    struct mb_plugin_call *c = ctx;
     if (status == LUA_YIELD)
         fail(c, "plugin_failed", "coroutine.yield outside a coroutine of the plugin");
     else if (status != LUA_OK && c->code == NULL)
@@ -267,24 +267,48 @@ static void on_done(void *ctx, int status)
 
 static void cancel(struct mb_wait *w)
 {
-    struct call *c = (struct call *)(void *)((char *)w - offsetof(struct call, wait));
+    struct mb_plugin_call *c =
+        (struct mb_plugin_call *)(void *)((char *)w - offsetof(struct mb_plugin_call, wait));
     struct mb_task *task = c->task;
     c->task = NULL;
     if (task != NULL) mb_task_drop(task);
 }
 
-static void release(struct mb_claim *claim)
+static void free_call(struct mb_plugin_call *c)
 {
-    struct call *c = (struct call *)(void *)((char *)claim - offsetof(struct call, claim));
-    cancel(&c->wait);
     mb_buf_reset(&c->in);
     mb_buf_reset(&c->out);
-    c->is_over = true;
-    lua_pushnil(c->server);
-    lua_rawsetp(c->server, LUA_REGISTRYINDEX, c);
+    free(c);
 }
 
-static void end(struct call *c)
+static void release(struct mb_claim *claim)
+{
+    struct mb_plugin_call *c =
+        (struct mb_plugin_call *)(void *)((char *)claim - offsetof(struct mb_plugin_call, claim));
+    struct mb_plugins *all = c->plugin->owner;
+    cancel(&c->wait);
+    *(c->prev != NULL ? &c->prev->next : &all->calls) = c->next;
+    if (c->next != NULL) c->next->prev = c->prev;
+    if (all->nidle == KEPT_CALLS || c->in.cap > KEPT_BYTES || c->out.cap > KEPT_BYTES) {
+        free_call(c);
+        return;
+    }
+    c->next = all->idle;
+    all->idle = c;
+    all->nidle++;
+}
+
+void mb_plugin_free_calls(struct mb_plugins *p)
+{
+    while (p->idle != NULL) {
+        struct mb_plugin_call *c = p->idle;
+        p->idle = c->next;
+        free_call(c);
+    }
+    p->nidle = 0;
+}
+
+static void end(struct mb_plugin_call *c)
 {
     mb_claim_drop(&c->claim);
     release(&c->claim);
@@ -292,21 +316,43 @@ static void end(struct call *c)
 
 /* ---- in the server's state ---- */
 
-static struct call *new_call(lua_State *L, struct mb_task *caller, struct mb_plugin *plugin)
+static struct mb_plugin_call *take_idle(struct mb_plugins *all)
 {
-    size_t most = mb_vm_plan(mb_vm_of(L))->limits.max_reply;
-    struct call *c = lua_newuserdatauv(L, sizeof *c, 0);
-    *c = (struct call){
-        .plugin = plugin, .server = mb_vm_state(mb_vm_of(L)), .wait = {.cancel = cancel}};
-    luaL_setmetatable(L, CALL_TYPE);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, c);
-    mb_buf_init(&c->in, most);
-    mb_buf_init(&c->out, most);
+    struct mb_plugin_call *c = all->idle;
+    if (c == NULL) return calloc(1, sizeof *c);
+    all->idle = c->next;
+    all->nidle--;
+    return c;
+}
+
+static struct mb_plugin_call *new_call(lua_State *L, struct mb_task *caller,
+                                       struct mb_plugin *plugin)
+{
+    struct mb_plugins *all = plugin->owner;
+    struct mb_plugin_call *c = take_idle(all);
+    if (c == NULL) luaL_error(L, "not enough memory");
+    struct mb_buf in = c->in, out = c->out;
+    in.max = out.max = mb_vm_plan(mb_vm_of(L))->limits.max_reply;
+    mb_buf_clear(&in);
+    mb_buf_clear(&out);
+    *c = (struct mb_plugin_call){
+        .next = all->calls, .plugin = plugin, .in = in, .out = out, .wait = {.cancel = cancel}};
+    if (c->next != NULL) c->next->prev = c;
+    all->calls = c;
     mb_task_claim(caller, &c->claim, release);
     return c;
 }
 
-static int push_failure(lua_State *L, struct call *c)
+/* The call at 1 that waits for a reply of this task; NULL when there is none. */
+static struct mb_plugin_call *asking_call(lua_State *L, const struct mb_task *caller)
+{
+    const struct mb_plugins *all = mb_vm_plan(mb_vm_of(L))->owner;
+    struct mb_plugin_call *c = all->calls;
+    while (c != NULL && c != lua_touserdata(L, 1)) c = c->next;
+    return c != NULL && c->wait.task == caller && c->asked != NULL ? c : NULL;
+}
+
+static int push_failure(lua_State *L, struct mb_plugin_call *c)
 {
     lua_pushliteral(L, "failed");
     lua_pushstring(L, c->code);
@@ -317,20 +363,24 @@ static int push_failure(lua_State *L, struct call *c)
 
 static int answer(lua_State *L, int status, lua_KContext ctx)
 {
-    struct call *c = (struct call *)ctx;
+    struct mb_plugin_call *c = (struct mb_plugin_call *)ctx;
     struct mb_json_fault fault;
     (void)status;
     if (c->code != NULL) return push_failure(L, c);
+    bool is_empty = mb_str_eq(mb_buf_str(&c->out), MB_STR("[]"));
+    if (c->asked == NULL && is_empty) { /* what most hooks say */
+        lua_pushliteral(L, "done");
+        end(c);
+        return 1;
+    }
     lua_pushstring(L, c->asked != NULL ? "ask" : "done");
     if (c->asked != NULL) lua_pushstring(L, c->asked);
-    if (mb_str_eq(mb_buf_str(&c->out), MB_STR("[]"))) {
-        mb_json_push_array(L); /* what most hooks say */
-    } else if (mb_json_decode(L, mb_buf_str(&c->out), &fault) != MB_OK) {
+    if (mb_json_decode(L, mb_buf_str(&c->out), &fault) != MB_OK) {
         fail(c, "plugin_failed", "what it tells is larger than json.* allows");
         return push_failure(L, c);
     }
     if (c->asked != NULL) {
-        lua_rawgetp(L, LUA_REGISTRYINDEX, c);
+        lua_pushlightuserdata(L, c);
         return 4;
     }
     end(c);
@@ -345,7 +395,7 @@ static struct mb_plugin *plugin_at(lua_State *L, int index)
     return p;
 }
 
-static bool begin(struct call *c, const struct mb_task *caller)
+static bool begin(struct mb_plugin_call *c, const struct mb_task *caller)
 {
     const struct mb_plugin *p = c->plugin;
     const struct mb_task_plan plan = {
@@ -365,7 +415,7 @@ static bool begin(struct call *c, const struct mb_task *caller)
 }
 
 /* The table at index 3, behind the facts of the request at 4 when there is one. */
-static enum mb_rc write_arguments(lua_State *L, struct call *c, struct mb_err *err)
+static enum mb_rc write_arguments(lua_State *L, struct mb_plugin_call *c, struct mb_err *err)
 {
     struct mb_request_facts facts;
     c->has_request = !lua_isnoneornil(L, 4);
@@ -391,7 +441,7 @@ static int l_call(lua_State *L)
     struct mb_plugin *plugin = plugin_at(L, 1);
     lua_Integer handler = luaL_checkinteger(L, 2);
     struct mb_task *caller = mb_task_check(L, "a call of a plugin");
-    struct call *c = new_call(L, caller, plugin);
+    struct mb_plugin_call *c = new_call(L, caller, plugin);
     c->handler = handler;
     if (atomic_load_explicit(&plugin->stats->is_quarantined, memory_order_relaxed))
         fail(c, "plugin_quarantined", "the plugin is in quarantine");
@@ -407,10 +457,9 @@ static int l_call(lua_State *L)
 static int l_reply(lua_State *L)
 {
     struct mb_err err;
-    struct call *c = luaL_checkudata(L, 1, CALL_TYPE);
     const struct mb_task *caller = mb_task_check(L, "a reply to a plugin");
-    luaL_argcheck(L, !c->is_over && c->wait.task == caller && c->asked != NULL, 1,
-                  "this call waits for no reply of this task");
+    struct mb_plugin_call *c = asking_call(L, caller);
+    luaL_argcheck(L, c != NULL, 1, "no call waits for a reply of this task here");
     c->is_refused = !lua_toboolean(L, 2);
     mb_buf_clear(&c->in);
     struct mb_str text;
@@ -537,7 +586,6 @@ int mb_open_plugins(lua_State *L)
     static const luaL_Reg functions[] = {
         {"list", l_list}, {"secret", l_secret}, {"label", l_label}, {"configure", l_configure},
         {"call", l_call}, {"reply", l_reply},   {"query", l_query}, {NULL, NULL}};
-    luaL_newmetatable(L, CALL_TYPE);
     luaL_newmetatable(L, TEXT_TYPE);
     lua_pushcfunction(L, free_text);
     lua_setfield(L, -2, "__gc");

@@ -18,11 +18,17 @@ struct mb_plugin {
     struct mb_plugin_part *part[MB_PLUGIN_PARTS]; /* of each function in that list; NULL = none */
 };
 
+struct mb_plugin_call; /* call.c */
+
 struct mb_plugins {
     struct mb_plugins_plan plan;
     struct mb_plugin *plugin; /* sorted by name */
     size_t count;
+    struct mb_plugin_call *calls, *idle; /* in work; kept for the next */
+    unsigned nidle;
 };
+
+void mb_plugin_free_calls(struct mb_plugins *p); /* none is in work */
 
 /* The plugin whose state L belongs to. */
 struct mb_plugin *mb_plugin_of(lua_State *L);

@@ -239,6 +239,7 @@ void mb_plugins_free(struct mb_plugins *p)
         mb_buf_reset(&p->plugin[i].manifest);
         mb_buf_reset(&p->plugin[i].config);
     }
+    mb_plugin_free_calls(p);
     free(p->plugin);
     free(p);
 }

@@ -13,7 +13,7 @@
  *   plugins.query(name, statement, …)    waits; as db.query, on the plugin's own tables
  *   plugins.configure(name, config)      what the plugin's config() gives; while scripts load
  *   plugins.call(name, n, arguments, req)   with a request, arguments have id, method, path and route of it
- *                                        too, and params where there are none; waits; -> "done", results | "failed", code, detail
+ *                                        too, and params where there are none; waits; -> "done", results (nil = none) | "failed", code, detail
  *                                        | "ask", what, arguments, call: the plugin waits for
  *   plugins.reply(call, true, results)   or reply(call, false, text), which it sees raised; waits
  *                                        and returns as call does

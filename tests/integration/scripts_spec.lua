@@ -71,6 +71,8 @@ describe("scripts", function()
     assert.equal("yes", answers("created", 201).headers["x-probe"])
   end)
 
+  it("refuses a reply to a call of a plugin that is none", function() answers("forged-call", 200) end)
+
   it("answers a raised error with the request id only, and logs file, line and trace", function()
     local r = answers("raise", 500, "internal_error")
     assert.is_nil(r.body:find("the probe raised", 1, true))
