@@ -198,6 +198,18 @@ static enum mb_rc durations(const struct mb_shm *shm, struct mb_buf *b)
     return rc;
 }
 
+static enum mb_rc reload_pauses(const struct mb_shm *shm, struct mb_buf *b)
+{
+    enum mb_rc rc = head(b, "medbookd_reload_pause_seconds", "gauge",
+                         "the longest that a step of a reload kept a worker from its requests");
+    for (uint32_t w = 0; rc == MB_OK && w < shm->nplaces; w++) {
+        char number[16];
+        rc = mb_buf_addf(b, "medbookd_reload_pause_seconds{worker=\"%s\"} %.6f\n",
+                         mb_shm_name(shm, w, number), (double)get(&shm->worker[w].pause_ns) / 1e9);
+    }
+    return rc;
+}
+
 static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
 {
     enum mb_rc rc = head(b, "medbookd_generation_info", "gauge", "the scripts that serve");
@@ -229,7 +241,7 @@ static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
         rc = box(b, "medbookd_auto_rollbacks_total", "counter",
                  "those of them that nobody asked for (reload.auto_rollback)",
                  (double)get(&shm->auto_rollbacks));
-    return rc;
+    return rc == MB_OK ? reload_pauses(shm, b) : rc;
 }
 
 static enum mb_rc jobs(const struct mb_background_stats *s, struct mb_buf *b)

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "bind/background.h"
 #include "bind/handler.h"
@@ -229,7 +230,7 @@ static void forget_faults(struct mb_generations *g, struct mb_line_up l)
             set_step(&g->slot[i], STEP_NONE);
 }
 
-void mb_generations_look(struct mb_generations *g)
+static void look(struct mb_generations *g)
 {
     struct mb_line_up l = line_up(g);
     if (g->is_stopping) return;
@@ -241,6 +242,20 @@ void mb_generations_look(struct mb_generations *g)
     if (n->step != STEP_NONE || atomic_load(&g->shm->holds[n->slot]) == MB_HOLDS_FAILED) return;
     prepare(n);
     start_thread(n, STEP_BUILDING, build);
+}
+
+/* What was begun then kept the loop from its requests until now. */
+static void note_pause(const struct mb_generations *g, uint64_t began_ns)
+{
+    uint64_t pause = mb_mono_ns() - began_ns;
+    if (pause > atomic_load(&g->shm->pause_ns)) atomic_store(&g->shm->pause_ns, pause);
+}
+
+void mb_generations_look(struct mb_generations *g)
+{
+    uint64_t began = mb_mono_ns();
+    look(g);
+    note_pause(g, began);
 }
 
 static void join_threads(struct mb_generations *g)
@@ -273,10 +288,12 @@ static bool is_at_rest(const struct generation *n)
 static void on_wake(uv_async_t *wake)
 {
     struct mb_generations *g = wake->data;
+    uint64_t began = mb_mono_ns();
     join_threads(g);
     for (unsigned i = 0; i < MB_SHELF_SLOTS; i++)
         if (g->slot[i].step == STEP_DRAINING && is_at_rest(&g->slot[i])) close_state(&g->slot[i]);
-    mb_generations_look(g);
+    look(g);
+    note_pause(g, began);
     if (g->is_stopping && g->threads == 0) close_wake(g);
 }
 

@@ -38,11 +38,12 @@ struct mb_line_up {
 
 struct mb_shm_worker {
     _Atomic int32_t pid;
-    _Atomic uint64_t beat;    /* grows every 100 ms while the loop turns */
-    _Atomic uint64_t beat_ns; /* monotonic time of the last beat; 0 = not accepting */
-    _Atomic uint32_t ready;   /* accepts connections and has its scripts */
-    _Atomic uint32_t starts;  /* how often this place was filled */
+    _Atomic uint64_t beat;                  /* grows every 100 ms while the loop turns */
+    _Atomic uint64_t beat_ns;               /* monotonic time of the last beat; 0 = not accepting */
+    _Atomic uint32_t ready;                 /* accepts connections and has its scripts */
+    _Atomic uint32_t starts;                /* how often this place was filled */
     _Atomic uint32_t holds[MB_SHELF_SLOTS]; /* enum mb_holds */
+    _Atomic uint64_t pause_ns;              /* the longest that a step of a reload kept the loop */
     char fault[512];                        /* why the candidate could not be built */
     struct mb_http_stats http;
     struct mb_db_stats db;
@@ -52,8 +53,8 @@ struct mb_shm_worker {
 };
 
 struct mb_shm {
-    uint32_t nworkers; /* places that serve HTTP: the first of worker[] */
-    uint32_t nplaces;  /* and after them that of the jobs process */
+    uint32_t nworkers;         /* places that serve HTTP: the first of worker[] */
+    uint32_t nplaces;          /* and after them that of the jobs process */
     _Atomic uint32_t stopping; /* SIGTERM came: readyz turns red */
     _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
     _Atomic uint64_t reloads, reload_failures, rollbacks, auto_rollbacks;

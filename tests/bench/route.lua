@@ -17,6 +17,13 @@ end
 
 return {
   { method = "GET", path = "/bench/hello", summary = "a small table as JSON", permission = "public", handler = hello },
+  {
+    method = "GET", path = "/bench/spin", summary = "what never ends", permission = "public",
+    handler = function()
+      while true do
+      end
+    end,
+  },
   { method = "GET", path = "/bench/hooked", summary = "the same, hooked", permission = "public", handler = hello },
   {
     method = "POST",

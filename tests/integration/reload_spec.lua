@@ -113,6 +113,25 @@ describe("a reload", function()
     assert.matches('\nmedbookd_generation_info{generation="' .. generation() .. '"} 1\n', app:admin("/metrics").body)
   end)
 
+  it("tells how long it kept each process from its work at most", function()
+    start()
+    local function pauses()
+      local found, n = {}, 0
+      local metrics = app:admin("/metrics").body
+      for worker, seconds in metrics:gmatch '\nmedbookd_reload_pause_seconds{worker="(%w+)"} ([%d.]+)' do
+        found[worker], n = tonumber(seconds), n + 1
+      end
+      return found, n
+    end
+    local _, processes = pauses()
+    assert.is_true(processes >= 2)
+    reloads.stamp(dir, 2)
+    assert.equal(0, app:command("reload").code)
+    for worker, seconds in pairs((pauses())) do
+      assert.is_true(seconds > 0, worker)
+    end
+  end)
+
   it("is done by SIGHUP too", function()
     start()
     reloads.stamp(dir, 2)

@@ -55,7 +55,7 @@ scripts_fill() {
 
 # From the request until the new scripts serve, while clients are served.
 scripts_reload() {
-	local i began all=() load_pid home=$BUILD/home
+	local i began pause all=() load_pid home=$BUILD/home
 	(load "$MEDBOOKD_URL/bench/hello" 32 "$((ROUNDS * 2 + 2))" get.lua) &
 	load_pid=$!
 	for ((i = 0; i < ROUNDS; i++)); do
@@ -67,20 +67,54 @@ scripts_reload() {
 	done
 	wait "$load_pid" || return 1
 	row scripts "reload of $FILLER_KB KB of scripts, until they serve" ms "$(median "${all[@]}")" "" "$(median "${all[@]}")" "<=" 300
+	pause=$(curl -sf "http://127.0.0.1:$PORT_ADMIN/metrics" |
+		awk '/^medbookd_reload_pause_seconds/ && $2 > most { most = $2 } END { print most * 1000 }')
+	row scripts "the longest of their steps that kept a worker from its requests" ms "$pause" "" "$pause" "<=" 5
+}
+
+# What the client that spins saw: how many ms each answer took, the last of which may be cut off. Fails when one
+# has another status.
+scripts_stops() {
+	head -n -1 "$BUILD/spin" | awk -v status="$1" '$1 != status { exit 1 } { print $2 * 1000 }'
+}
+
+# One client calls what never ends, the others a handler that does: how long until it is stopped, and how much
+# longer the others wait (p99, beside a round without it).
+# scripts_hostile WHAT PATH BUDGET_MS GROWTH_MS
+scripts_hostile() {
+	local i what=$1 path=$2 budget=$3 most=$4 spinner alone stops=() growths=()
+	for ((i = 0; i < ROUNDS; i++)); do
+		load "$MEDBOOKD_URL/bench/hello" 32 "$SECONDS_EACH" get.lua || return 1
+		alone=$P99_MS
+		taskset -c "$LOAD_CPU" stdbuf -oL curl -s -o /dev/null -w '%{http_code} %{time_total}\n' "$MEDBOOKD_URL$path#[1-100000]" >"$BUILD/spin" &
+		spinner=$!
+		load "$MEDBOOKD_URL/bench/hello" 32 "$SECONDS_EACH" get.lua || { kill "$spinner"; return 1; }
+		kill "$spinner"
+		wait "$spinner" 2>/dev/null
+		scripts_stops 503 >"$BUILD/stops" || return 1
+		growths+=("$(calc "$P99_MS - $alone")")
+		mapfile -t -O "${#stops[@]}" stops <"$BUILD/stops"
+	done
+	row scripts "$what that never ends, until it is stopped" ms "$(median "${stops[@]}")" "" "$(median "${stops[@]}")" \
+		"<=" $((budget + 50))
+	row scripts "what others' p99 grows by meanwhile" ms "$(median "${growths[@]}")" "" "$(median "${growths[@]}")" "<=" "$most"
 }
 
 part_scripts() {
 	SCRIPTS_DB=$(database_empty) || { missing scripts "no migrated database"; return; }
-	export MEDBOOKD_PLUGINS_FOLDER=$BENCH/plugins
+	export MEDBOOKD_PLUGINS_FOLDER=$BENCH/plugins MEDBOOKD_PLUGINS_MAX_KILLS=0
 	medbookd_run "$SCRIPTS_DB" 1 "${ON_SERVER_CPU[@]}" ||
 		{ missing scripts "medbookd does not start: see $BUILD/medbookd.log"; return; }
 	scripts_hook || missing scripts "wrong answers"
+	# The budgets are 50 ms (worker.script_cpu, plugins.cpu), a slice of a plugin is 2 ms.
+	scripts_hostile "a handler" /bench/spin 50 50 || missing scripts "wrong answers beside a handler that never ends"
+	scripts_hostile "a plugin" /v1/plugins/bench.hook/spin 50 4 || missing scripts "wrong answers beside a plugin"
 	stop "$MEDBOOKD_PID"
 	scripts_posts || missing scripts "callgrind: see $BUILD/callgrind.log"
 	scripts_fill
 	medbookd_run "$SCRIPTS_DB" 2 || { missing scripts "medbookd does not start: see $BUILD/medbookd.log"; return; }
 	scripts_reload || missing scripts "a reload or a request failed: see $BUILD/reload.json"
 	stop "$MEDBOOKD_PID"
-	unset MEDBOOKD_PLUGINS_FOLDER
+	unset MEDBOOKD_PLUGINS_FOLDER MEDBOOKD_PLUGINS_MAX_KILLS
 	medbookd_home
 }
