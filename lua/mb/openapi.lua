@@ -165,6 +165,7 @@ local function problem_response(status, codes, components)
   return {
     description = (PROBLEMS[status] and PROBLEMS[status][2] or "refused")
       .. (#codes > 0 and ": `" .. table.concat(codes, "`, `") .. "`" or ""),
+    ["x-codes"] = #codes > 0 and json.array { table.unpack(codes) } or nil,
     content = { ["application/problem+json"] = { schema = { ["$ref"] = "#/components/schemas/Problem" } } },
   }
 end

@@ -49,7 +49,7 @@ static int run(const struct mb_options *o, const struct mb_config *config)
 
 /* ---- check, routes, explain ---- */
 
-enum { MAX_DIAGNOSTICS = 1 << 20, MAX_TOLD = 1 << 20 };
+enum { MAX_DIAGNOSTICS = 1 << 20, MAX_TOLD = 1 << 24 };
 
 /* What a command wants to know of the scripts. */
 struct question {
@@ -96,6 +96,13 @@ static enum mb_rc look_routes(struct mb_vm *vm, void *ctx, struct mb_err *err)
 {
     struct question *q = ctx;
     return mb_vm_tell(vm, "mb.explain", "routes", NULL, &q->answer, err);
+}
+
+static enum mb_rc look_openapi(struct mb_vm *vm, void *ctx, struct mb_err *err)
+{
+    struct question *q = ctx;
+    enum mb_rc rc = mb_vm_tell(vm, "mb.openapi", "get", NULL, &q->answer, err);
+    return rc == MB_OK ? mb_buf_add(&q->answer, "\n", 1) : rc;
 }
 
 /* The route is found as a request finds it. */
@@ -146,6 +153,11 @@ static int check(const struct mb_options *o, const struct mb_config *config)
 static int routes(const struct mb_options *o, const struct mb_config *config)
 {
     return ask(o, config, look_routes);
+}
+
+static int openapi(const struct mb_options *o, const struct mb_config *config)
+{
+    return ask(o, config, look_openapi);
 }
 
 static int explain(const struct mb_options *o, const struct mb_config *config)
@@ -355,6 +367,7 @@ int mb_commands_run(int argc, char **argv)
         [MB_COMMAND_RUN] = run,
         [MB_COMMAND_CHECK] = check,
         [MB_COMMAND_ROUTES] = routes,
+        [MB_COMMAND_OPENAPI] = openapi,
         [MB_COMMAND_EXPLAIN] = explain,
         [MB_COMMAND_RELOAD] = reload,
         [MB_COMMAND_ROLLBACK] = rollback,

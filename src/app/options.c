@@ -25,6 +25,10 @@ static const struct command commands[] = {
      "Usage: medbookd routes [options]\n\n"
      "Lists every route of the server and its plugins: method and path, permission, where it is\n"
      "written, what it is for. Starts nothing.\n"},
+    {"openapi", MB_COMMAND_OPENAPI,
+     "Usage: medbookd openapi [options]\n\n"
+     "Prints the OpenAPI document of the server and its plugins, as /openapi.json answers it.\n"
+     "Starts nothing.\n"},
     {"explain", MB_COMMAND_EXPLAIN,
      "Usage: medbookd explain METHOD PATH [options]\n\n"
      "Tells what becomes of such a request, in order: token, parameters, body, permission, hooks "
@@ -95,6 +99,7 @@ static const char general_help[] =
     "  run                     serve (the default)\n"
     "  check                   check configuration and scripts\n"
     "  routes                  list the routes\n"
+    "  openapi                 print the OpenAPI document\n"
     "  explain METHOD PATH     tell what becomes of a request\n"
     "  reload, rollback        load changed scripts into the running server, or go back\n"
     "  config [--effective]    print a commented configuration file, or the values in force\n"

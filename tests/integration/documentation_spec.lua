@@ -170,6 +170,17 @@ describe("the document of the API", function()
   end)
 end)
 
+describe("medbookd openapi", function()
+  it("prints what a server with these scripts answers", function()
+    local r = process.run({ paths.binary(), "openapi" }, { cwd = "/", env = { MEDBOOKD_HOME = home.with() } })
+    assert.equal(0, r.code, r.err)
+    local document = cjson.decode(r.out)
+    assert.equal("3.1.0", document.openapi)
+    assert.same({ "transition_not_allowed" },
+      { document.paths["/v1/bookings/{id}/cancel"].post.responses["409"]["x-codes"][1] })
+  end)
+end)
+
 describe("medbookd explain and routes", function()
   local function medbookd(...)
     return process.run({ paths.binary(), ... }, { cwd = "/", env = { MEDBOOKD_HOME = home.with() } })
