@@ -10,7 +10,14 @@
  */
 
 enum { MAX_DUMP = 64 << 20, MAX_DEPTH = 200, MAX_UPVALUES = 256 };
-enum { OP_GETTABUP = 11, OP_SETTABUP = 15 };
+enum {
+    OP_LOADK = 3,
+    OP_GETUPVAL = 9,
+    OP_GETTABUP = 11,
+    OP_GETTABLE = 12,
+    OP_SETTABUP = 15,
+    OP_SETTABLE = 16
+};
 enum {
     TAG_NIL = 0,
     TAG_FALSE = 1,
@@ -138,17 +145,51 @@ static bool read_name(struct scan *s, const struct function *f, size_t index)
            mb_buf_add(&s->name, "", 1) == MB_OK;
 }
 
-static void show_instruction(struct scan *s, const struct function *f, size_t pc, int line)
+struct instruction {
+    unsigned op, a, b, c, wide; /* wide: b and more, of those that have it */
+};
+
+static struct instruction instruction_at(const struct function *f, size_t pc)
 {
     uint32_t i;
     memcpy(&i, f->code + pc * sizeof i, sizeof i);
-    unsigned op = i & 0x7f, a = (i >> 7) & 0xff, b = (i >> 16) & 0xff, c = i >> 24;
-    bool is_set = op == OP_SETTABUP;
-    if (!is_set && op != OP_GETTABUP) return;
-    unsigned upvalue = is_set ? a : b, key = is_set ? b : c;
-    if (upvalue >= f->nupvalues || !f->is_env[upvalue] || !read_name(s, f, key)) return;
+    return (struct instruction){i & 0x7f, (i >> 7) & 0xff, (i >> 16) & 0xff, i >> 24, i >> 15};
+}
+
+static bool is_env(const struct function *f, unsigned upvalue)
+{
+    return upvalue < f->nupvalues && f->is_env[upvalue];
+}
+
+static void show(struct scan *s, const struct function *f, unsigned key, int line, bool is_set)
+{
+    if (!read_name(s, f, key)) return;
     const struct mb_global global = {s->name.data, line, is_set};
     s->see(s->ctx, &global);
+}
+
+/* A function with more constants than an instruction can name takes the environment and the name into registers, one
+ * after the other; the first that has both says whether it is read or set. */
+static void show_far(struct scan *s, const struct function *f, size_t pc, int line)
+{
+    if (pc + 2 >= f->ncode) return;
+    struct instruction env = instruction_at(f, pc), name = instruction_at(f, pc + 1);
+    if (!is_env(f, env.b) || name.op != OP_LOADK) return;
+    for (pc += 2; pc < f->ncode; pc++) {
+        struct instruction i = instruction_at(f, pc);
+        bool is_read = i.op == OP_GETTABLE && i.b == env.a && i.c == name.a;
+        bool is_set = i.op == OP_SETTABLE && i.a == env.a && i.b == name.a;
+        if (is_read || is_set) show(s, f, name.wide, line, is_set);
+        if (is_read || is_set || i.a == env.a) return;
+    }
+}
+
+static void show_instruction(struct scan *s, const struct function *f, size_t pc, int line)
+{
+    struct instruction i = instruction_at(f, pc);
+    if (i.op == OP_GETTABUP && is_env(f, i.b)) show(s, f, i.c, line, false);
+    if (i.op == OP_SETTABUP && is_env(f, i.a)) show(s, f, i.b, line, true);
+    if (i.op == OP_GETUPVAL) show_far(s, f, pc, line);
 }
 
 static void show_function(struct scan *s, const struct function *f, const unsigned char *absolute,

@@ -50,6 +50,18 @@ static void has_far_lines(void)
     is(script, "first:1 far:301 =f:301 last:301 ", "a use behind many lines has its own line");
 }
 
+/* An instruction names the first 256 constants only. */
+static void has_many_constants(void)
+{
+    char script[16384] = "local t = {\n";
+    size_t n = strlen(script);
+    for (int i = 0; i < 400; i++)
+        n += (size_t)snprintf(script + n, sizeof script - n, "'constant %d', ", i);
+    (void)snprintf(script + n, sizeof script - n,
+                   "}\nlate(t)\nset = later or 1\nlocal env = _ENV\nreturn env, 'a text', t.field");
+    is(script, "late:3 =set:4 later:4 ", "uses behind many constants are seen too");
+}
+
 int main(void)
 {
     is("return 1", "", "a script without globals has none");
@@ -67,5 +79,6 @@ int main(void)
        "true, false",
        "", "every kind of constant is passed over");
     has_far_lines();
+    has_many_constants();
     return done();
 }
