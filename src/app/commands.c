@@ -54,6 +54,7 @@ enum { MAX_DIAGNOSTICS = 1 << 20, MAX_TOLD = 1 << 24 };
 /* What a command wants to know of the scripts. */
 struct question {
     const struct mb_options *options;
+    const struct mb_site_migrations *migrations;
     size_t nscripts;
     struct mb_buf answer;
 };
@@ -87,7 +88,8 @@ static int ask_scripts(const struct mb_config *config, const struct mb_bundle *t
 static enum mb_rc look_whole(struct mb_vm *vm, void *ctx, struct mb_err *err)
 {
     struct question *q = ctx;
-    (void)err;
+    enum mb_rc rc = mb_schema_check(&q->migrations->server, &q->migrations->plugins, err);
+    if (rc != MB_OK) return rc;
     return mb_buf_addf(&q->answer, "%zu scripts, %zu routes: no error\n", q->nscripts,
                        mb_vm_route_count(vm));
 }
@@ -131,17 +133,18 @@ static enum mb_rc look_explain(struct mb_vm *vm, void *ctx, struct mb_err *err)
 
 static int ask(const struct mb_options *o, const struct mb_config *config, mb_scripts_look look)
 {
-    struct question question = {.options = o};
+    struct mb_site_migrations migrations = {0};
+    struct question question = {.options = o, .migrations = &migrations};
     struct mb_site site = {.config = config};
-    struct mb_bundle scripts = {0}, migrations = {0};
+    struct mb_bundle scripts = {0};
     struct mb_err err = {0};
     enum mb_rc rc = check_parser(&err);
     if (rc == MB_OK) rc = mb_home_find(site.home, config, &err);
     if (rc == MB_OK) rc = mb_site_scripts(&site, &scripts, &err);
-    if (rc == MB_OK) rc = mb_site_read(&site, "migrations", ".sql", &migrations, &err);
+    if (rc == MB_OK) rc = mb_site_migrations(&site, &migrations, &err);
     int code = rc == MB_OK ? ask_scripts(config, &scripts, look, &question) : fail(&err);
     mb_bundle_free(&scripts);
-    mb_bundle_free(&migrations);
+    mb_site_migrations_free(&migrations);
     return code;
 }
 

@@ -19,8 +19,9 @@ static const struct command commands[] = {
      "missing there.\n"},
     {"check", MB_COMMAND_CHECK,
      "Usage: medbookd check [options]\n\n"
-     "Checks configuration and scripts as a start would, and prints every fault with its file\n"
-     "and line. Starts nothing.\n"},
+     "Checks configuration, scripts and files of migrations as a start would, those of plugins "
+     "too,\n"
+     "and prints every fault with its file and line. Starts nothing.\n"},
     {"routes", MB_COMMAND_ROUTES,
      "Usage: medbookd routes [options]\n\n"
      "Lists every route of the server and its plugins: method and path, permission, where it is\n"

@@ -98,13 +98,20 @@ static struct mb_migrate_plan migrate_plan(const struct mb_schema_plan *plan,
 
 /* ---- the server's own ---- */
 
+static struct mb_migration_file *list_files(const struct mb_bundle *b, struct mb_err *err)
+{
+    struct mb_migration_file *files = calloc(b->count + 1, sizeof *files);
+    if (files == NULL) mb_fail(err, MB_E_NOMEM, "migrations: out of memory");
+    for (size_t i = 0; files != NULL && i < b->count; i++)
+        files[i] = (struct mb_migration_file){.name = b->files[i].name, .text = b->files[i].text};
+    return files;
+}
+
 static enum mb_rc migrate_server(const struct mb_schema_plan *plan, struct mb_err *err)
 {
     const struct mb_bundle *b = plan->migrations;
-    struct mb_migration_file *files = calloc(b->count + 1, sizeof *files);
-    if (files == NULL) return mb_fail(err, MB_E_NOMEM, "migrations: out of memory");
-    for (size_t i = 0; i < b->count; i++)
-        files[i] = (struct mb_migration_file){.name = b->files[i].name, .text = b->files[i].text};
+    struct mb_migration_file *files = list_files(b, err);
+    if (files == NULL) return MB_E_NOMEM;
     const struct mb_migrate_plan migrate = migrate_plan(plan, files, b->count);
     enum mb_rc rc = plan->is_embedded ? make_database(plan->url, err) : MB_OK;
     if (rc == MB_OK) rc = take_step_patiently(plan, &migrate, err);
@@ -197,6 +204,28 @@ static enum mb_rc migrate_plugins(const struct mb_schema_plan *plan, struct mb_e
     }
     if (rc == MB_OK && plan->plugin != NULL && !is_found)
         rc = mb_fail(err, MB_E_CONFIG, "plugin %.80s: it has no folder migrations", plan->plugin);
+    return rc;
+}
+
+static enum mb_rc check_files(const struct mb_migration_file *files, size_t n, struct mb_err *err)
+{
+    const struct mb_migrate_plan plan = {.files = files, .nfiles = n};
+    return mb_migrate_check(&plan, err);
+}
+
+enum mb_rc mb_schema_check(const struct mb_bundle *server, const struct mb_bundle *plugins,
+                           struct mb_err *err)
+{
+    struct mb_migration_file *files = list_files(server, err);
+    enum mb_rc rc = files != NULL ? check_files(files, server->count, err) : MB_E_NOMEM;
+    free(files);
+    for (size_t i = 0; i < plugins->count && rc == MB_OK;) {
+        struct group g;
+        rc = take_group(plugins, i, &g, err);
+        if (rc == MB_OK && g.n > 0) rc = name_plugin(&g, check_files(g.files, g.n, err), err);
+        i = g.next;
+        free(g.files);
+    }
     return rc;
 }
 

@@ -14,14 +14,18 @@ struct mb_schema_plan {
     const char *url;  /* of the owner */
     bool is_embedded; /* the database itself is made when it is missing */
     enum mb_schema_step step;
-    int to;        /* as in db/migrate.h */
+    int to; /* as in db/migrate.h */
     /* Of plugins: "<name>/migrations/0001_x.up.sql". NULL = the server's own only. */
     const struct mb_bundle *plugins;
     const char *plugin;          /* that one and nothing else; NULL = all */
     const unsigned char *secret; /* 32 bytes: passwords of their roles */
-    bool is_quiet; /* tells only what goes wrong */
+    bool is_quiet;               /* tells only what goes wrong */
 };
 
+/* Whether the migrations of the server and of every plugin (as in struct mb_schema_plan) can be run, as far as their
+ * files tell. */
+MB_MUST_CHECK enum mb_rc mb_schema_check(const struct mb_bundle *server,
+                                         const struct mb_bundle *plugins, struct mb_err *err);
 /* Runs the step in this process, which nothing else is expected of; plan is a struct mb_schema_plan. */
 MB_MUST_CHECK enum mb_rc mb_schema_work(void *plan, struct mb_err *err);
 /* Runs the step in a process of its own and waits. MB_OK: it was done; else err says what the step said. */

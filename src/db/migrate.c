@@ -13,6 +13,14 @@ struct run {
     struct mb_ledger ledger;
 };
 
+enum mb_rc mb_migrate_check(const struct mb_migrate_plan *p, struct mb_err *err)
+{
+    struct mb_catalog files;
+    enum mb_rc rc = mb_catalog_init(&files, p, err);
+    mb_catalog_reset(&files);
+    return rc;
+}
+
 static void close_run(struct run *r)
 {
     mb_ledger_close(&r->ledger);

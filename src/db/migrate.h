@@ -24,6 +24,8 @@ struct mb_migrate_plan {
     uint32_t lock_timeout_ms, lock_wait_ms; /* per statement; for the advisory lock */
 };
 
+/* Whether the files are such as the runner takes; asks no database, of the plan only the files are read. */
+MB_MUST_CHECK enum mb_rc mb_migrate_check(const struct mb_migrate_plan *p, struct mb_err *err);
 MB_MUST_CHECK enum mb_rc mb_migrate_status(const struct mb_migrate_plan *p, FILE *out,
                                            size_t *pending, struct mb_err *err);
 /* to: version to reach; -1 = the newest. */

@@ -205,6 +205,31 @@ describe("statements of a plugin", function()
   end)
 end)
 
+describe("migrations of a plugin", function()
+  for what, case in pairs {
+    ["a way down that is missing"] = { { ["0001_a.up.sql"] = "CREATE TABLE a (id text);" }, "0001_a" },
+    ["a number left out"] = {
+      { ["0002_b.up.sql"] = "CREATE TABLE b (id text);", ["0002_b.down.sql"] = "DROP TABLE b;" }, "0002",
+    },
+    ["a transaction of its own"] = {
+      { ["0001_a.up.sql"] = "BEGIN; CREATE TABLE a (id text);", ["0001_a.down.sql"] = "DROP TABLE a;" }, "BEGIN",
+    },
+  } do
+    it("are checked without a database: " .. what, function()
+      local dir = temp.dir()
+      process.check { "mkdir", "-p", dir .. "/a.b/migrations" }
+      paths.write(dir .. "/a.b/plugin.lua", [[return { api = 1, name = "a.b", version = "1",
+        capabilities = { "tables" }, tables = { it = "SELECT 1" } }]])
+      for name, sql in pairs(case[1]) do paths.write(dir .. "/a.b/migrations/" .. name, sql) end
+      local r = process.run({ paths.binary(), "check" }, { env = { MEDBOOKD_PLUGINS_FOLDER = dir } })
+      assert.equal(1, r.code)
+      assert.matches("plugin a.b: ", r.err, 1, true)
+      assert.matches(case[2], r.err, 1, true)
+      assert.equal("", r.out)
+    end)
+  end
+end)
+
 describe("tests of a plugin with tables", function()
   it("see what they write and leave nothing", function()
     local r = process.run({ paths.binary(), "plugin", "test", "test.tables", "--set", "plugins.folder=" .. FIXTURES },
