@@ -219,7 +219,7 @@ end
 
 local function unavailable(code)
   return problem(STATUS_OF[code], code, "a plugin that this request needs failed; the log tells why under its id",
-    { retry_after = STATUS_OF[code] == 503 and 1 or nil })
+    { retry_after = STATUS_OF[code] == 503 and 1 or nil, failure = code ~= "plugin_quarantined" })
 end
 
 local function is_status(status, least)

@@ -134,6 +134,14 @@ static enum mb_rc reply(lua_State *L, const struct results *r, const struct mb_a
     return MB_OK;
 }
 
+static enum mb_rc reply_problem(lua_State *L, int index, const struct mb_answer *a,
+                                struct mb_err *err)
+{
+    enum mb_rc rc = mb_reply_problem(L, index, a->http, a->scratch, err);
+    if (rc == MB_OK && mb_problem_is_failure(L, index)) count_failure(a);
+    return rc;
+}
+
 static enum mb_rc answer(lua_State *L, int first, const struct mb_answer *a, struct mb_err *err)
 {
     struct results r;
@@ -145,8 +153,7 @@ static enum mb_rc answer(lua_State *L, int first, const struct mb_answer *a, str
         mb_http_end(a->http);
         return MB_OK;
     }
-    if (r.body && mb_is_problem(L, r.body))
-        return mb_reply_problem(L, r.body, a->http, a->scratch, err);
+    if (r.body && mb_is_problem(L, r.body)) return reply_problem(L, r.body, a, err);
     return reply(L, &r, a, err);
 }
 
@@ -194,7 +201,7 @@ static void answer_problem(lua_State *L, int index, const struct mb_answer *a)
     log_cause(L, index, a->http);
     if (mb_http_replied(a->http))
         mb_answer_broken(a, "a problem was raised after req:begin", NULL);
-    else if (mb_reply_problem(L, index, a->http, a->scratch, &err) != MB_OK)
+    else if (reply_problem(L, index, a, &err) != MB_OK)
         mb_answer_broken(a, err.text, NULL);
     trim(a->scratch);
 }

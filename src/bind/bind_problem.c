@@ -120,8 +120,16 @@ enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req
     return rc;
 }
 
-/* problem(status, code, detail?, { errors =, members =, retry_after =, headers = }?); members are
- * written beside the standard ones: RFC 9457 calls them extension members. */
+bool mb_problem_is_failure(lua_State *L, int index)
+{
+    bool is = raw_field(L, index, "failure") == LUA_TBOOLEAN && lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return is;
+}
+
+/* problem(status, code, detail?, { errors =, members =, retry_after =, headers =, failure = }?); members are
+ * written beside the standard ones: RFC 9457 calls them extension members. failure: it counts as an
+ * error of scripts. */
 static int l_problem(lua_State *L)
 {
     lua_Integer status = luaL_checkinteger(L, 2);
@@ -130,7 +138,8 @@ static int l_problem(lua_State *L)
     const char *detail = luaL_optstring(L, 4, NULL);
     mb_push_problem(L, (int)status, code, detail, -1);
     if (lua_istable(L, 5)) {
-        static const char *const fields[] = {"errors", "members", "retry_after", "headers"};
+        static const char *const fields[] = {"errors", "members", "retry_after", "headers",
+                                             "failure"};
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
             lua_getfield(L, 5, fields[i]);
             lua_setfield(L, -2, fields[i]);

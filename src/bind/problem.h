@@ -2,7 +2,7 @@
 /*
  * Problems: the error objects of scripts. `error(problem(409, "slot_taken", "…"))` and
  * `return problem(…)` both end a request with that RFC 9457 answer. A problem is a table with
- * the fields status, code, detail, errors, retry_after, headers and a metatable of its own.
+ * the fields status, code, detail, errors, retry_after, headers, failure and a metatable of its own.
  */
 #include <lua.h>
 #include <stdbool.h>
@@ -15,6 +15,8 @@ bool mb_is_problem(lua_State *L, int index);
 /* Pushes a problem; detail may be NULL; retry_after_s < 0 = none. */
 void mb_push_problem(lua_State *L, int status, const char *code, const char *detail,
                      int retry_after_s);
+/* Whether the problem at the absolute index stands for code that failed. */
+bool mb_problem_is_failure(lua_State *L, int index);
 /* Answers req with the problem at index (raw access only; nothing of it is called). scratch is
  * cleared and used. MB_E_SCRIPT: its headers or errors are none, and nothing was answered. */
 MB_MUST_CHECK enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req,

@@ -3,7 +3,9 @@ local cluster = require "support.cluster"
 local eventually = require "support.eventually"
 local home = require "support.home"
 local paths = require "support.paths"
+local process = require "support.process"
 local server = require "support.server"
+local temp = require "support.temp"
 
 describe("reload.auto_rollback", function()
   local app, dir
@@ -84,6 +86,32 @@ end } }]]):format(body, version))
     ask(14)
     eventually(function() return version() == 1 end)
   end)
+
+  -- A plugin that hooks on the route, before it.
+  local function plugin(folder, handler)
+    process.check { "mkdir", "-p", folder .. "/a.b" }
+    paths.write(folder .. "/a.b/plugin.lua", ([[return { api = 1, name = "a.b", version = "1",
+      capabilities = { "hooks" }, hooks = { { on = "GET /odd/{n}", when = "before", handler = function()
+        %s
+      end } } }]]):format(handler))
+  end
+
+  for what, handler in pairs { ["errors"] = 'error "broken"', ["limits"] = "while true do end" } do
+    it("counts " .. what .. " of plugins too", function()
+      local folder = temp.dir()
+      plugin(folder, "")
+      start { MEDBOOKD_RELOAD_AUTO_ROLLBACK = "20", MEDBOOKD_RELOAD_AUTO_ROLLBACK_REQUESTS = "10",
+              MEDBOOKD_PLUGINS_FOLDER = folder, MEDBOOKD_PLUGINS_CPU = "5ms", MEDBOOKD_PLUGINS_MAX_KILLS = "0" }
+      plugin(folder, handler)
+      reload(2, "")
+      ask(14)
+      eventually(function()
+        local it = app:get "/odd/2"
+        return it.status == 200 and it.json.version == 1
+      end)
+      assert.equal(1, metric "medbookd_auto_rollbacks_total")
+    end)
+  end
 
   -- Each stays at what was reloaded: enough requests were answered for a verdict, had one been due.
   for what, case in pairs {
