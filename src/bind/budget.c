@@ -149,6 +149,18 @@ void mb_budget_check(lua_State *L)
     (void)lua_error(L);
 }
 
+bool mb_budget_is_late(lua_State *L)
+{
+    const struct mb_budget *b = budget_of(L);
+    return b && b->verdict == MB_VERDICT_LATE && lua_isyieldable(L);
+}
+
+int mb_budget_rest(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+    budget_of(L)->is_sliced = true;
+    return lua_yieldk(L, 0, ctx, k);
+}
+
 /* Stays armed on who has to end: it is ended again at its next instruction, whatever it caught. */
 static void on_hook(lua_State *L, lua_Debug *unused)
 {

@@ -51,5 +51,9 @@ void mb_budget_refuse(struct mb_budget *b); /* memory was refused */
 bool mb_budget_is_broken(lua_State *L);
 /* Raises what nothing can catch when it has. Loops in C call it now and then. */
 void mb_budget_check(lua_State *L);
+/* Whether the slice of what runs in L is over, where L may wait; then `return mb_budget_rest(L, ctx, k)` does, and k goes
+ * on in the next. */
+bool mb_budget_is_late(lua_State *L);
+int mb_budget_rest(lua_State *L, lua_KContext ctx, lua_KFunction k);
 /* "routes/slots.lua:12" of the innermost function that has lines. Reads the chain of calls only. */
 void mb_budget_find_line(lua_State *L, char *out, size_t size);

@@ -8,17 +8,43 @@
 #include "bind/budget.h"
 
 /*
- * A backtracking matcher. Each try is a step; now and then a step looks at the budget and raises when
- * that is broken. Depth is bounded, because a quantifier followed by more pattern nests.
+ * A backtracking matcher that keeps what it may yet try in a list of its own, so that it can rest at any step. Each try
+ * is a step; now and then a step looks at the budget: it raises when that is broken, and rests when others are to
+ * run and the script may wait here.
  */
 
-enum { MAX_DEPTH = 200, STEPS_PER_LOOK = 512, IS_OPEN = -1, IS_POSITION = -2 };
+enum { MAX_CHOICES = 200, STEPS_PER_LOOK = 512, IS_OPEN = -1, IS_POSITION = -2 };
 
-static const char *match(struct mb_matcher *m, const char *s, const char *p);
+enum choice_kind {
+    TRY_FEWER,   /* of what was taken: n of the item, `least` at least */
+    TRY_MORE,    /* one more of the item */
+    TRY_WITHOUT, /* the item */
+    UNDO_OPEN,   /* a capture */
+    UNDO_CLOSE   /* capture n */
+};
 
-static void step(struct mb_matcher *m)
+struct choice {
+    enum choice_kind kind;
+    int least;
+    const char *s, *p, *rest; /* p: the item; rest: its end, where its quantifier stands */
+    ptrdiff_t n;
+};
+
+/* Of the match that runs; where one rests they are kept beside it. */
+static _Thread_local struct choice choices[MAX_CHOICES];
+
+static void add_choice(struct mb_matcher *m, struct choice c)
 {
-    if (++m->steps % STEPS_PER_LOOK == 0) mb_budget_check(m->L);
+    if (m->nchoices == MAX_CHOICES) luaL_error(m->L, "pattern too complex");
+    choices[m->nchoices++] = c;
+}
+
+/* Whether to rest. */
+static bool step(struct mb_matcher *m)
+{
+    if (++m->steps % STEPS_PER_LOOK != 0) return false;
+    mb_budget_check(m->L);
+    return mb_budget_is_late(m->L);
 }
 
 /* ---- one character ---- */
@@ -94,40 +120,64 @@ static bool is_one(const struct mb_matcher *m, const char *s, const char *p, con
 
 /* ---- what follows an item ---- */
 
-static const char *match_most(struct mb_matcher *m, const char *s, const char *p, const char *rest,
-                              ptrdiff_t least)
+enum went { WENT_ON, WENT_WRONG, WENT_TO_REST };
+
+static enum went take_most(struct mb_matcher *m, const char *rest, int least)
 {
-    ptrdiff_t n = 0;
-    for (; is_one(m, s + n, p, rest); n++) step(m);
-    for (; n >= least; n--) {
-        const char *e = match(m, s + n, rest + 1);
-        if (e) return e;
+    ptrdiff_t n = m->counted;
+    for (; is_one(m, m->s + n, m->p, rest); n++) {
+        if (!step(m)) continue;
+        m->counted = n;
+        return WENT_TO_REST;
     }
-    return NULL;
+    m->counted = 0;
+    if (n < least) return WENT_WRONG;
+    if (n > least) add_choice(m, (struct choice){TRY_FEWER, least, m->s, m->p, rest, n});
+    m->s += n;
+    m->p = rest + 1;
+    return WENT_ON;
 }
 
-static const char *match_least(struct mb_matcher *m, const char *s, const char *p, const char *rest)
+static enum went take_least(struct mb_matcher *m, const char *rest)
 {
-    for (;; s++) {
-        const char *e = match(m, s, rest + 1);
-        if (e) return e;
-        if (!is_one(m, s, p, rest)) return NULL;
-    }
+    add_choice(m, (struct choice){TRY_MORE, 0, m->s, m->p, rest, 0});
+    m->p = rest + 1;
+    return WENT_ON;
 }
 
-static const char *match_balance(struct mb_matcher *m, const char *s, const char *p)
+static enum went take_one_or_none(struct mb_matcher *m, const char *rest)
 {
+    if (is_one(m, m->s, m->p, rest)) {
+        add_choice(m, (struct choice){TRY_WITHOUT, 0, m->s, m->p, rest, 0});
+        m->s++;
+    }
+    m->p = rest + 1;
+    return WENT_ON;
+}
+
+static enum went take_balance(struct mb_matcher *m)
+{
+    const char *p = m->p, *s = m->s;
     if (m->end - p < 4) luaL_error(m->L, "malformed pattern (missing arguments to '%%b')");
-    if (s >= m->text_end || *s != p[2]) return NULL;
-    for (ptrdiff_t open = 1; ++s < m->text_end;) {
-        step(m);
-        if (*s == p[3]) {
-            if (--open == 0) return s + 1;
-        } else if (*s == p[2]) {
+    if (s >= m->text_end || *s != p[2]) return WENT_WRONG;
+    ptrdiff_t open = m->counted > 0 ? m->open : 1, n = m->counted;
+    m->counted = 0;
+    while (s + ++n < m->text_end) {
+        if (s[n] == p[3]) {
+            if (--open == 0) {
+                m->s = s + n + 1;
+                m->p = p + 4;
+                return WENT_ON;
+            }
+        } else if (s[n] == p[2]) {
             open++;
         }
+        if (!step(m)) continue;
+        m->counted = n;
+        m->open = open;
+        return WENT_TO_REST;
     }
-    return NULL;
+    return WENT_WRONG;
 }
 
 static bool is_frontier(struct mb_matcher *m, const char *s, const char *set, const char *set_end)
@@ -139,81 +189,67 @@ static bool is_frontier(struct mb_matcher *m, const char *s, const char *set, co
 
 /* ---- captures ---- */
 
-static const char *open_capture(struct mb_matcher *m, const char *s, const char *p, ptrdiff_t kind)
+static enum went open_capture(struct mb_matcher *m)
 {
+    bool is_position = m->p + 1 < m->end && m->p[1] == ')';
     if (m->ncaptures >= MB_MAX_CAPTURES) luaL_error(m->L, "too many captures");
-    m->captures[m->ncaptures++] = (struct mb_capture){s, kind};
-    const char *e = match(m, s, p);
-    if (!e) m->ncaptures--;
-    return e;
+    m->captures[m->ncaptures++] = (struct mb_capture){m->s, is_position ? IS_POSITION : IS_OPEN};
+    add_choice(m, (struct choice){.kind = UNDO_OPEN});
+    m->p += is_position ? 2 : 1;
+    return WENT_ON;
 }
 
-static const char *close_capture(struct mb_matcher *m, const char *s, const char *p)
+static enum went close_capture(struct mb_matcher *m)
 {
     int i = m->ncaptures - 1;
     while (i >= 0 && m->captures[i].len != IS_OPEN) i--;
     if (i < 0) luaL_error(m->L, "invalid pattern capture");
-    m->captures[i].len = s - m->captures[i].at;
-    const char *e = match(m, s, p);
-    if (!e) m->captures[i].len = IS_OPEN;
-    return e;
+    m->captures[i].len = m->s - m->captures[i].at;
+    add_choice(m, (struct choice){.kind = UNDO_CLOSE, .n = i});
+    m->p++;
+    return WENT_ON;
 }
 
-static const char *match_again(struct mb_matcher *m, const char *s, char digit)
+static enum went match_again(struct mb_matcher *m)
 {
-    int i = digit - '1';
+    int i = m->p[1] - '1';
     if (i < 0 || i >= m->ncaptures || m->captures[i].len == IS_OPEN)
         luaL_error(m->L, "invalid capture index %%%d", i + 1);
     ptrdiff_t len = m->captures[i].len;
-    bool same =
-        len >= 0 && m->text_end - s >= len && memcmp(m->captures[i].at, s, (size_t)len) == 0;
-    return same ? s + len : NULL;
+    if (len < 0 || m->text_end - m->s < len || memcmp(m->captures[i].at, m->s, (size_t)len) != 0)
+        return WENT_WRONG;
+    m->s += len;
+    m->p += 2;
+    return WENT_ON;
 }
 
 /* ---- the pattern ---- */
 
-/* An item with what may follow it. *s moves on, and *p, when the match goes on there; else the
- * answer is final and *p NULL. */
-static const char *match_item(struct mb_matcher *m, const char **s, const char **p)
+/* An item with what may follow it. */
+static enum went match_item(struct mb_matcher *m)
 {
-    const char *from = *p, *rest = item_end(m, from);
-    char quantifier = rest < m->end ? *rest : '\0';
-    *p = NULL;
-    switch (quantifier) {
-    case '*': return match_most(m, *s, from, rest, 0);
-    case '-': return match_least(m, *s, from, rest);
-    case '+': return match_most(m, *s, from, rest, 1);
-    case '?': {
-        const char *e = is_one(m, *s, from, rest) ? match(m, *s + 1, rest + 1) : NULL;
-        if (e) return e;
-        *p = rest + 1;
-        return NULL;
+    const char *rest = item_end(m, m->p);
+    switch (rest < m->end ? *rest : '\0') {
+    case '*': return take_most(m, rest, 0);
+    case '+': return take_most(m, rest, 1);
+    case '-': return take_least(m, rest);
+    case '?': return take_one_or_none(m, rest);
+    default: break;
     }
-    default:
-        if (!is_one(m, *s, from, rest)) return NULL;
-        (*s)++;
-        *p = rest;
-        return NULL;
-    }
+    if (!is_one(m, m->s, m->p, rest)) return WENT_WRONG;
+    m->s++;
+    m->p = rest;
+    return WENT_ON;
 }
 
-/* %b, %f and %1, as match_item. */
-static const char *match_special(struct mb_matcher *m, const char **s, const char **p)
+static enum went match_frontier(struct mb_matcher *m)
 {
-    const char *from = *p, *e;
-    *p = NULL;
-    if (from[1] == 'f') {
-        const char *set = from + 2;
-        if (set >= m->end || *set != '[') luaL_error(m->L, "missing '[' after '%%f' in pattern");
-        const char *set_end = item_end(m, set);
-        if (is_frontier(m, *s, set, set_end)) *p = set_end;
-        return NULL;
-    }
-    e = from[1] == 'b' ? match_balance(m, *s, from) : match_again(m, *s, from[1]);
-    if (!e) return NULL;
-    *s = e;
-    *p = from + (from[1] == 'b' ? 4 : 2);
-    return NULL;
+    const char *set = m->p + 2;
+    if (set >= m->end || *set != '[') luaL_error(m->L, "missing '[' after '%%f' in pattern");
+    const char *set_end = item_end(m, set);
+    if (!is_frontier(m, m->s, set, set_end)) return WENT_WRONG;
+    m->p = set_end;
+    return WENT_ON;
 }
 
 static bool is_special(const struct mb_matcher *m, const char *p)
@@ -222,38 +258,124 @@ static bool is_special(const struct mb_matcher *m, const char *p)
            (p[1] == 'b' || p[1] == 'f' || isdigit((unsigned char)p[1]));
 }
 
-static const char *match_here(struct mb_matcher *m, const char *s, const char *p)
+static enum went match_one(struct mb_matcher *m)
 {
-    while (p < m->end) {
-        const char *e = NULL;
-        step(m);
-        if (*p == '(')
-            return p + 1 < m->end && p[1] == ')' ? open_capture(m, s, p + 2, IS_POSITION)
-                                                 : open_capture(m, s, p + 1, IS_OPEN);
-        if (*p == ')') return close_capture(m, s, p + 1);
-        if (*p == '$' && p + 1 == m->end) return s == m->text_end ? s : NULL;
-        e = is_special(m, p) ? match_special(m, &s, &p) : match_item(m, &s, &p);
-        if (!p) return e;
-        if (e) return e;
+    const char *p = m->p;
+    if (*p == '(') return open_capture(m);
+    if (*p == ')') return close_capture(m);
+    if (*p == '$' && p + 1 == m->end) {
+        m->p++;
+        return m->s == m->text_end ? WENT_ON : WENT_WRONG;
     }
-    return s;
+    if (!is_special(m, p)) return match_item(m);
+    if (p[1] == 'b') return take_balance(m);
+    return p[1] == 'f' ? match_frontier(m) : match_again(m);
 }
 
-static const char *match(struct mb_matcher *m, const char *s, const char *p)
+/* Makes s and p what the last choice says; false when it has nothing more to try, and is gone. */
+static bool try_choice(struct mb_matcher *m)
 {
-    if (++m->depth > MAX_DEPTH) luaL_error(m->L, "pattern too complex");
-    const char *e = match_here(m, s, p);
-    m->depth--;
-    return e;
+    struct choice *c = &choices[m->nchoices - 1];
+    bool is_last = true, is_tried = true;
+    switch (c->kind) {
+    case TRY_FEWER:
+        m->s = c->s + --c->n;
+        is_last = c->n == c->least;
+        break;
+    case TRY_MORE:
+        is_tried = is_one(m, c->s, c->p, c->rest);
+        if (is_tried) m->s = ++c->s;
+        is_last = !is_tried;
+        break;
+    case TRY_WITHOUT: m->s = c->s; break;
+    case UNDO_OPEN:
+        m->ncaptures--;
+        is_tried = false;
+        break;
+    case UNDO_CLOSE:
+        m->captures[c->n].len = IS_OPEN;
+        is_tried = false;
+        break;
+    }
+    if (is_tried) m->p = c->rest + 1;
+    if (is_last) m->nchoices--;
+    return is_tried;
+}
+
+void mb_pattern_init(struct mb_matcher *m, lua_State *L, const char *text, size_t length,
+                     const char *pattern, size_t pattern_length)
+{
+    m->L = L;
+    m->text = text;
+    m->text_end = text + length;
+    m->is_anchored = pattern_length > 0 && *pattern == '^';
+    m->pattern = pattern + m->is_anchored;
+    m->end = pattern + pattern_length;
+    m->steps = 0;
+}
+
+void mb_pattern_begin(struct mb_matcher *m, const char *from)
+{
+    m->s = m->from = from;
+    m->p = m->pattern;
+    m->counted = m->open = 0;
+    m->nchoices = m->ncaptures = 0;
+}
+
+enum mb_match mb_pattern_run(struct mb_matcher *m)
+{
+    while (m->p < m->end) {
+        if (m->counted == 0 && step(m)) return MB_MATCH_RESTS;
+        enum went went = match_one(m);
+        if (went == WENT_TO_REST) return MB_MATCH_RESTS;
+        if (went == WENT_ON) continue;
+        do {
+            if (m->nchoices == 0) return MB_MATCH_NONE;
+        } while (!try_choice(m));
+    }
+    return MB_MATCH_FOUND;
+}
+
+enum mb_match mb_pattern_search(struct mb_matcher *m)
+{
+    for (;;) {
+        enum mb_match match = mb_pattern_run(m);
+        if (match != MB_MATCH_NONE || m->is_anchored || m->from == m->text_end) return match;
+        mb_pattern_begin(m, m->from + 1);
+    }
+}
+
+/* ---- rest ---- */
+
+struct kept {
+    struct mb_matcher m;
+    struct choice choices[];
+};
+
+void mb_pattern_keep(const struct mb_matcher *m)
+{
+    size_t bytes = (size_t)m->nchoices * sizeof choices[0];
+    struct kept *k = lua_newuserdatauv(m->L, sizeof *k + bytes, 0);
+    k->m = *m;
+    memcpy(k->choices, choices, bytes);
+}
+
+void mb_pattern_take(struct mb_matcher *m, lua_State *L)
+{
+    const struct kept *k = lua_touserdata(L, -1);
+    *m = k->m;
+    m->L = L;
+    memcpy(choices, k->choices, (size_t)m->nchoices * sizeof choices[0]);
+    lua_pop(L, 1);
 }
 
 /* ---- results ---- */
 
-void mb_pattern_push(struct mb_matcher *m, int i, const char *s, const char *e)
+void mb_pattern_push(struct mb_matcher *m, int i)
 {
     if (i >= m->ncaptures) {
         if (i > 0) luaL_error(m->L, "invalid capture index %%%d", i + 1);
-        lua_pushlstring(m->L, s, (size_t)(e - s));
+        lua_pushlstring(m->L, m->from, (size_t)(m->s - m->from));
         return;
     }
     const struct mb_capture *c = &m->captures[i];
@@ -264,16 +386,10 @@ void mb_pattern_push(struct mb_matcher *m, int i, const char *s, const char *e)
         lua_pushlstring(m->L, c->at, (size_t)c->len);
 }
 
-int mb_pattern_push_all(struct mb_matcher *m, const char *s, const char *e)
+int mb_pattern_push_all(struct mb_matcher *m, bool is_whole)
 {
-    int n = m->ncaptures == 0 && s ? 1 : m->ncaptures;
+    int n = m->ncaptures == 0 && is_whole ? 1 : m->ncaptures;
     luaL_checkstack(m->L, n, "too many captures");
-    for (int i = 0; i < n; i++) mb_pattern_push(m, i, s, e);
+    for (int i = 0; i < n; i++) mb_pattern_push(m, i);
     return n;
-}
-
-const char *mb_pattern_match(struct mb_matcher *m, const char *s, const char *p)
-{
-    m->depth = m->ncaptures = 0;
-    return match(m, s, p);
 }

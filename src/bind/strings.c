@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "bind/budget.h"
 #include "bind/pattern.h"
 
 /* ---- find, match ---- */
@@ -24,16 +25,16 @@ static struct subject subject_of(lua_State *L, int text, int pattern)
     return x;
 }
 
-static struct mb_matcher matcher_of(lua_State *L, const struct subject *x)
+static void init(struct mb_matcher *m, lua_State *L, const struct subject *x)
 {
-    struct mb_matcher m;
-    m.L = L;
-    m.text = x->s;
-    m.text_end = x->s + x->slen;
-    m.end = x->p + x->plen;
-    m.steps = 0;
-    m.depth = m.ncaptures = 0;
-    return m;
+    mb_pattern_init(m, L, x->s, x->slen, x->p, x->plen);
+}
+
+/* Waits for the next slice with the match that rests at the top. */
+static int rest(struct mb_matcher *m, lua_KContext ctx, lua_KFunction k)
+{
+    mb_pattern_keep(m);
+    return mb_budget_rest(m->L, ctx, k);
 }
 
 /* The offset that the argument says, counted from the end when negative; may lie past the end. */
@@ -64,39 +65,47 @@ static int find_plain(lua_State *L, const struct subject *x, size_t at)
     return 2;
 }
 
-/* The first match at or after s; *from is where it begins. */
-static const char *search(struct mb_matcher *m, const char *s, const char *p, const char **from)
+static int go_on_looking(lua_State *L, int status, lua_KContext is_find);
+
+static int look(struct mb_matcher *m, bool is_find)
 {
-    bool is_anchored = p < m->end && *p == '^';
-    for (p += is_anchored; s <= m->text_end; s++) {
-        const char *e = mb_pattern_match(m, s, p);
-        *from = s;
-        if (e || is_anchored) return e;
+    lua_State *L = m->L;
+    switch (mb_pattern_search(m)) {
+    case MB_MATCH_RESTS: return rest(m, is_find, go_on_looking);
+    case MB_MATCH_FOUND: break;
+    case MB_MATCH_NONE: lua_pushnil(L); return 1;
     }
-    return NULL;
+    if (!is_find) return mb_pattern_push_all(m, true);
+    lua_pushinteger(L, m->from - m->text + 1);
+    lua_pushinteger(L, m->s - m->text);
+    return mb_pattern_push_all(m, false) + 2;
 }
 
-static int look(lua_State *L, bool is_find)
+static int go_on_looking(lua_State *L, int status, lua_KContext is_find)
 {
+    struct mb_matcher m;
+    (void)status;
+    mb_pattern_take(&m, L);
+    return look(&m, is_find != 0);
+}
+
+static int begin_to_look(lua_State *L, bool is_find)
+{
+    struct mb_matcher m;
     struct subject x = subject_of(L, 1, 2);
     size_t at = offset_at(L, 3, x.slen);
-    const char *s = NULL, *e = NULL;
-    struct mb_matcher m = matcher_of(L, &x);
-    if (at <= x.slen && is_find && (lua_toboolean(L, 4) || is_plain(&x)))
-        return find_plain(L, &x, at);
-    if (at <= x.slen) e = search(&m, x.s + at, x.p, &s);
-    if (!e) {
+    if (at > x.slen) {
         lua_pushnil(L);
         return 1;
     }
-    if (!is_find) return mb_pattern_push_all(&m, s, e);
-    lua_pushinteger(L, s - x.s + 1);
-    lua_pushinteger(L, e - x.s);
-    return mb_pattern_push_all(&m, NULL, NULL) + 2;
+    if (is_find && (lua_toboolean(L, 4) || is_plain(&x))) return find_plain(L, &x, at);
+    init(&m, L, &x);
+    mb_pattern_begin(&m, x.s + at);
+    return look(&m, is_find);
 }
 
-static int l_find(lua_State *L) { return look(L, true); }
-static int l_match(lua_State *L) { return look(L, false); }
+static int l_find(lua_State *L) { return begin_to_look(L, true); }
+static int l_match(lua_State *L) { return begin_to_look(L, false); }
 
 /* ---- gmatch ---- */
 
@@ -105,19 +114,45 @@ struct walk {
     ptrdiff_t end; /* of the last match, which an empty one must not repeat; -1 = none */
 };
 
+static int go_on_walking(lua_State *L, int status, lua_KContext ctx);
+
+static int walk_on(struct mb_matcher *m)
+{
+    struct walk *w = lua_touserdata(m->L, lua_upvalueindex(3));
+    for (;;) {
+        enum mb_match match = mb_pattern_search(m);
+        if (match == MB_MATCH_RESTS) return rest(m, 0, go_on_walking);
+        if (match == MB_MATCH_NONE) return 0;
+        if (m->s - m->text != w->end) break;
+        if (m->from == m->text_end) return 0;
+        mb_pattern_begin(m, m->from + 1);
+    }
+    w->at = (size_t)(m->s - m->text);
+    w->end = m->s - m->text;
+    return mb_pattern_push_all(m, true);
+}
+
+static int go_on_walking(lua_State *L, int status, lua_KContext ctx)
+{
+    struct mb_matcher m;
+    (void)status;
+    (void)ctx;
+    mb_pattern_take(&m, L);
+    return walk_on(&m);
+}
+
+/* In gmatch an anchor is none. */
 static int next_match(lua_State *L)
 {
+    struct mb_matcher m;
     struct subject x = subject_of(L, lua_upvalueindex(1), lua_upvalueindex(2));
-    struct walk *w = lua_touserdata(L, lua_upvalueindex(3));
-    struct mb_matcher m = matcher_of(L, &x);
-    for (const char *s = x.s + w->at; s <= m.text_end && w->at <= x.slen; s++) {
-        const char *e = mb_pattern_match(&m, s, x.p);
-        if (!e || e - x.s == w->end) continue;
-        w->at = (size_t)(e - x.s);
-        w->end = e - x.s;
-        return mb_pattern_push_all(&m, s, e);
-    }
-    return 0;
+    const struct walk *w = lua_touserdata(L, lua_upvalueindex(3));
+    if (w->at > x.slen) return 0;
+    init(&m, L, &x);
+    m.is_anchored = false;
+    m.pattern = x.p;
+    mb_pattern_begin(&m, x.s + w->at);
+    return walk_on(&m);
 }
 
 static int l_gmatch(lua_State *L)
@@ -132,13 +167,69 @@ static int l_gmatch(lua_State *L)
     return 1;
 }
 
-/* ---- gsub ---- */
+/* ---- gsub ----
+ * Texts replace out of a buffer. What functions and tables say is made into a list of texts, because while a function is
+ * called nothing but the stack is safe; so is the buffer where the match rests. */
+
+enum { AT_TEXT = 1, AT_PATTERN, AT_BY, AT_MOST, AT_WORK, AT_LIST };
+
+struct work {
+    struct mb_matcher m;
+    const char *done; /* what comes before it was replaced */
+    const char *last; /* the end of the last match, which an empty one must not repeat */
+    lua_Integer most, n, listed;
+    int by; /* type of what replaces */
+};
+
+static enum mb_match find_next(struct work *w)
+{
+    for (;;) {
+        enum mb_match match = mb_pattern_search(&w->m);
+        if (match != MB_MATCH_FOUND || w->m.s != w->last) return match;
+        if (w->m.is_anchored || w->m.from == w->m.text_end) return MB_MATCH_NONE;
+        mb_pattern_begin(&w->m, w->m.from + 1);
+    }
+}
+
+/* Behind a match that was replaced; false when it was the last one. */
+static bool step_on(struct work *w)
+{
+    w->last = w->m.s;
+    mb_pattern_begin(&w->m, w->last);
+    return !w->m.is_anchored && w->n < w->most;
+}
+
+/* Appends the text at the top to the list; pops it. */
+static void list(lua_State *L, struct work *w) { lua_rawseti(L, AT_LIST, ++w->listed); }
+
+static void list_until(lua_State *L, struct work *w, const char *to)
+{
+    lua_pushlstring(L, w->done, (size_t)(to - w->done));
+    list(L, w);
+    w->done = to;
+}
+
+static int join(lua_State *L, const struct work *w)
+{
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (lua_Integer i = 1; i <= w->listed; i++) {
+        lua_rawgeti(L, AT_LIST, i);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    lua_pushinteger(L, w->n);
+    return 2;
+}
+
+static int go_on_replacing(lua_State *L, int status, lua_KContext is_called);
 
 /* %0 to %9 and %% of the text that replaces. */
-static void add_text(struct mb_matcher *m, luaL_Buffer *b, const char *s, const char *e)
+static void add_text(struct work *w, luaL_Buffer *b)
 {
+    struct mb_matcher *m = &w->m;
     size_t n;
-    const char *text = lua_tolstring(m->L, 3, &n);
+    const char *text = lua_tolstring(m->L, AT_BY, &n);
     for (size_t i = 0; i < n; i++) {
         if (text[i] != '%') {
             luaL_addchar(b, text[i]);
@@ -148,9 +239,9 @@ static void add_text(struct mb_matcher *m, luaL_Buffer *b, const char *s, const 
         if (c == '%') {
             luaL_addchar(b, c);
         } else if (c == '0') {
-            luaL_addlstring(b, s, (size_t)(e - s));
+            luaL_addlstring(b, m->from, (size_t)(m->s - m->from));
         } else if (isdigit((unsigned char)c)) {
-            mb_pattern_push(m, c - '1', s, e);
+            mb_pattern_push(m, c - '1');
             (void)luaL_tolstring(m->L, -1, NULL); /* a text or a position */
             lua_remove(m->L, -2);
             luaL_addvalue(b);
@@ -160,61 +251,93 @@ static void add_text(struct mb_matcher *m, luaL_Buffer *b, const char *s, const 
     }
 }
 
-/* Adds what stands for the match: itself when the function or table says nothing. */
-static void replace(struct mb_matcher *m, luaL_Buffer *b, const char *s, const char *e, int type)
+static int replace_by_text(lua_State *L, struct work *w)
 {
-    lua_State *L = m->L;
-    if (type == LUA_TFUNCTION) {
-        lua_pushvalue(L, 3);
-        lua_call(L, mb_pattern_push_all(m, s, e), 1);
-    } else if (type == LUA_TTABLE) {
-        mb_pattern_push(m, 0, s, e);
-        lua_gettable(L, 3);
-    } else {
-        add_text(m, b, s, e);
-        return;
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (bool is_more = w->n < w->most; is_more; is_more = step_on(w)) {
+        enum mb_match match = find_next(w);
+        if (match == MB_MATCH_RESTS) {
+            luaL_pushresult(&b);
+            list(L, w);
+            return rest(&w->m, false, go_on_replacing);
+        }
+        if (match == MB_MATCH_NONE) break;
+        w->n++;
+        luaL_addlstring(&b, w->done, (size_t)(w->m.from - w->done));
+        add_text(w, &b);
+        w->done = w->m.s;
     }
+    luaL_addlstring(&b, w->done, (size_t)(w->m.text_end - w->done));
+    luaL_pushresult(&b);
+    list(L, w);
+    return join(L, w);
+}
+
+/* Takes what the function or table said, at the top, for the match: itself when that is nothing. */
+static void take_said(lua_State *L, struct work *w)
+{
     if (!lua_toboolean(L, -1)) {
         lua_pop(L, 1);
-        luaL_addlstring(b, s, (size_t)(e - s));
         return;
     }
     if (!lua_isstring(L, -1))
         luaL_error(L, "invalid replacement value (a %s)", luaL_typename(L, -1));
-    luaL_addvalue(b);
+    w->done = w->m.s;
+    list(L, w);
+}
+
+static int replace_by_said(lua_State *L, struct work *w)
+{
+    for (bool is_more = w->n < w->most; is_more; is_more = step_on(w)) {
+        enum mb_match match = find_next(w);
+        if (match == MB_MATCH_RESTS) return rest(&w->m, false, go_on_replacing);
+        if (match == MB_MATCH_NONE) break;
+        w->n++;
+        list_until(L, w, w->m.from);
+        if (w->by == LUA_TFUNCTION) {
+            lua_pushvalue(L, AT_BY);
+            lua_callk(L, mb_pattern_push_all(&w->m, true), 1, true, go_on_replacing);
+        } else {
+            mb_pattern_push(&w->m, 0);
+            lua_gettable(L, AT_BY);
+        }
+        take_said(L, w);
+    }
+    list_until(L, w, w->m.text_end);
+    return join(L, w);
+}
+
+/* Behind a function that waited, whose result stands at the top, or a match that rested. */
+static int go_on_replacing(lua_State *L, int status, lua_KContext is_called)
+{
+    struct work *w = lua_touserdata(L, AT_WORK);
+    (void)status;
+    if (is_called) {
+        take_said(L, w);
+        if (!step_on(w)) w->most = w->n;
+    } else {
+        mb_pattern_take(&w->m, L);
+    }
+    bool is_text = w->by == LUA_TSTRING || w->by == LUA_TNUMBER;
+    return is_text ? replace_by_text(L, w) : replace_by_said(L, w);
 }
 
 static int l_gsub(lua_State *L)
 {
-    struct subject x = subject_of(L, 1, 2);
-    const char *s = x.s, *p = x.p, *last = NULL;
-    int type = lua_type(L, 3);
-    luaL_argexpected(L,
-                     type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
-                         type == LUA_TTABLE,
-                     3, "string/function/table");
-    lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)x.slen + 1), n = 0;
-    bool is_anchored = x.plen > 0 && *p == '^';
-    struct mb_matcher m = matcher_of(L, &x);
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    for (p += is_anchored; n < most;) {
-        const char *e = mb_pattern_match(&m, s, p);
-        if (e && e != last) {
-            n++;
-            replace(&m, &b, s, e, type);
-            s = last = e;
-        } else if (s < m.text_end) {
-            luaL_addchar(&b, *s++);
-        } else {
-            break;
-        }
-        if (is_anchored) break;
-    }
-    luaL_addlstring(&b, s, (size_t)(m.text_end - s));
-    luaL_pushresult(&b);
-    lua_pushinteger(L, n);
-    return 2;
+    struct subject x = subject_of(L, AT_TEXT, AT_PATTERN);
+    int by = lua_type(L, AT_BY);
+    bool is_text = by == LUA_TNUMBER || by == LUA_TSTRING;
+    luaL_argexpected(L, is_text || by == LUA_TFUNCTION || by == LUA_TTABLE, AT_BY,
+                     "string/function/table");
+    lua_Integer most = luaL_optinteger(L, AT_MOST, (lua_Integer)x.slen + 1);
+    lua_settop(L, AT_MOST);
+    struct work *w = lua_newuserdatauv(L, sizeof *w, 0);
+    *w = (struct work){.done = x.s, .most = most, .by = by};
+    init(&w->m, L, &x);
+    mb_pattern_begin(&w->m, x.s);
+    lua_newtable(L);
+    return is_text ? replace_by_text(L, w) : replace_by_said(L, w);
 }
 
 void mb_strings_install(lua_State *L)

@@ -121,6 +121,84 @@ static void test_budget(void)
     uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+/* ---- slices ---- */
+
+static bool is_over;
+static char answer[4096];
+
+static int take_answer(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    (void)snprintf(answer, sizeof answer, "%s", lua_tostring(L, -1));
+    return 0;
+}
+
+static int enter_sliced(lua_State *L)
+{
+    if (luaL_loadstring(L, lua_touserdata(L, 1)) != LUA_OK) return lua_error(L);
+    lua_callk(L, 0, 1, 0, take_answer);
+    return take_answer(L, LUA_OK, 0);
+}
+
+static void on_end(void *ctx, int status)
+{
+    (void)ctx;
+    (void)status;
+    is_over = true;
+}
+
+/* The same answer as of the library, although it is found in many turns. */
+static void test_slices(lua_State *library, struct mb_tasks *tasks, const char *what)
+{
+    char chunk[512];
+    int turns = 0;
+    (void)snprintf(chunk, sizeof chunk,
+                   "local t = table.pack(%s) for i = 1, t.n do t[i] = tostring(t[i]):sub(1, 200) end "
+                   "return table.concat(t, ' ')",
+                   what);
+    const struct mb_task_plan plan = {
+        .entry = enter_sliced,
+        .done = on_end,
+        .ctx = chunk,
+        .budget = {.key = "a.cpu", .limit_ns = UINT64_C(60000000000), .slice_ns = 1000000}};
+    is_over = false;
+    answer[0] = '\0';
+    mb_task_run(mb_task_new(tasks, &plan));
+    for (; !is_over; turns++) uv_run(&loop, UV_RUN_ONCE);
+    if (luaL_dostring(library, chunk) != LUA_OK) printf("# %s\n", lua_tostring(library, -1));
+    bool is_same = strcmp(answer, lua_tostring(library, -1)) == 0;
+    ok(is_same && turns > 1, "is found in slices: %s", what);
+    if (!is_same) printf("# ours: %s\n# library: %s\n", answer, lua_tostring(library, -1));
+    if (turns <= 1) printf("# in %d turns\n", turns);
+    lua_settop(library, 0);
+}
+
+/* Each takes several milliseconds. */
+static const char *const long_ones[] = {
+    "('a'):rep(300):find('.-.-b')",
+    "('a'):rep(300):match('(.-)(.-)%f[b]b')",
+    "('a'):rep(300):find('a*a*b')",
+    "(('a'):rep(4000) .. 'xb'):gsub('a-b', '<%0>')",
+    "(('a'):rep(29) .. 'b'):rep(10):gsub('(a-.-)c', '%1')",
+    "(('a'):rep(40000) .. 'b'):rep(60):gsub('(a*)b', function(s) return #s .. ' ' end)",
+    "(('('):rep(3000) .. ')'):find('%b()x')",
+    "('ab'):rep(20):gsub('a', function() for _ = 1, 200000 do end return 'c' end)",
+    "('ab'):rep(20):gsub('a', function(s) return select(2, ('x'):rep(150):gsub('.-.-y', s)) .. s end, 7)",
+    "(function() local n = 0 for w in (('a'):rep(2000) .. '1 '):rep(2):gmatch('%a-%s') do n = n + #w end return n end)()",
+    "(function() local c = coroutine.wrap(function() coroutine.yield(('a'):rep(300):find('.-.-b')) return 'end' end) "
+    "return c(), c() end)()",
+};
+
+static void test_all_slices(lua_State *library)
+{
+    struct mb_tasks *tasks;
+    if (mb_tasks_new(&tasks, mb_vm_state(vm), &loop) != MB_OK) return;
+    for (size_t i = 0; i < sizeof long_ones / sizeof *long_ones; i++) test_slices(library, tasks, long_ones[i]);
+    mb_tasks_free(tasks);
+    uv_run(&loop, UV_RUN_NOWAIT);
+}
+
 int main(void)
 {
     struct mb_err err;
@@ -131,6 +209,7 @@ int main(void)
     luaL_openlibs(library);
     compare(mb_vm_state(vm), library);
     test_budget();
+    test_all_slices(library);
     lua_close(library);
     mb_vm_free(vm);
     return done();
