@@ -1,21 +1,4 @@
--- What plugins add to the server. The manifest that plugins/<name>/plugin.lua returns:
---
---   { api = 1, name = "clinic.sms", version = "1.0.0", summary = "…",
---     capabilities = { "routes", "hooks", … },     -- what of the following it uses
---     config = fields,                       -- a schema of plugins/<name>/config.lua, as for a body
---     routes = { { method =, path = "/v1/plugins/clinic.sms/…", summary =, permission =, params =, query =,
---                  body =, description =, responses =, errors =,
---                  handler = function(request) return body end } },     -- or: return status, body
---     hooks = { { on = "POST /v1/bookings", when = "before", on_failure = "refuse",
---                 runs_after = { "other.plugin" }, handler = function(request) … end } },
---     events = { { on = "booking.created", handler = function(job) … end } },
---     jobs = { { name = "remind", every = "1h", handler = function(job) … end } },
---     requirements = { { provider_type = "general-practitioner", organization = id or nil,
---                        items = { ["hpcsa-number"] = { type = "TEXT", config = { maxLength = 20 } } } } },
---     secrets = { "token" },                 -- plugins.secrets/<name>/token
---     channels = { … }, …                    -- what else the server knows how to ask for (workflows/provisions.lua)
---     tables = { add = "INSERT INTO …" },    -- named statements on its own tables, migrations/ makes these
---     http = { hosts = { "api.example.org", "*.example.net" } } }        -- whom it may call
+-- What plugins add to the server, as their manifests (mb.manifest) say.
 --
 -- A `before` hook looks at a request that was let in and found valid; it returns nothing, or
 -- { refuse = { code =, detail =, status = } }. An `after` hook sees the status too and has no say. Jobs
@@ -26,104 +9,14 @@
 local faults = require "mb.faults"
 local json = require "mb.json"
 local log = require "mb.log"
+local manifest = require "mb.manifest"
 local plugins = require "mb.plugins"
 local problem = require "mb.problem"
 local requirement = require "mb.requirement"
 local schema = require "mb.schema"
 
-local API <const> = 1
-
--- key -> type of its value, "handler" is a function
-local MANIFEST <const> = {
-  api = "number", name = "string", version = "string", summary = "string", capabilities = "table", config = "table",
-  routes = "table", hooks = "table", events = "table", jobs = "table", requirements = "table", secrets = "table",
-  http = "table", tables = "table",
-}
-local ROUTE <const> = {
-  method = "string", path = "string", summary = "string", permission = "string", params = "table", query = "table",
-  body = "table", handler = "handler", description = "string", responses = "table", errors = "table",
-}
-local HOOK <const> = {
-  on = "string", when = "string", on_failure = "string", runs_after = "table", runs_before = "table",
-  handler = "handler",
-}
-local JOB <const> = {
-  name = "string", handler = "handler", every = "string", at = "string", max_attempts = "number", backoff = "table",
-  lease = "string",
-}
-local EVENT <const> = {
-  on = "string", handler = "handler", max_attempts = "number", backoff = "table", lease = "string",
-}
-local REQUIREMENT <const> = { provider_type = "string", organization = "string", items = "table" }
--- Each but `state` has a key of the manifest.
-local CAPABILITIES <const> = { "events", "hooks", "http", "jobs", "requirements", "routes", "secrets", "state",
-                               "tables" }
+local check_keys, has, is_handler, place = manifest.check_keys, manifest.has, manifest.is_handler, manifest.place
 local STATUS_OF <const> = { plugin_limit = 503, plugin_quarantined = 503, plugin_failed = 500 }
-
--- ---- checking ----
-
-local function is_handler(value)
-  return type(value) == "table" and math.type(value.handler) == "integer" and type(value.at) == "string"
-end
-
--- Where a table stands, as far as it is known: at its function, else in the file.
-local function place(it, otherwise)
-  return is_handler(it.handler) and it.handler.at or otherwise
-end
-
-local function check_keys(it, keys, required, at, what, found)
-  for _, key in ipairs(faults.names_of(it)) do
-    local expected, value = keys[key], it[key]
-    if not expected then
-      found:add(at, ("unknown key '%s' of %s"):format(key, what), faults.nearest(key, faults.names_of(keys)))
-    elseif expected == "handler" and not is_handler(value) or expected ~= "handler" and type(value) ~= expected then
-      found:add(at, ("'%s' of %s is a %s"):format(key, what, expected == "handler" and "function" or expected))
-    end
-  end
-  for _, key in ipairs(required) do
-    if it[key] == nil then
-      found:add(at, ("%s needs '%s'"):format(what, key))
-    end
-  end
-end
-
-local function has(list, word)
-  for _, item in ipairs(list) do
-    if item == word then
-      return true
-    end
-  end
-  return false
-end
-
--- What is used must be declared, so that an operator reads in one line what a plugin does.
-local function check_capabilities(manifest, at, found, capabilities)
-  for _, word in ipairs(manifest.capabilities) do
-    if not has(capabilities, word) then
-      found:add(at, ("unknown capability '%s'"):format(tostring(word)), faults.nearest(word, capabilities))
-    end
-  end
-  for _, word in ipairs(capabilities) do
-    if manifest[word] ~= nil and not has(manifest.capabilities, word) then
-      found:add(at, ("'%s' is used but not among the capabilities"):format(word),
-        ("write capabilities = { \"%s\" }"):format(word))
-    end
-  end
-end
-
-local function check_manifest(self, plugin, at, found)
-  local manifest = plugin.manifest
-  check_keys(manifest, self.keys, { "api", "name", "version", "capabilities" }, at, "a manifest", found)
-  if manifest.api ~= nil and manifest.api ~= API then
-    found:add(at, ("this server has api = %d, not %s"):format(API, tostring(manifest.api)))
-  end
-  if manifest.name ~= nil and manifest.name ~= plugin.name then
-    found:add(at, ("the name '%s' is not that of its folder, '%s'"):format(tostring(manifest.name), plugin.name))
-  end
-  if type(manifest.capabilities) == "table" then
-    check_capabilities(manifest, at, found, self.capabilities)
-  end
-end
 
 -- Hands the plugin its configuration, with defaults, when it keeps to the schema.
 local function configure(plugin, found)
@@ -273,7 +166,7 @@ local registry = {}
 registry.__index = registry
 
 local function check_hook(hook, at, found)
-  check_keys(hook, HOOK, { "on", "when", "handler" }, at, "a hook", found)
+  check_keys(hook, manifest.HOOK, { "on", "when", "handler" }, at, "a hook", found)
   if hook.when ~= nil and hook.when ~= "before" and hook.when ~= "after" then
     found:add(at, ("'when' of a hook is \"before\" or \"after\", not '%s'"):format(tostring(hook.when)))
   end
@@ -417,7 +310,7 @@ local function add_routes(self, plugin, at, found)
   for _, route in ipairs(plugin.manifest.routes or {}) do
     local where = place(route, at)
     local before = #found.list
-    check_keys(route, ROUTE, { "method", "path", "summary", "permission", "handler" }, where, "a route", found)
+    check_keys(route, manifest.ROUTE, { "method", "path", "summary", "permission", "handler" }, where, "a route", found)
     if type(route.path) == "string" and route.path:sub(1, #prefix) ~= prefix then
       found:add(where, ("the path '%s' does not begin with %s"):format(route.path, prefix))
     end
@@ -442,17 +335,17 @@ local function add_jobs(self, plugin, at, found)
     end
   end
   for _, it in ipairs(plugin.manifest.jobs or {}) do
-    add(it, JOB, "name", "a job")
+    add(it, manifest.JOB, "name", "a job")
   end
   for _, it in ipairs(plugin.manifest.events or {}) do
-    add(it, EVENT, "on", "an event")
+    add(it, manifest.EVENT, "on", "an event")
   end
 end
 
 local function add_requirements(self, plugin, at, found)
   for _, it in ipairs(plugin.manifest.requirements or {}) do
     local before = #found.list
-    check_keys(it, REQUIREMENT, { "provider_type", "items" }, at, "a requirement", found)
+    check_keys(it, manifest.REQUIREMENT, { "provider_type", "items" }, at, "a requirement", found)
     local items = #found.list == before and as_items(it.items, at, found)
     if items then
       local scope = it.organization and { organization = it.organization }
@@ -581,9 +474,9 @@ local loaded -- the registry
 local function load(host, kinds)
   local self = setmetatable({
     host = host, on = {}, routes = {}, jobs = {}, requirements = {}, kinds = kinds, provisions = {}, keys = {},
-    capabilities = table.move(CAPABILITIES, 1, #CAPABILITIES, 1, {}),
+    capabilities = table.move(manifest.CAPABILITIES, 1, #manifest.CAPABILITIES, 1, {}),
   }, registry)
-  for key, expected in pairs(MANIFEST) do
+  for key, expected in pairs(manifest.KEYS) do
     self.keys[key] = expected
   end
   for _, kind in ipairs(faults.names_of(kinds)) do
@@ -593,7 +486,7 @@ local function load(host, kinds)
   local found = faults.new()
   for _, plugin in ipairs(plugins.list()) do
     local at = "plugins/" .. plugin.name .. "/plugin.lua"
-    check_manifest(self, plugin, at, found)
+    manifest.check(plugin, self.keys, self.capabilities, at, found)
     configure(plugin, found)
     add_hooks(self, plugin, at, found)
     add_routes(self, plugin, at, found)

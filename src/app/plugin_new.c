@@ -25,7 +25,7 @@ static bool is_word(const char *s, size_t n)
     return true;
 }
 
-/* vendor.name, as lua/mb/plugin.lua wants it. */
+/* vendor.name, as lua/mb/manifest.lua wants it. */
 static bool is_name(const char *name)
 {
     const char *dot = strchr(name, '.');
