@@ -8,8 +8,7 @@
 --   POST /v1/bookings 409 codes                       = slot_taken slot_held …
 local cjson = require "cjson"
 
-local api = {}
-
+-- What a reference of the document names; what is none, itself.
 local function resolve(document, it)
   while it["$ref"] do
     local found = document
@@ -18,6 +17,8 @@ local function resolve(document, it)
   end
   return it
 end
+
+local api = { resolve = resolve }
 
 local function words_of(list)
   local words = {}

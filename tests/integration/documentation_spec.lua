@@ -1,6 +1,7 @@
 -- The document of the API and what tells of routes: they say what the server does, because both are made
 -- of the same tables; here that is compared with what the server answers.
 
+local api = require "contract.api"
 local cjson = require "cjson"
 local clinics = require "chaos.clinic"
 local cluster = require "support.cluster"
@@ -9,15 +10,6 @@ local paths = require "support.paths"
 local process = require "support.process"
 
 local GUEST <const> = { guestName = "Thandi Mokoena", guestEmail = "thandi@example.org", isOnline = false }
-
-local function resolve(document, schema)
-  while schema["$ref"] do
-    local found = document
-    for key in schema["$ref"]:sub(3):gmatch "[^/]+" do found = found[key] end
-    schema = found
-  end
-  return schema
-end
 
 local function type_of(value)
   if value == cjson.null then return "null" end
@@ -37,8 +29,8 @@ end
 
 -- Notes where a value is not as documented: of another type, or with a member that is not told.
 local function compare(document, schema, value, at, faults)
-  schema = resolve(document, schema)
-  if schema.anyOf then schema = value == cjson.null and {} or resolve(document, schema.anyOf[1]) end
+  schema = api.resolve(document, schema)
+  if schema.anyOf then schema = value == cjson.null and {} or api.resolve(document, schema.anyOf[1]) end
   if not allows(schema, value) then
     faults[#faults + 1] = at .. " is " .. type_of(value)
   elseif schema.items and type(value) == "table" then
@@ -68,7 +60,7 @@ describe("the document of the API", function()
     assert.equal(status, answer.status, answer.body)
     local response = document.paths[path][method].responses[tostring(status)]
     assert(response, "no response " .. status)
-    compare(document, resolve(document, response).content["application/json"].schema, answer.json, path, faults)
+    compare(document, api.resolve(document, response).content["application/json"].schema, answer.json, path, faults)
     return faults
   end
 
@@ -106,7 +98,7 @@ describe("the document of the API", function()
     local function walk(it)
       if type(it) ~= "table" then return end
       if it["$ref"] then
-        assert.is_table(resolve(document, it))
+        assert.is_table(api.resolve(document, it))
         used[it["$ref"]] = true
       end
       for _, part in pairs(it) do walk(part) end
