@@ -39,6 +39,15 @@ static enum mb_rc make_folder(const char *path, struct mb_err *err)
     return mb_fail(err, MB_E_IO, "%.200s: could not make the folder: %s", path, strerror(errno));
 }
 
+/* The first `len` bytes of a name below top. */
+static enum mb_rc join(char path[PATH], const char *top, const char *name, size_t len,
+                       struct mb_err *err)
+{
+    int n = snprintf(path, PATH, "%s/%.*s", top, (int)len, name);
+    if (n >= 0 && n < PATH) return MB_OK;
+    return mb_fail(err, MB_E_IO, "%.200s: the path is longer than %d bytes", top, PATH - 1);
+}
+
 /* The folders between top and the file. */
 static enum mb_rc make_folders(const char *top, const char *file, struct mb_err *err)
 {
@@ -47,8 +56,8 @@ static enum mb_rc make_folders(const char *top, const char *file, struct mb_err 
     enum mb_rc rc = MB_OK;
     for (const char *slash = strchr(file, '/'); slash != NULL && rc == MB_OK;
          slash = strchr(slash + 1, '/')) {
-        (void)snprintf(path, sizeof path, "%s/%.*s", top, (int)(slash - file), file);
-        if (stat(path, &st) != 0) rc = make_folder(path, err);
+        rc = join(path, top, file, (size_t)(slash - file), err);
+        if (rc == MB_OK && stat(path, &st) != 0) rc = make_folder(path, err);
     }
     return rc;
 }
@@ -66,8 +75,8 @@ static enum mb_rc write_file(const char *top, const struct mb_bundle_file *file,
 {
     char path[PATH];
     enum mb_rc rc = make_folders(top, file->name, err);
+    if (rc == MB_OK) rc = join(path, top, file->name, strlen(file->name), err);
     if (rc != MB_OK) return rc;
-    (void)snprintf(path, sizeof path, "%s/%s", top, file->name);
     FILE *f = fopen(path, "wxe");
     bool is_written = f != NULL && write_named(f, file->text, name);
     if (f != NULL && fclose(f) != 0) is_written = false;

@@ -249,7 +249,7 @@ static void start_tables(struct mb_reload *r)
 
 static void end_check(struct mb_reload *r, int status)
 {
-    char how[64], text[128];
+    char how[64], text[192];
     if (status == 0) {
         if (has_new_sql(r))
             start_tables(r);

@@ -25,8 +25,8 @@ static void add(struct mb_watch *w, const char *path, int depth)
     for (struct dirent *e = readdir(d); e != NULL; e = readdir(d)) {
         char below[sizeof w->top[0] + 1024];
         if (e->d_name[0] == '.' || (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)) continue;
-        (void)snprintf(below, sizeof below, "%s/%s", path, e->d_name);
-        add(w, below, depth + 1);
+        int n = snprintf(below, sizeof below, "%s/%s", path, e->d_name);
+        if (n >= 0 && (size_t)n < sizeof below) add(w, below, depth + 1);
     }
     (void)closedir(d);
 }
