@@ -10,16 +10,36 @@ return {
   -- Bookable providers by name and id, with the next free slot that fits the filters. Each filter
   -- may be null: $1 provider type (id or name), $2 service (id or name), $3 part of a location's
   -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit, $7
-  -- and $8 name and id of the last one of the page before, or null.
+  -- and $8 name and id of the last one of the page before, or null. The page comes first, in the order of
+  -- its index; slots are looked for and types named for its rows alone.
   list = query.read("providers.list", [[
-SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
-       p."totalReviews", p."timeZone",
+WITH type AS MATERIALIZED (SELECT t."id", t."name" FROM "ProviderType" t)
+SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalReviews", p."timeZone",
        ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
-               JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
+               JOIN type t ON t."id" = ta."providerTypeId"
               WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
        n."id" AS "nextSlotId", n."startTime" AS "nextSlotAt"
-  FROM "Provider" p
-  JOIN mb_provider_standing() ps ON ps."id" = p."id"
+  FROM (SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
+               p."totalReviews", p."timeZone"
+          FROM "Provider" p
+         CROSS JOIN LATERAL mb_standing_of(p."id", p."status"::text) ps
+         WHERE ps.is_open
+           AND (p."name", p."id") > (coalesce($7::text, ''), coalesce($8::text, ''))
+           AND ($4::text IS NULL OR p."languages" @> ARRAY[$4::"Languages"])
+           AND ($1::text IS NULL OR EXISTS (
+               SELECT FROM "ProviderTypeAssignment" ta
+                 JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
+                WHERE ta."providerId" = p."id" AND $1 IN (t."id", t."name")))
+           AND (coalesce($2, $3, $5::boolean::text) IS NULL OR EXISTS (
+               SELECT FROM "ServiceAvailabilityConfig" c
+                 JOIN "Service" v ON v."id" = c."serviceId"
+                 LEFT JOIN "Location" l ON l."id" = c."locationId"
+                WHERE c."providerId" = p."id"
+                  AND ($2 IS NULL OR $2 IN (v."id", v."name"))
+                  AND ($5 IS NULL OR CASE WHEN $5 THEN c."isOnlineAvailable" ELSE c."isInPerson" END)
+                  AND ($3::text IS NULL OR ]] .. IS_NAMED .. [[)))
+         ORDER BY p."name", p."id"
+         LIMIT $6) p
   LEFT JOIN LATERAL (
       SELECT s."id", s."startTime"
         FROM "CalculatedAvailabilitySlot" s
@@ -34,23 +54,7 @@ SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."ave
                             AND h."startTime" < s."endTime" AND h."endTime" > s."startTime")
        ORDER BY s."startTime", s."id"
        LIMIT 1) n ON true
- WHERE ps.is_open
-   AND ($7::text IS NULL OR (p."name", p."id") > ($7, $8::text))
-   AND ($4::text IS NULL OR p."languages" @> ARRAY[$4::"Languages"])
-   AND ($1::text IS NULL OR EXISTS (
-       SELECT FROM "ProviderTypeAssignment" ta
-         JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
-        WHERE ta."providerId" = p."id" AND $1 IN (t."id", t."name")))
-   AND (coalesce($2, $3, $5::text) IS NULL OR EXISTS (
-       SELECT FROM "ServiceAvailabilityConfig" c
-         JOIN "Service" v ON v."id" = c."serviceId"
-         LEFT JOIN "Location" l ON l."id" = c."locationId"
-        WHERE c."providerId" = p."id"
-          AND ($2 IS NULL OR $2 IN (v."id", v."name"))
-          AND ($5 IS NULL OR CASE WHEN $5 THEN c."isOnlineAvailable" ELSE c."isInPerson" END)
-          AND ($3::text IS NULL OR ]] .. IS_NAMED .. [[)))
- ORDER BY p."name", p."id"
- LIMIT $6]]),
+ ORDER BY p."name", p."id"]]),
 
   -- One provider with types, services and locations. $1 provider; no row unless it trades.
   get = query.read("providers.get", [[

@@ -2,17 +2,20 @@
 -- and mb_availability_standing (migrations/R__functions.sql), as for booking itself.
 local query = require "mb.query"
 
--- Holds are few, so a slot is compared with them only when the provider, given as an expression,
--- has any.
-local function not_held(provider)
-  return ([[
+-- Somebody else holds the slot's time. CASE has it asked slot by slot, by key.
+local HELD <const> = [[EXISTS (
+       SELECT FROM "SlotHold" h
+        WHERE h."providerId" = s."providerId" AND h."expiresAt" > mb_now()
+          AND h."startTime" < s."endTime" AND h."endTime" > s."startTime")]]
+local NOT_HELD <const> = [[
 
-   AND CASE WHEN EXISTS (SELECT FROM "SlotHold" h WHERE h."providerId" = %s AND h."expiresAt" > mb_now())
-            THEN NOT EXISTS (SELECT FROM "SlotHold" h
-                              WHERE h."providerId" = s."providerId" AND h."expiresAt" > mb_now()
-                                AND h."startTime" < s."endTime" AND h."endTime" > s."startTime")
-            ELSE true END]]):format(provider)
-end
+   AND CASE WHEN ]] .. HELD .. [[ THEN false ELSE true END]]
+
+-- The same of provider $1, who mostly has no holds at all.
+local NOT_HELD_OF_ONE <const> = [[
+
+   AND CASE WHEN NOT EXISTS (SELECT FROM "SlotHold" h WHERE h."providerId" = $1 AND h."expiresAt" > mb_now())
+            THEN true WHEN ]] .. HELD .. [[ THEN false ELSE true END]]
 
 local FILTERS <const> = [[
 
@@ -21,34 +24,31 @@ local FILTERS <const> = [[
    AND ($6::boolean IS NULL OR CASE WHEN $6 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
    AND ($8::timestamptz IS NULL OR (s."startTime", s."id") > ($8, $9::text))]]
 
--- A search over providers by one condition. OFFSET 0 has the slots put in order first and judged
--- after that, one by one, until the page is full. Providers and availabilities are judged once, and
--- names looked up for the page alone.
-local function over_providers(condition)
+-- A search over providers by one condition, which an index serves in the order of time. OFFSET 0 has each slot
+-- judged by keys as it comes, until the page is full: else all providers might be judged first.
+local function over_providers(condition, service_name, location_name)
   return [[
-SELECT s."id", s."providerId", p."name" AS "providerName", s."serviceId", v."name" AS "serviceName",
-       s."locationId", l."name" AS "locationName", s."startTime", s."endTime",
+SELECT s."id", s."providerId", p."name" AS "providerName", s."serviceId", ]] .. service_name .. [[ AS "serviceName",
+       s."locationId", ]] .. location_name .. [[ AS "locationName", s."startTime", s."endTime",
        CASE WHEN p."showPrice" THEN s."price" END AS "price", s."isOnlineAvailable", s."isInPerson"
-  FROM (SELECT s.*
-          FROM (SELECT s.* FROM "CalculatedAvailabilitySlot" s
-                 WHERE s."status" = 'AVAILABLE' AND s."startTime" < $5::timestamptz
-                   AND s."startTime" >= greatest($4::timestamptz, $8::timestamptz, (SELECT mb_now()))
-                   AND ]] .. condition .. [[
+  FROM "CalculatedAvailabilitySlot" s
+ CROSS JOIN LATERAL (
+     SELECT p."name", p."showPrice"
+       FROM "Provider" p
+      CROSS JOIN LATERAL mb_standing_of(p."id", p."status"::text) ps
+      WHERE p."id" = s."providerId" AND ps.is_open
+     OFFSET 0) p
+ CROSS JOIN LATERAL (
+     SELECT FROM mb_availability_standing() a WHERE a."id" = s."availabilityId" AND a.is_open OFFSET 0) a
+ WHERE ]] .. condition .. FILTERS .. NOT_HELD .. [[
 
-                 ORDER BY s."startTime", s."id"
-                OFFSET 0) s
-         WHERE s."providerId" IN (SELECT ps."id" FROM mb_provider_standing() ps WHERE ps.is_open) IS TRUE
-           AND s."availabilityId" IN (
-               SELECT a."id" FROM mb_availability_standing() a
-                WHERE a."startTime" < $5::timestamptz AND a."endTime" > $4::timestamptz AND a.is_open) IS TRUE]]
-    .. FILTERS .. not_held 's."providerId"' .. [[
+ ORDER BY s."startTime", s."id"
+ LIMIT $7]]
+end
 
-         ORDER BY s."startTime", s."id"
-         LIMIT $7) s
-  JOIN "Provider" p ON p."id" = s."providerId"
-  JOIN "Service" v ON v."id" = s."serviceId"
-  LEFT JOIN "Location" l ON l."id" = s."locationId"
- ORDER BY s."startTime", s."id"]]
+-- The name of what the slot refers to.
+local function name_of(relation, key)
+  return ([[(SELECT x."name" FROM "%s" x WHERE x."id" = %s)]]):format(relation, key)
 end
 
 return {
@@ -68,44 +68,44 @@ SELECT s."id", s."providerId", s."serviceId", s."locationId", s."startTime", s."
         WHERE a."providerId" = $1 AND a."startTime" < $5::timestamptz AND a."endTime" > $4::timestamptz
           AND a.is_open))
    AND ($2::text IS NULL OR s."serviceId" = $2) AND ($3::text IS NULL OR s."locationId" = $3)]]
-    .. FILTERS .. not_held "$1" .. [[
+    .. FILTERS .. NOT_HELD_OF_ONE .. [[
 
  ORDER BY s."startTime", s."id"
  LIMIT $7]]),
 
   -- The same over all providers of a service, perhaps at one location, with names, as the page has
   -- many. Parameters as for search; $1 is null.
-  search_service = query.read("slots.search_service",
-    over_providers [[s."serviceId" = $2 AND ($3::text IS NULL OR s."locationId" = $3) AND $1::text IS NULL]]),
+  search_service = query.read("slots.search_service", over_providers(
+    [[s."serviceId" = $2 AND ($3::text IS NULL OR s."locationId" = $3) AND $1::text IS NULL]],
+    name_of("Service", "$2"), name_of("Location", [[s."locationId"]]))),
 
   -- The same over all providers and services of a location. $1 and $2 are null.
-  search_location = query.read("slots.search_location",
-    over_providers [[s."locationId" = $3 AND $1::text IS NULL AND $2::text IS NULL]]),
+  search_location = query.read("slots.search_location", over_providers(
+    [[s."locationId" = $3 AND $1::text IS NULL AND $2::text IS NULL]],
+    name_of("Service", [[s."serviceId"]]), name_of("Location", "$3"))),
 
   -- What stands once per page: one row with the lists providers, services and locations that the
-  -- slots of a provider refer to. $1 provider or null, $2 service or null, $3 location or null.
+  -- slots of a provider refer to. $1 provider, $2 service or null, $3 location or null.
   facts = query.read("slots.facts", [[
 SELECT to_json(ARRAY(
          SELECT x FROM (
            SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalReviews", p."timeZone"
              FROM "Provider" p
-             JOIN mb_provider_standing() ps ON ps."id" = p."id"
+            CROSS JOIN LATERAL mb_standing_of(p."id", p."status"::text) ps
             WHERE p."id" = $1 AND ps.is_open) x)) AS "providers",
        to_json(ARRAY(
          SELECT x FROM (
            SELECT v."id", v."name", v."description"
-             FROM "Service" v
-            WHERE ($2::text IS NULL OR v."id" = $2)
-              AND ($1 IS NULL AND v."id" = $2 OR v."id" IN (
-                  SELECT c."serviceId" FROM "ServiceAvailabilityConfig" c WHERE c."providerId" = $1))
+             FROM (SELECT DISTINCT c."serviceId" FROM "ServiceAvailabilityConfig" c
+                    WHERE c."providerId" = $1 AND ($2::text IS NULL OR c."serviceId" = $2)) c
+             JOIN "Service" v ON v."id" = c."serviceId"
             ORDER BY v."displayPriority", v."name") x)) AS "services",
        to_json(ARRAY(
          SELECT x FROM (
            SELECT l."id", l."name", l."formattedAddress", l."coordinates"
-             FROM "Location" l
-            WHERE ($3::text IS NULL OR l."id" = $3)
-              AND ($1 IS NULL AND l."id" = $3 OR l."id" IN (
-                  SELECT c."locationId" FROM "ServiceAvailabilityConfig" c WHERE c."providerId" = $1))
+             FROM (SELECT DISTINCT c."locationId" FROM "ServiceAvailabilityConfig" c
+                    WHERE c."providerId" = $1 AND ($3::text IS NULL OR c."locationId" = $3)) c
+             JOIN "Location" l ON l."id" = c."locationId"
             ORDER BY l."name") x)) AS "locations"]]),
 
   -- Why a slot cannot be booked by just anybody: outcome (null when it can) and, when that is

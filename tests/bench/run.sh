@@ -1,6 +1,6 @@
 #!/bin/bash
 # `./dev bench`: measures medbookd beside its peers in one run and prints one table.
-#   run.sh [--quick] [--access-log] [static] [idle] [booking] [contended] [search] [slots] [scripts] [start]
+#   run.sh [--quick] [--access-log] [static] [idle] [booking] [contended] [search] [lists] [slots] [scripts] [start]
 # Without names all parts run. --quick: a smoke test of seconds, its figures mean little.
 # --access-log: all servers write their access logs (else none does). The exit code is 1 only
 # when a part could not run; a missed target is a figure, not a failure.
@@ -10,13 +10,13 @@ BENCH=$(cd "$(dirname "$0")" && pwd)
 TREE=$(cd "$BENCH/../.." && pwd)
 BUILD=${MB_BENCH_BUILD:-$TREE/build/bench}
 ROWS=$BUILD/rows.tsv
-PARTS=(static idle booking contended search slots scripts start)
+PARTS=(static idle booking contended search lists slots scripts start)
 ACCESS_LOG=off
 FAILED=0
 COMMAND="./dev bench${*:+ $*}"
 
 # How long, how often: a full run, and the quick one.
-ROUNDS=5 SECONDS_EACH=5 COUNTED_SECONDS=8 IDLE_CONNECTIONS=5000 RACES=100
+ROUNDS=5 SECONDS_EACH=5 COUNTED_SECONDS=8 IDLE_CONNECTIONS=5000 RACES=100 LISTED_PROVIDERS=10000
 
 for file in "$BENCH"/lib/*.sh "$BENCH"/parts/*.sh; do
 	# shellcheck source=/dev/null
@@ -27,7 +27,7 @@ read_arguments() {
 	local names=() argument
 	for argument in "$@"; do
 		case $argument in
-		--quick) ROUNDS=1 SECONDS_EACH=1 COUNTED_SECONDS=3 IDLE_CONNECTIONS=500 RACES=5 ;;
+		--quick) ROUNDS=1 SECONDS_EACH=1 COUNTED_SECONDS=3 IDLE_CONNECTIONS=500 RACES=5 LISTED_PROVIDERS=1000 ;;
 		--access-log) ACCESS_LOG=on ;;
 		*)
 			[[ " ${PARTS[*]} " == *" $argument "* ]] || die "no part is called $argument; there are: ${PARTS[*]}"

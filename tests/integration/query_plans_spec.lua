@@ -1,14 +1,17 @@
 -- How PostgreSQL plans the statements of lua/queries and what they call, on a clinic with years of
 -- history: the searches by the indexes made for them, and nothing by the index of an exclusion
--- constraint (migrations/0017_index_live_bookings.up.sql says why).
+-- constraint (migrations/0017_index_live_bookings.up.sql says why). And what the lists read of many providers.
 
+local cjson = require "cjson"
 local cluster = require "support.cluster"
 local native = require "support.native"
 local paths = require "support.paths"
 local process = require "support.process"
 
-local SLOTS_OF_PROVIDER <const> = "CalculatedAvailabilitySlot_providerId_startTime_id_endTime_idx"
-local SLOTS_BY_TIME <const> = "idx_slots_time_status"
+local OF_PROVIDER <const> = "CalculatedAvailabilitySlot_providerId_startTime_id_" -- of the free ones, or with endTime
+local FREE_OF_SERVICE <const> = "CalculatedAvailabilitySlot_serviceId_startTime_id_free_idx"
+local FREE_OF_LOCATION <const> = "CalculatedAvailabilitySlot_locationId_startTime_id_free_idx"
+local SLOTS_IN_ORDER <const> = { OF_PROVIDER, FREE_OF_SERVICE, FREE_OF_LOCATION }
 local LIVE_BOOKINGS <const> = "Booking_providerId_startTime_live_idx"
 
 -- Every statement that a module of lua/queries makes: { name = SQL }.
@@ -44,6 +47,12 @@ local HISTORY <const> = [[
   RESET session_replication_role;
   VACUUM ANALYZE;]]
 
+-- Read in one go whenever it suits: catalogues of a few rows, whatever the number of providers.
+local CATALOGUES <const> = { ProviderType = true, Service = true, RequirementType = true }
+
+-- What has no index that serves it, and nobody needs one yet: statement -> table.
+local UNINDEXED <const> = { ["providers.list"] = "Location" } -- part of a name, address or search term
+
 describe("a plan", function()
   local database, made, constraints
 
@@ -66,11 +75,12 @@ describe("a plan", function()
       ('EXECUTE "%s"%s'):format(name, #values > 0 and "(" .. table.concat(values, ", ") .. ")" or "")
   end
 
-  -- The plan that serves any values.
-  local function generic(name)
+  -- The plan that serves any values, under these settings.
+  local function generic(name, settings)
     local prepare, execute = texts { name }
     local lines = {}
-    for i, row in ipairs(database.query(prepare .. "SET plan_cache_mode = force_generic_plan; EXPLAIN " .. execute)) do
+    local sql = prepare .. "SET plan_cache_mode = force_generic_plan; " .. (settings or "") .. "EXPLAIN " .. execute
+    for i, row in ipairs(database.query(sql)) do
       lines[i] = row["QUERY PLAN"]
     end
     return table.concat(lines, "\n")
@@ -118,10 +128,17 @@ describe("a plan", function()
   end)
 
   it("of a search goes by the index made for it, whatever its values", function()
-    for name, index in pairs { ["slots.search"] = SLOTS_OF_PROVIDER, ["slots.search_service"] = SLOTS_BY_TIME,
-                               ["slots.search_location"] = SLOTS_BY_TIME, ["providers.list"] = SLOTS_OF_PROVIDER } do
-      assert.same({ index }, used(generic(name), { SLOTS_OF_PROVIDER, SLOTS_BY_TIME }), name)
-      assert.is_nil(generic(name):find('Seq Scan on "CalculatedAvailabilitySlot"', 1, true), name)
+    for name, index in pairs { ["slots.search"] = OF_PROVIDER, ["slots.search_service"] = FREE_OF_SERVICE,
+                               ["slots.search_location"] = FREE_OF_LOCATION, ["providers.list"] = OF_PROVIDER } do
+      assert.same({ index }, used(generic(name), SLOTS_IN_ORDER), name)
+    end
+  end)
+
+  it("of any statement can do without reading all of a table that grows", function()
+    for name in pairs(made) do
+      for relation in generic(name, "SET enable_seqscan = off; "):gmatch 'Seq Scan on "([^"]+)"' do
+        assert.is_true(CATALOGUES[relation] or UNINDEXED[name] == relation, name .. " reads all of " .. relation)
+      end
     end
   end)
 
@@ -140,14 +157,15 @@ describe("a plan", function()
     it("searches by the index made for it", function()
       local place = slot.locationId
       for index, calls in pairs {
-        [SLOTS_OF_PROVIDER] = { { "slots.search", slot.providerId, nil, nil, from, to, nil, 50 },
-                                { "slots.search", slot.providerId, slot.serviceId, place, from, to, false, 50 } },
-        [SLOTS_BY_TIME] = { { "slots.search_service", nil, slot.serviceId, nil, from, to, nil, 50 },
-                            { "slots.search_location", nil, nil, place, from, to, nil, 50 } },
+        [OF_PROVIDER] = { { "slots.search", slot.providerId, nil, nil, from, to, nil, 50 },
+                               { "slots.search", slot.providerId, slot.serviceId, place, from, to, false, 50 } },
+        [FREE_OF_SERVICE] = { { "slots.search_service", nil, slot.serviceId, nil, from, to, nil, 50 } },
+        [FREE_OF_LOCATION] = { { "slots.search_location", nil, nil, place, from, to, nil, 50 } },
       } do
         for _, one in ipairs(calls) do
           local plan = executed { one }
-          assert.same({ index }, used(plan, { SLOTS_OF_PROVIDER, SLOTS_BY_TIME, table.unpack(constraints) }), one[1])
+          assert.same({ index }, used(plan, { table.unpack(SLOTS_IN_ORDER) }), one[1])
+          assert.same({}, used(plan, constraints), one[1])
         end
       end
     end)
@@ -163,6 +181,64 @@ describe("a plan", function()
       }
       assert.truthy(plans:find("FROM mb_slot_status(", 1, true), plans) -- functions called are among them
       assert.same({ LIVE_BOOKINGS }, used(plans, { LIVE_BOOKINGS, table.unpack(constraints) }))
+    end)
+  end)
+
+  -- What a statement reads, by the plan that serves any values.
+  describe("of a list over 2,000 providers and 200,000 slots", function()
+    local MOST_PER_ROW <const> = 20
+    local LOAD <const> = "\\set providers 2000\n\\set days 10\n"
+      .. paths.read(paths.root .. "/tests/fixtures/many_providers.sql")
+    local large, from, to, id
+
+    setup(function()
+      large = cluster.fresh "schema"
+      large.run(LOAD)
+      from, to = os.date("!%FT00:00:00Z", os.time() + 86400), os.date("!%FT00:00:00Z", os.time() + 8 * 86400)
+      id = function(kind, n) return ("c%s%0" .. 24 - #kind .. "d"):format(kind, n) end
+    end)
+
+    -- Rows given, pages of 8 KB looked at, and relations read from end to end.
+    local function cost(call)
+      local prepare, execute = texts(call)
+      local plan = cjson.decode(large.query(prepare .. "SET plan_cache_mode = force_generic_plan; " ..
+        "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) " .. execute)[1]["QUERY PLAN"])[1].Plan
+      local read_whole = {}
+      local function walk(node)
+        if node["Node Type"] == "Seq Scan" and node["Actual Loops"] > 0 then
+          read_whole[#read_whole + 1] = not CATALOGUES[node["Relation Name"]] and node["Relation Name"] or nil
+        end
+        for _, inner in ipairs(node.Plans or {}) do walk(inner) end
+      end
+      walk(plan)
+      return plan["Actual Rows"], plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], read_whole
+    end
+
+    local function check(size, call, most)
+      local rows, pages, read_whole = cost(call)
+      assert.equal(size, rows, call[1])
+      assert.same({}, read_whole, call[1])
+      local told = ("%s reads %d pages for %d rows"):format(call[1], pages, size)
+      assert.is_true(pages <= (most or MOST_PER_ROW * size), told)
+    end
+
+    it("looks at few pages per provider, sold out or not, on the first page and on a late one", function()
+      check(20, { "providers.list", nil, nil, nil, nil, nil, 20 })
+      local middle = large.query [[SELECT "name", "id" FROM "Provider" ORDER BY 1, 2 OFFSET 1900 LIMIT 1]][1]
+      check(20, { "providers.list", nil, nil, nil, nil, nil, 20, middle.name, middle.id })
+      local sold_out = large.query [[UPDATE "CalculatedAvailabilitySlot" SET "status" = 'BOOKED'
+        WHERE "providerId" IN (SELECT "id" FROM "Provider" ORDER BY "name" LIMIT 30) AND "status" = 'AVAILABLE'
+        RETURNING "id"]]
+      assert.is_true(#sold_out > 1000)
+      large.run 'VACUUM "CalculatedAvailabilitySlot"'
+      check(20, { "providers.list", nil, nil, nil, nil, nil, 20 })
+    end)
+
+    it("looks at few pages per slot, of a provider, a service or a location", function()
+      check(50, { "slots.search", id("prov", 7), nil, nil, from, to, nil, 50 })
+      check(50, { "slots.search_service", nil, id("serv", 7), nil, from, to, nil, 50 })
+      check(50, { "slots.search_location", nil, nil, id("loca", 7), from, to, nil, 50 })
+      check(1, { "slots.facts", id("prov", 7) }, 40)
     end)
   end)
 end)

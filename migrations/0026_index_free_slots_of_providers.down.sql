@@ -1,0 +1,2 @@
+-- transaction: none
+DROP INDEX CONCURRENTLY "CalculatedAvailabilitySlot_providerId_startTime_id_free_idx";
