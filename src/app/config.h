@@ -201,6 +201,8 @@ enum mb_config_type {
       "a folder with a folder for each plugin; need not exist")                                    \
     X(plugins_memory, "plugins.memory", BYTES, "16MB", 1048576, 1073741824, "",                    \
       "memory of one plugin in one process")                                                       \
+    X(plugins_text, "plugins.text", BYTES, "1MB", 1024, 1073741824, "",                            \
+      "the longest text that a plugin may hold")                                                   \
     X(plugins_cpu, "plugins.cpu", MS, "50ms", 1, 3600000, "",                                      \
       "processor time of one call of a plugin before it is ended")                                 \
     X(plugins_secrets, "plugins.secrets", FOLDER, "secrets", 0, 0, "",                             \
@@ -219,7 +221,7 @@ enum mb_config_type {
     X(plugins_result_bytes, "plugins.result_bytes", INT, "262144", 1024, 67108864, "",             \
       "their bytes, as JSON")                                                                      \
     X(plugins_max_asks, "plugins.max_asks", INT, "100", 0, 1000000, "",                            \
-      "what one call of a plugin may ask of the server: state, tables, jobs, secrets, http")               \
+      "what one call of a plugin may ask of the server: state, tables, jobs, secrets, http")       \
     X(plugins_log_lines, "plugins.log_lines", INT, "200", 0, 1000000, "",                          \
       "lines of log that a plugin writes in a second and a process; more are dropped and "         \
       "counted; 0 = any number")                                                                   \

@@ -65,6 +65,7 @@ void mb_scripts_close(struct mb_scripts *s)
 static struct mb_plugin_limits plugin_limits(const struct mb_config *c)
 {
     return (struct mb_plugin_limits){.memory = (size_t)c->plugins_memory,
+                                     .text = (size_t)c->plugins_text,
                                      .cpu_ms = (uint32_t)c->plugins_cpu,
                                      .max_asks = (uint32_t)c->plugins_max_asks,
                                      .log_lines = (uint32_t)c->plugins_log_lines,

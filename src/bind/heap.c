@@ -36,6 +36,21 @@ static void *resize(struct mb_heap *h, void *ptr, size_t old, size_t size)
     return p;
 }
 
+/* Whether it is a new string of more than text_max bytes. Lua tells the kind of a new object in the place of the old
+ * size; what a string needs beside its bytes is less than HEAD. */
+static bool is_long_text(const struct mb_heap *h, const void *ptr, size_t kind, size_t size)
+{
+    enum { HEAD = 64 };
+    return ptr == NULL && kind == LUA_TSTRING && h->text_max > 0 && size > h->text_max + HEAD;
+}
+
+static void *refuse(struct mb_heap *h, bool is_text)
+{
+    h->was_text = is_text;
+    if (h->running && h->running->budget) mb_budget_refuse(h->running->budget);
+    return NULL;
+}
+
 void *mb_heap_alloc(void *heap, void *ptr, size_t osize, size_t nsize)
 {
     struct mb_heap *h = heap;
@@ -45,10 +60,8 @@ void *mb_heap_alloc(void *heap, void *ptr, size_t osize, size_t nsize)
         if (old > 0) give(h, ptr, old);
         return NULL;
     }
-    if (nsize > old && h->bytes - old + nsize > h->max) {
-        if (h->running && h->running->budget) mb_budget_refuse(h->running->budget);
-        return NULL;
-    }
+    bool is_text = is_long_text(h, ptr, osize, nsize);
+    if (is_text || (nsize > old && h->bytes - old + nsize > h->max)) return refuse(h, is_text);
     void *p = resize(h, ptr, old, nsize);
     if (p) h->bytes = h->bytes - old + nsize;
     if (p && nsize > old) h->taken += nsize - old;

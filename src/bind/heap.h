@@ -4,6 +4,7 @@
  * is the user data of the state's allocator, and so the first member of whatever owns the state.
  */
 #include <lua.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/slab.h"
@@ -11,7 +12,10 @@
 
 struct mb_heap {
     size_t bytes, max;
-    uint64_t taken;             /* bytes that were ever allocated; what is given back stays counted */
+    size_t
+        text_max;   /* bytes of one string, which instructions compare or join in one go; 0 = any */
+    bool was_text;  /* what was refused last was a string for its length */
+    uint64_t taken; /* bytes that were ever allocated; what is given back stays counted */
     struct mb_slab slab;        /* what is small of them */
     struct mb_running *running; /* NULL while no script runs */
 };

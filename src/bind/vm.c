@@ -207,6 +207,7 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
     if (!vm) return mb_fail(err, MB_E_NOMEM, "no memory for a script state");
     vm->plan = *plan;
     vm->heap.max = plan->memory_max;
+    vm->heap.text_max = plan->text_max;
     vm->L = lua_newstate(mb_heap_alloc, vm);
     if (!vm->L) {
         free(vm);

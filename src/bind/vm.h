@@ -53,6 +53,7 @@ struct mb_vm_plan {
     size_t nsettings;
     const unsigned char *secret; /* 32 bytes */
     size_t memory_max;           /* bytes of the whole state */
+    size_t text_max;             /* bytes of one string; 0 = as many as there is room for */
     uint32_t load_timeout;       /* reload.load_timeout, ms of processor time; 0 = for ever */
     struct mb_vm_limits limits;
     const struct mb_vm_module *modules; /* of layers above */

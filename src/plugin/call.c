@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bind/heap.h"
 #include "bind/json.h"
 #include "bind/request.h"
 #include "bind/statement.h"
@@ -91,17 +92,33 @@ static void write_results(lua_State *L, struct mb_plugin_call *c)
     fail(c, "plugin_failed", rc == MB_E_JSON ? err.text : "its results are too large");
 }
 
+/* The limit at which its memory was refused last. */
+static void name_limit(const struct mb_plugin *p, char *out, size_t size)
+{
+    const struct mb_plugin_limits *limits = &p->owner->plan.limits;
+    bool is_text = mb_heap_of(mb_vm_state(p->vm))->was_text;
+    (void)snprintf(out, size, "%s (%zu bytes)", is_text ? "plugins.text" : "plugins.memory",
+                   is_text ? limits->text : limits->memory);
+}
+
 static void tell_end(struct mb_plugin_call *c, const struct mb_budget *b)
 {
     char text[MAX_TEXT], limit[128];
     if (b->verdict == MB_VERDICT_STARVED)
-        (void)snprintf(limit, sizeof limit, "plugins.memory (%zu bytes)",
-                       c->plugin->owner->plan.limits.memory);
+        name_limit(c->plugin, limit, sizeof limit);
     else
         (void)snprintf(limit, sizeof limit, "%s (%d ms of processor time)", b->key,
                        (int)(b->limit_ns / 1000000u));
     (void)snprintf(text, sizeof text, "ended at %s: more than %s", b->at, limit);
     fail(c, "plugin_limit", text);
+}
+
+static void tell_starved(struct mb_plugin_call *c)
+{
+    char limit[128], text[MAX_TEXT];
+    name_limit(c->plugin, limit, sizeof limit);
+    (void)snprintf(text, sizeof text, "not enough memory: more than %s", limit);
+    fail(c, "plugin_failed", text);
 }
 
 static int finish(lua_State *L, int status, lua_KContext ctx)
@@ -112,9 +129,10 @@ static int finish(lua_State *L, int status, lua_KContext ctx)
         tell_end(c, b);
     else if (status == LUA_OK || status == LUA_YIELD)
         write_results(L, c);
+    else if (status == LUA_ERRMEM)
+        tell_starved(c);
     else
-        fail(c, "plugin_failed",
-             status == LUA_ERRMEM ? "not enough memory (plugins.memory)" : lua_tostring(L, -1));
+        fail(c, "plugin_failed", lua_tostring(L, -1));
     return 0;
 }
 

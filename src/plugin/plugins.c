@@ -124,6 +124,7 @@ static enum mb_rc load(struct mb_plugin *p, struct mb_buf *diagnostics, struct m
     vm.modules = NULL;
     vm.nmodules = 0;
     vm.memory_max = plan->limits.memory;
+    vm.text_max = plan->limits.text;
     vm.limits.log_lines = plan->limits.log_lines;
     vm.plugin = p->name;
     vm.owner = p;

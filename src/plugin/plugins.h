@@ -26,6 +26,7 @@ struct mb_plugins;
 
 struct mb_plugin_limits {
     size_t memory;           /* plugins.memory: bytes of one plugin in one process */
+    size_t text;             /* plugins.text: bytes of one string */
     uint32_t cpu_ms;         /* plugins.cpu: processor time of one call */
     uint32_t max_asks;       /* plugins.max_asks of one call */
     uint32_t log_lines;      /* plugins.log_lines in a second and a process */

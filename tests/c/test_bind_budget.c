@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "bind/heap.h"
 #include "bind_fixture.h"
 
 #define MS 1000000u
@@ -168,6 +169,14 @@ static void test_memory(void)
        "who is refused memory again and again is ended, whatever it catches");
     r = run("for _ = 1, 2 do assert(not pcall(string.rep, 'x', 1 << 30)) end", &budget);
     ok(r.status == LUA_OK, "who is refused once is not");
+    struct mb_heap *heap = mb_heap_of(mb_vm_state(vm));
+    heap->text_max = 1000;
+    r = run("local s = ('x'):rep(999) .. 'y'; assert(#s == 1000 and not pcall(function() return s "
+            ".. s end)) "
+            "local t = {} for i = 1, 1000 do t[i] = i end assert(not pcall(table.concat, t))",
+            &budget);
+    ok(r.status == LUA_OK && heap->was_text, "a string over the limit is refused, a table is not");
+    heap->text_max = 0;
 }
 
 int main(void)

@@ -179,6 +179,16 @@ describe("a hostile plugin", function()
     assert.matches("^ended at plugins/test.hostile/corpus.lua:8: more than plugins.cpu %(30 ms", line.error)
   end)
 
+  it("is told which limit of memory it met", function()
+    for script, limit in pairs { memory_text = "plugins.text %(1048576", memory_table = "plugins.memory %(16777216" } do
+      local id = run(script).json.requestId
+      eventually(function()
+        local line = app:log_lines(function(it) return it.msg == "a plugin failed" and it.request == id end)[1]
+        return line and line.error:find("more than " .. limit)
+      end, { what = limit })
+    end
+  end)
+
   it("reaches exactly what is listed", function()
     local found = table.concat(app:get("/v1/plugins/test.hostile/walk").json.found, "\n") .. "\n"
     assert.equal(paths.read(paths.root .. "/tests/fixtures/plugins/allowed.txt"), found)
