@@ -7,9 +7,10 @@ return {
 SELECT "value" FROM "PluginState"
  WHERE "plugin" = $1 AND "key" = $2 AND ("expiresAt" IS NULL OR "expiresAt" > mb_now())]]),
 
-  -- Of several that set at once one counts the keys after the other. $1 plugin.
+  -- Of several that set at once one counts the keys after the other: the row stays locked. $1 plugin.
   lock = query.write("plugin_state.lock", [[
-SELECT pg_advisory_xact_lock(hashtext('PluginState'), hashtext($1))]]),
+INSERT INTO "PluginLock" ("plugin") VALUES ($1)
+ON CONFLICT ("plugin") DO UPDATE SET "plugin" = excluded."plugin"]]),
 
   -- How many other keys it has. $1 plugin, $2 key.
   others = query.write("plugin_state.others", [[

@@ -75,11 +75,11 @@ static enum mb_rc run_file(struct demo *d, const struct mb_bundle_file *file, st
     return run(d, d->text.data, file->name, err);
 }
 
-/* Two loads at once would wait for each other's rows; the key is "demo" in ASCII. */
+/* Two loads at once would wait for each other's rows. */
 static enum mb_rc begin(struct demo *d, struct mb_err *err)
 {
     static const char sql[] = "BEGIN; SET LOCAL timezone = 'UTC';"
-                              "SELECT pg_advisory_xact_lock(1684368751)";
+                              "LOCK TABLE \"ProviderType\" IN SHARE ROW EXCLUSIVE MODE";
     return run(d, sql, "begin", err);
 }
 

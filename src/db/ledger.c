@@ -6,17 +6,12 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/clock.h"
-#include "base/id.h"
 #include "db/fault.h"
 
 #define LEDGER                                                                                     \
     "\"_medbookd_migrations\"" /* in the session's schema, which is set before it is named */
 #define OWNER "core"           /* whose migrations these are */
-/* The advisory lock: "medbookd" in ASCII. */
-#define LOCK_KEY "7882817096721066852"
 
 static const char *const state_word[] = {NULL, "applied", "applying", "reverting"};
 
@@ -96,34 +91,6 @@ void mb_ledger_close(struct mb_ledger *l)
     *l = (struct mb_ledger){0};
 }
 
-static void nap(uint64_t ms)
-{
-    struct timespec t = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000L};
-    nanosleep(&t, NULL);
-}
-
-enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress, struct mb_err *err)
-{
-    uint64_t until = mb_mono_ns() + wait_ms * 1000000ull;
-    for (bool is_first = true;; is_first = false) {
-        PGresult *res = NULL;
-        unsigned char jitter;
-        enum mb_rc rc =
-            mb_ledger_exec(l, "lock", "SELECT pg_try_advisory_lock(" LOCK_KEY ")", &res, err);
-        if (rc != MB_OK) return rc;
-        bool is_taken = PQgetvalue(res, 0, 0)[0] == 't';
-        PQclear(res);
-        if (is_taken) return MB_OK;
-        if (mb_mono_ns() >= until)
-            return mb_fail(err, MB_E_DB_CONFLICT, "another migration is still running after %u ms",
-                           wait_ms);
-        if (is_first && progress != NULL)
-            fprintf(progress, "another migration is running, waiting for it\n");
-        mb_random(&jitter, sizeof jitter);
-        nap(50 + jitter);
-    }
-}
-
 static enum mb_rc has_table(struct mb_ledger *l, bool *has, struct mb_err *err)
 {
     PGresult *res = NULL;
@@ -135,11 +102,8 @@ static enum mb_rc has_table(struct mb_ledger *l, bool *has, struct mb_err *err)
     return rc;
 }
 
-enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err)
+static enum mb_rc make_table(struct mb_ledger *l, struct mb_err *err)
 {
-    bool has;
-    enum mb_rc rc = has_table(l, &has, err);
-    if (rc != MB_OK || has) return rc;
     return mb_ledger_exec(
         l, "ledger",
         "BEGIN;"
@@ -155,6 +119,22 @@ enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err)
         "GRANT SELECT ON " LEDGER " TO PUBLIC;" /* every start looks whether its schema is there */
         "COMMIT",
         NULL, err);
+}
+
+enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err)
+{
+    bool has;
+    struct mb_err said;
+    enum mb_rc rc = has_table(l, &has, err);
+    if (rc != MB_OK || has) return rc;
+    enum mb_rc made = make_table(l, &said);
+    if (made == MB_OK) return MB_OK;
+    rc = mb_ledger_exec(l, "ledger", "ROLLBACK", NULL,
+                        err); /* did another runner make it this moment? */
+    if (rc == MB_OK) rc = has_table(l, &has, err);
+    if (rc != MB_OK || has) return rc;
+    *err = said;
+    return made;
 }
 
 static enum mb_ledger_state read_state(const char *word)

@@ -31,10 +31,6 @@ struct mb_ledger {
 MB_MUST_CHECK enum mb_rc mb_ledger_open(struct mb_ledger *l, const struct mb_migrate_plan *p,
                                         struct mb_err *err);
 void mb_ledger_close(struct mb_ledger *l);
-/* Polls for the lock that all runners of one database share. A runner that waits is idle at the
- * server: one that blocked in a statement would deadlock with a concurrent index build. */
-MB_MUST_CHECK enum mb_rc mb_ledger_lock(struct mb_ledger *l, uint32_t wait_ms, FILE *progress,
-                                        struct mb_err *err);
 MB_MUST_CHECK enum mb_rc mb_ledger_make(struct mb_ledger *l, struct mb_err *err); /* the table */
 MB_MUST_CHECK enum mb_rc mb_ledger_read(struct mb_ledger *l, struct mb_err *err);
 const struct mb_ledger_row *mb_ledger_find(const struct mb_ledger *l, const struct mb_migration *m);

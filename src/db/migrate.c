@@ -6,11 +6,13 @@
 #include <inttypes.h>
 
 #include "db/step.h"
+#include "db/turn.h"
 
 struct run {
     const struct mb_migrate_plan *plan;
     struct mb_catalog files;
     struct mb_ledger ledger;
+    struct mb_turn turn;
 };
 
 enum mb_rc mb_migrate_check(const struct mb_migrate_plan *p, struct mb_err *err)
@@ -24,6 +26,7 @@ enum mb_rc mb_migrate_check(const struct mb_migrate_plan *p, struct mb_err *err)
 static void close_run(struct run *r)
 {
     mb_ledger_close(&r->ledger);
+    mb_turn_give(&r->turn);
     mb_catalog_reset(&r->files);
 }
 
@@ -36,13 +39,14 @@ static enum mb_rc open_run(struct run *r, const struct mb_migrate_plan *p, struc
     return rc;
 }
 
-/* As open_run, and alone: under the lock, with the ledger's table there and read. */
+/* As open_run, and alone: in its turn, with the ledger's table there and read. */
 static enum mb_rc open_alone(struct run *r, const struct mb_migrate_plan *p, struct mb_err *err)
 {
     enum mb_rc rc = open_run(r, p, err);
     if (rc != MB_OK) return rc;
-    rc = mb_ledger_lock(&r->ledger, p->lock_wait_ms, p->progress, err);
-    if (rc == MB_OK) rc = mb_ledger_make(&r->ledger, err);
+    rc = mb_ledger_make(&r->ledger, err);
+    if (rc == MB_OK && !p->has_turn)
+        rc = mb_turn_take(&r->turn, p->url, p->lock_wait_ms, p->progress, err);
     if (rc == MB_OK) rc = mb_ledger_read(&r->ledger, err);
     if (rc != MB_OK) close_run(r);
     return rc;

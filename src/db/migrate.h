@@ -1,7 +1,7 @@
 #pragma once
 /*
- * The migration runner (synchronous; runs in a process of its own): ledger, checksums, polled
- * advisory lock, lock_timeout with retries, one transaction per file except those marked
+ * The migration runner (synchronous; runs in a process of its own): ledger, checksums, turns of
+ * runners, lock_timeout with retries, one transaction per file except those marked
  * `-- transaction: none`, repeatable files (R__name.sql, run again when their text changes).
  */
 #include <stdio.h>
@@ -21,7 +21,8 @@ struct mb_migrate_plan {
     const struct mb_migration_file *files;
     size_t nfiles;
     FILE *progress;                         /* one line per step; NULL = silent */
-    uint32_t lock_timeout_ms, lock_wait_ms; /* per statement; for the advisory lock */
+    uint32_t lock_timeout_ms, lock_wait_ms; /* per statement; for the turn */
+    bool has_turn;                          /* the caller holds it: db/turn.h */
 };
 
 /* Whether the files are such as the runner takes; asks no database, of the plan only the files are read. */

@@ -3,6 +3,7 @@
  * indexes; locks.
  */
 #include "db/migrate.h"
+#include "db/turn.h"
 #include "pg_fixture.h"
 #include "tap.h"
 
@@ -362,11 +363,20 @@ static void waits_for_locks(void)
 static void waits_for_runners(void)
 {
     clean();
-    PGconn *other = PQconnectdb(pg.url);
-    PQclear(PQexec(other, "SELECT pg_advisory_lock(7882817096721066852)"));
+    ok(mb_migrate_up(&plan, 1, &err) == MB_OK, "up to the first");
+    struct mb_turn turn = {NULL};
+    ok(mb_turn_take(&turn, pg.url, 0, NULL, &err) == MB_OK, "a turn is taken");
     plan.lock_wait_ms = 200;
     ok(mb_migrate_up(&plan, -1, &err) == MB_E_DB_CONFLICT && said("still running"),
        "the wait for another runner is bounded");
+    plan.has_turn = true;
+    ok(up(), "who has the turn already takes no other");
+    plan.has_turn = false;
+    mb_turn_give(&turn);
+    PGconn *other = PQconnectdb(pg.url);
+    PQclear(PQexec(other, "SELECT pg_advisory_lock(n) FROM generate_series(1, 99) n;"
+                          "SELECT pg_advisory_lock(7882817096721066852)"));
+    ok(up(), "no advisory lock of others stands in the way");
     PQfinish(other);
 }
 
