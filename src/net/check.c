@@ -164,7 +164,7 @@ static enum mb_fault check_host(const struct mb_http_request *r)
 {
     unsigned times = r->known_times[MB_KNOWN_HOST];
     if (times == 0) /* HTTP/1.0 knew no Host */
-        return r->guard.minor == 0 ? MB_FAULT_NONE : MB_FAULT_HOST;
+        return r->minor == 0 ? MB_FAULT_NONE : MB_FAULT_HOST;
     return times == 1 && is_host(mb_request__known(r, MB_KNOWN_HOST)) ? MB_FAULT_NONE
                                                                       : MB_FAULT_HOST;
 }
@@ -191,7 +191,7 @@ static enum mb_fault check_framing(struct mb_http_request *r)
         return MB_FAULT_FRAMING;
     if (codings == 1) {
         struct mb_str coding = mb_request__known(r, MB_KNOWN_TRANSFER_ENCODING);
-        if (r->guard.minor == 0 || !mb_str_ieq(coding, MB_STR("chunked")))
+        if (r->minor == 0 || !mb_str_ieq(coding, MB_STR("chunked")))
             return MB_FAULT_FRAMING;
         r->chunked = true;
     }
@@ -205,7 +205,7 @@ static enum mb_fault check_framing(struct mb_http_request *r)
 
 static enum mb_fault check_expect(struct mb_http_request *r)
 {
-    if (r->known_times[MB_KNOWN_EXPECT] == 0 || r->guard.minor == 0)
+    if (r->known_times[MB_KNOWN_EXPECT] == 0 || r->minor == 0)
         return MB_FAULT_NONE;
     if (r->known_times[MB_KNOWN_EXPECT] > 1 ||
         !mb_str_ieq(mb_request__known(r, MB_KNOWN_EXPECT), MB_STR("100-continue")))
@@ -219,7 +219,7 @@ static void read_connection(struct mb_http_request *r)
 {
     bool close = false, keep = false;
     if (r->known_times[MB_KNOWN_CONNECTION] == 0) {
-        r->keep_alive = r->guard.minor == 1;
+        r->keep_alive = r->minor == 1;
         return;
     }
     for (uint32_t i = r->known[MB_KNOWN_CONNECTION] - 1u; i < r->nfields; i++) {
@@ -229,12 +229,13 @@ static void read_connection(struct mb_http_request *r)
         close = close || mb_token_list_has(h.value, MB_STR("close"));
         keep = keep || mb_token_list_has(h.value, MB_STR("keep-alive"));
     }
-    r->keep_alive = !close && (r->guard.minor == 1 || keep);
+    r->keep_alive = !close && (r->minor == 1 || keep);
 }
 
 enum mb_fault mb_check__head(struct mb_http_request *r)
 {
     enum mb_fault fault = check_method(r);
+    r->minor = r->guard.minor;
     if (fault == MB_FAULT_NONE)
         fault = note_fields(r);
     if (fault == MB_FAULT_NONE)

@@ -110,7 +110,7 @@ static char *put_status(char *p, int status)
 static char *put_framing(char *p, struct mb_http_request *r, const struct mb_reply_plan *plan)
 {
     if (plan->streamed) {
-        r->chunked_out = r->guard.minor == 1 && !mb_reply__is_bodiless(plan->status);
+        r->chunked_out = r->minor == 1 && !mb_reply__is_bodiless(plan->status);
         if (r->chunked_out)
             p = put(p, MB_STR("\r\nTransfer-Encoding: chunked"));
     } else if (!mb_reply__is_bodiless(plan->status)) {
@@ -121,7 +121,7 @@ static char *put_framing(char *p, struct mb_http_request *r, const struct mb_rep
         p = put(p, MB_STR("\r\nContent-Encoding: gzip"));
     if (r->close)
         return put(p, MB_STR("\r\nConnection: close"));
-    return r->guard.minor == 0 ? put(p, MB_STR("\r\nConnection: keep-alive")) : p;
+    return r->minor == 0 ? put(p, MB_STR("\r\nConnection: keep-alive")) : p;
 }
 
 static char *put_timing(char *p, const struct mb_http_request *r)

@@ -143,7 +143,7 @@ void mb_http_begin(struct mb_http_request *r, int status, const char *content_ty
         return;
     }
     mb_conditional__apply(r, &plan);
-    if (r->guard.minor == 0)
+    if (r->minor == 0)
         r->close = true; /* HTTP/1.0 knows no chunks: the end of the connection ends the body */
     r->status = plan.status;
     if (mb_request__body_due(r) && r->mode == MB_BODY_STREAM)

@@ -35,8 +35,8 @@ struct mb_field { /* offsets into text */
 struct mb_http_request {
     struct mb_conn *conn;
     struct mb_http_request *next_free;
-    llhttp_t parser;
-    struct mb_guard guard;
+    llhttp_t parser;          /* these two are at work on what is being read: the head, later its */
+    struct mb_guard guard;    /* chunks and trailers; what the head said is kept below */
 
     char *text;               /* target, names and values, one after the other */
     uint32_t text_len, text_cap;
@@ -47,6 +47,7 @@ struct mb_http_request {
     uint8_t known_times[MB_KNOWN_COUNT];  /* how often, stops at 2 */
 
     uint8_t method;           /* enum mb_method */
+    uint8_t minor;            /* HTTP/1.minor */
     uint8_t stage;            /* enum mb_stage */
     uint8_t mode;             /* enum mb_body_mode */
     uint8_t reply;            /* enum mb_reply_state */
