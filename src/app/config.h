@@ -110,6 +110,8 @@ enum mb_config_type {
       "one header field")                                                                          \
     X(http_max_headers, "http.max_headers", INT, "64", 4, 1000, "", "number of header fields")     \
     X(http_max_target, "http.max_target", BYTES, "8KB", 64, 1048576, "", "request target")         \
+    X(http_max_chunk_extensions, "http.max_chunk_extensions", BYTES, "16KB", 0, 1048576, "",       \
+      "chunk extensions of one request body, and zeros before chunk sizes")                        \
     X(http_max_body, "http.max_body", BYTES, "1MB", 0, 1073741824, "",                             \
       "request body, over any route's own")                                                        \
     X(http_max_json_body, "http.max_json_body", BYTES, "64KB", 64, 1073741824, "",                 \

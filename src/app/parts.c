@@ -53,6 +53,7 @@ struct mb_http_config mb_parts_http(const struct mb_config *c)
                    .max_header_line = (uint32_t)c->http_max_header_line,
                    .max_headers = (uint32_t)c->http_max_headers,
                    .max_target = (uint32_t)c->http_max_target,
+                   .max_chunk_extensions = (uint32_t)c->http_max_chunk_extensions,
                    .max_body = (uint64_t)c->http_max_body,
                    .max_pipeline_bytes = (uint32_t)c->http_max_pipeline_bytes,
                    .max_output_bytes = (uint32_t)c->http_max_output_bytes,

@@ -2,8 +2,6 @@
  * What must hold of a complete head beyond its grammar: one request, one framing, or an error.
  * Knows no configuration but through the request's limits.
  */
-#include <stdlib.h>
-
 #include "base/json.h"
 #include "net/parse.h"
 #include "net/token.h"
@@ -74,105 +72,15 @@ static enum mb_fault check_method(struct mb_http_request *r)
     return MB_FAULT_NONE;
 }
 
-static int hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Every escape must be whole, none may be NUL, and the decoded target must be UTF-8. */
-static enum mb_fault check_escapes(struct mb_str target)
-{
-    char *decoded = malloc(target.len);
-    size_t n = 0;
-    bool fine = true;
-    if (!decoded)
-        return MB_FAULT_NO_MEMORY;
-    for (size_t i = 0; fine && i < target.len; i++) {
-        char c = target.ptr[i];
-        if (c == '%') {
-            int high = i + 1 < target.len ? hex(target.ptr[i + 1]) : -1;
-            int low = i + 2 < target.len ? hex(target.ptr[i + 2]) : -1;
-            fine = high >= 0 && low >= 0 && high + low > 0;
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        decoded[n++] = c;
-    }
-    fine = fine && mb_utf8_valid(decoded, n);
-    free(decoded);
-    return fine ? MB_FAULT_NONE : MB_FAULT_TARGET;
-}
-
-static enum mb_fault check_target(const struct mb_http_request *r)
-{
-    struct mb_str target = {r->text, r->target_len};
-    if (r->method == MB_OPTIONS && mb_str_eq(target, MB_STR("*")))
-        return MB_FAULT_NONE;
-    if (target.len == 0 || target.ptr[0] != '/')
-        return MB_FAULT_TARGET;
-    return memchr(target.ptr, '%', target.len) ? check_escapes(target) : MB_FAULT_NONE;
-}
-
-static bool is_port(struct mb_str s)
-{
-    unsigned port = 0;
-    if (s.len == 0 || s.len > 5)
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] < '0' || s.ptr[i] > '9')
-            return false;
-        port = port * 10 + (unsigned)(s.ptr[i] - '0');
-    }
-    return port <= 65535;
-}
-
-static bool is_host_name(struct mb_str s)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i], lower = (char)(c | 0x20);
-        bool fine = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-                    c == '-' || c == '_' || c == '~';
-        if (!fine)
-            return false;
-    }
-    return s.len > 0 && s.len <= 255;
-}
-
-static bool is_host(struct mb_str s)
-{
-    struct mb_addr address;
-    const char *end = s.len > 0 && s.ptr[0] == '[' ? memchr(s.ptr, ']', s.len)
-                                                   : memchr(s.ptr, ':', s.len);
-    size_t len = end ? (size_t)(end - s.ptr) : s.len;
-    struct mb_str name = {s.ptr, len};
-    if (s.len > 0 && s.ptr[0] == '[') {
-        if (!end || !memchr(s.ptr, ':', len) ||
-            !mb_addr_parse((struct mb_str){s.ptr + 1, len - 1}, &address))
-            return false;
-        len++;
-    } else if (!is_host_name(name)) {
-        return false;
-    }
-    return len == s.len ||
-           (s.ptr[len] == ':' && is_port((struct mb_str){s.ptr + len + 1, s.len - len - 1}));
-}
-
-static enum mb_fault check_host(const struct mb_http_request *r)
-{
-    unsigned times = r->known_times[MB_KNOWN_HOST];
-    if (times == 0) /* HTTP/1.0 knew no Host */
-        return r->minor == 0 ? MB_FAULT_NONE : MB_FAULT_HOST;
-    return times == 1 && is_host(mb_request__known(r, MB_KNOWN_HOST)) ? MB_FAULT_NONE
-                                                                      : MB_FAULT_HOST;
-}
-
 static bool read_length(struct mb_str s, uint64_t *out)
 {
+    bool any = s.len > 0;
     *out = 0;
-    if (s.len == 0 || s.len > 18)
+    while (s.len > 0 && s.ptr[0] == '0') {
+        s.ptr++;
+        s.len--;
+    }
+    if (!any || s.len > 18)
         return false;
     for (size_t i = 0; i < s.len; i++) {
         if (s.ptr[i] < '0' || s.ptr[i] > '9')
@@ -241,9 +149,7 @@ enum mb_fault mb_check__head(struct mb_http_request *r)
     if (fault == MB_FAULT_NONE)
         fault = check_repeats(r);
     if (fault == MB_FAULT_NONE)
-        fault = check_target(r);
-    if (fault == MB_FAULT_NONE)
-        fault = check_host(r);
+        fault = mb_check__target(r);
     if (fault == MB_FAULT_NONE)
         fault = check_framing(r);
     if (fault == MB_FAULT_NONE)

@@ -13,7 +13,8 @@
       max_target)                                                                                 \
     X(METHOD, 501, "method_not_implemented", "this method is not implemented", max_target)        \
     X(TARGET, 400, "bad_target",                                                                  \
-      "the request target must be a path with valid characters, escapes and UTF-8", max_target)   \
+      "the request target must be a path, alone or in an http URL, with valid characters, "       \
+      "escapes and UTF-8", max_target)                                                            \
     X(TARGET_LENGTH, 414, "target_too_long",                                                      \
       "the request target is over %u bytes (http.max_target)", max_target)                        \
     X(HEAD_LENGTH, 431, "head_too_large",                                                         \
@@ -35,6 +36,9 @@
     X(CHUNK, 400, "bad_chunk", "the chunked body is malformed", max_body)                         \
     X(CHUNK_LINE, 400, "chunk_line_too_long",                                                     \
       "a chunk line is over %u bytes (http.max_header_line)", max_header_line)                    \
+    X(CHUNK_EXTENSIONS, 413, "chunk_extensions_too_large",                                        \
+      "the chunk extensions of a body are over %u bytes (http.max_chunk_extensions)",             \
+      max_chunk_extensions)                                                                       \
     X(BODY_REFUSED, 400, "body_not_allowed", "this method takes no body", max_body)               \
     X(EXPECT, 417, "expectation_failed", "only Expect: 100-continue is understood", max_body)     \
     X(HEAD_TIMEOUT, 408, "head_timeout",                                                          \

@@ -266,17 +266,26 @@ enum mb_fault mb_guard_feed(struct mb_guard *g, const struct mb_http_limits *lim
     return fault;
 }
 
-enum mb_fault mb_guard_chunk_line(uint32_t *line, bool *cr, const struct mb_http_limits *limits,
+enum mb_fault mb_guard_chunk_line(struct mb_chunk_guard *g, const struct mb_http_limits *limits,
                                   const char *p, size_t n)
 {
+    enum { FRAMING_BYTES = 2 + 16 + 2 }; /* the end of the data before, a size of 64 bits, the end */
     for (size_t i = 0; i < n; i++) {
-        if (*cr != (p[i] == '\n'))
+        if (g->cr != (p[i] == '\n'))
             return MB_FAULT_CHUNK;
-        *cr = p[i] == '\r';
-        if (++*line > limits->max_header_line)
+        g->cr = p[i] == '\r';
+        if (++g->line > limits->max_header_line)
             return MB_FAULT_CHUNK_LINE;
+        if (g->line > FRAMING_BYTES && ++g->extra > limits->max_chunk_extensions)
+            return MB_FAULT_CHUNK_EXTENSIONS;
     }
     return MB_FAULT_NONE;
+}
+
+void mb_guard_chunk_data(struct mb_chunk_guard *g)
+{
+    g->line = 0;
+    g->cr = false;
 }
 
 bool mb_guard_is_token(struct mb_str s)

@@ -26,9 +26,18 @@ enum mb_fault mb_guard_feed(struct mb_guard *g, const struct mb_http_limits *lim
 bool mb_guard_is_done(const struct mb_guard *g);
 bool mb_guard_has_begun(const struct mb_guard *g);
 
-/* Bytes between two pieces of a chunked body: CR and LF only as a pair; *line counts them. */
-enum mb_fault mb_guard_chunk_line(uint32_t *line, bool *cr, const struct mb_http_limits *limits,
+/* What stands between the pieces of a chunked body: each such line, and extensions and padding of
+ * all of them together, have a ceiling. All zero at the start. */
+struct mb_chunk_guard {
+    uint32_t line;  /* bytes since the last data */
+    uint64_t extra; /* bytes of the body's lines that frame nothing */
+    bool cr;
+};
+
+/* n bytes of such a line: CR and LF only as a pair. */
+enum mb_fault mb_guard_chunk_line(struct mb_chunk_guard *g, const struct mb_http_limits *limits,
                                   const char *p, size_t n);
+void mb_guard_chunk_data(struct mb_chunk_guard *g); /* data came: the next line begins behind it */
 
 /* Grammar shared with whoever writes or reads single fields. */
 bool mb_guard_is_token(struct mb_str s);       /* not empty */

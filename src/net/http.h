@@ -33,6 +33,7 @@ struct mb_http_limits {
     uint32_t max_header_line;             /* http.max_header_line, one field */
     uint32_t max_headers;                 /* http.max_headers, number of fields */
     uint32_t max_target;                  /* http.max_target, request target */
+    uint32_t max_chunk_extensions;        /* http.max_chunk_extensions, of all chunks of a body */
     uint64_t max_body;                    /* http.max_body, ceiling over any route's own */
     uint32_t max_pipeline_bytes;          /* http.max_pipeline_bytes, read ahead while a request runs */
     uint32_t max_output_bytes;            /* http.max_output_bytes, queued for one slow reader */

@@ -127,8 +127,7 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 {
     struct mb_http_request *r = of(p);
     r->chunk_mark = at + n;
-    r->chunk_line = 0;
-    r->line_cr = false;
+    mb_guard_chunk_data(&r->chunks);
     if (!deliver(r, at, n))
         return HPE_USER;
     return r->paused ? HPE_PAUSED : 0;
@@ -215,7 +214,7 @@ static enum mb_fault check_line(struct mb_http_request *r, const char *end)
 {
     const char *from = r->chunk_mark;
     r->chunk_mark = end;
-    return mb_guard_chunk_line(&r->chunk_line, &r->line_cr, &r->conn->server->config.limits, from,
+    return mb_guard_chunk_line(&r->chunks, &r->conn->server->config.limits, from,
                                (size_t)(end - from));
 }
 

@@ -12,3 +12,6 @@ enum mb_parse mb_parse__head(struct mb_http_request *r, const char *p, size_t n,
 enum mb_parse mb_parse__body(struct mb_http_request *r, const char *p, size_t n, size_t *taken);
 /* What llhttp does not check of a complete head. Fills in method, framing, keep-alive. */
 enum mb_fault mb_check__head(struct mb_http_request *r);
+/* target.c: target and Host. After it the target is a path with perhaps a query, or "*", and Host
+ * names the authority that the request is for. */
+enum mb_fault mb_check__target(struct mb_http_request *r);

@@ -121,7 +121,7 @@ bool mb_reply__by_server(struct mb_http_request *r)
         return false;
     if (mb_cors__is_preflight(r->conn->server->cors, r))
         plan.preflight = true;
-    else if (r->text[0] == '*')
+    else if (mb_str_eq(mb_http_path(r), MB_STR("*")))
         plan.extra = &allow, plan.nextra = 1;
     else
         return false;

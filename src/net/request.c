@@ -17,7 +17,7 @@ enum {
 static struct mb_http_request *make_block(const struct mb_http_server *s)
 {
     struct mb_http_request *r =
-        malloc(sizeof *r + s->config.limits.max_headers * sizeof(struct mb_field));
+        malloc(sizeof *r + (s->config.limits.max_headers + 1) * sizeof(struct mb_field));
     if (!r)
         return NULL;
     r->text = malloc(TEXT_BYTES);
@@ -132,16 +132,18 @@ const char *mb_method_name(enum mb_method m)
 
 struct mb_str mb_http_path(const struct mb_http_request *r)
 {
-    const char *mark = r->target_len > 0 ? memchr(r->text, '?', r->target_len) : NULL;
-    return (struct mb_str){r->text, mark ? (size_t)(mark - r->text) : r->target_len};
+    const char *target = r->text + r->target;
+    const char *mark = r->target_len > 0 ? memchr(target, '?', r->target_len) : NULL;
+    return (struct mb_str){target, mark ? (size_t)(mark - target) : r->target_len};
 }
 
 struct mb_str mb_http_query(const struct mb_http_request *r)
 {
-    size_t path = mb_http_path(r).len;
-    if (path == r->target_len)
-        return (struct mb_str){r->text + path, 0};
-    return (struct mb_str){r->text + path + 1, r->target_len - path - 1};
+    struct mb_str path = mb_http_path(r);
+    const char *end = path.ptr + path.len;
+    if (path.len == r->target_len)
+        return (struct mb_str){end, 0};
+    return (struct mb_str){end + 1, r->target_len - path.len - 1};
 }
 
 size_t mb_http_header_count(const struct mb_http_request *r)

@@ -40,8 +40,8 @@ struct mb_http_request {
 
     char *text;               /* target, names and values, one after the other */
     uint32_t text_len, text_cap;
-    uint32_t target_len;
-    struct mb_field *fields;  /* room for limits.max_headers */
+    uint32_t target, target_len; /* offset in text */
+    struct mb_field *fields;  /* room for limits.max_headers, and a Host taken from the target */
     uint32_t nfields;
     uint16_t known[MB_KNOWN_COUNT];       /* 1 + index of the first, 0 = absent */
     uint8_t known_times[MB_KNOWN_COUNT];  /* how often, stops at 2 */
@@ -63,7 +63,7 @@ struct mb_http_request {
     bool close;               /* the connection ends with this request */
     bool keep_alive;          /* what the client wants */
     bool expects_continue;
-    bool chunked, trailers, last_chunk, line_cr;
+    bool chunked, trailers, last_chunk;
     bool sized;               /* a Content-Length above 0 */
     bool too_large;           /* the body is over its ceiling */
     bool paused;              /* on_body said stop */
@@ -74,8 +74,8 @@ struct mb_http_request {
     uint64_t body_left;       /* of a sized body */
     uint64_t body_seen;
     uint64_t body_max;
-    uint32_t chunk_line;      /* bytes since the last chunk data */
-    const char *chunk_mark;   /* where they begin in the bytes being parsed */
+    struct mb_chunk_guard chunks;
+    const char *chunk_mark;   /* where in the bytes being parsed those begin that it has not seen */
     struct mb_buf body;
     uint64_t started_ns, deadline_ns;
     uint64_t body_started;    /* loop time */

@@ -4,7 +4,8 @@
 #include "tap.h"
 
 static const struct mb_http_limits limits = {.max_header_bytes = 200, .max_header_line = 40,
-                                             .max_headers = 3, .max_target = 20};
+                                             .max_headers = 3, .max_target = 20,
+                                             .max_chunk_extensions = 10};
 
 /* Feeds in pieces of `step`; returns the fault and how many bytes were fine. */
 static enum mb_fault feed(const char *p, size_t n, size_t step, size_t *taken)
@@ -34,19 +35,26 @@ static bool gives(struct mb_str s, enum mb_fault fault, size_t at)
 
 static void chunk_lines(void)
 {
-    uint32_t line = 0;
-    bool cr = false;
-    ok(mb_guard_chunk_line(&line, &cr, &limits, "5\r\n", 3) == MB_FAULT_NONE && line == 3,
+    struct mb_chunk_guard g = {0};
+    ok(mb_guard_chunk_line(&g, &limits, "5\r\n", 3) == MB_FAULT_NONE && g.line == 3,
        "a chunk line is counted");
-    ok(mb_guard_chunk_line(&line, &cr, &limits, "5\n", 2) == MB_FAULT_CHUNK, "a bare LF is refused");
-    cr = false;
-    ok(mb_guard_chunk_line(&line, &cr, &limits, "\r", 1) == MB_FAULT_NONE &&
-           mb_guard_chunk_line(&line, &cr, &limits, "5", 1) == MB_FAULT_CHUNK,
+    ok(mb_guard_chunk_line(&g, &limits, "5\n", 2) == MB_FAULT_CHUNK, "a bare LF is refused");
+    g = (struct mb_chunk_guard){0};
+    ok(mb_guard_chunk_line(&g, &limits, "\r", 1) == MB_FAULT_NONE &&
+           mb_guard_chunk_line(&g, &limits, "5", 1) == MB_FAULT_CHUNK,
        "a bare CR is refused, also at a cut");
-    line = 40;
-    cr = false;
-    ok(mb_guard_chunk_line(&line, &cr, &limits, "a", 1) == MB_FAULT_CHUNK_LINE,
+    g = (struct mb_chunk_guard){.line = 40};
+    ok(mb_guard_chunk_line(&g, &limits, "a", 1) == MB_FAULT_CHUNK_LINE,
        "the first byte over the limit is refused");
+    g = (struct mb_chunk_guard){0};
+    enum mb_fault fault = MB_FAULT_NONE;
+    int lines = 0;
+    for (; fault == MB_FAULT_NONE && lines < 100; lines++) {
+        mb_guard_chunk_data(&g);
+        fault = mb_guard_chunk_line(&g, &limits, "\r\nffffffffffffffff;a\r\n", 22);
+    }
+    ok(fault == MB_FAULT_CHUNK_EXTENSIONS && lines == 6,
+       "extensions of several lines add up, what frames does not");
 }
 
 static void trailers(void)

@@ -105,7 +105,7 @@ static void start(void)
 {
     static const struct mb_http_config config = {
         .limits = {.max_connections = 10, .max_header_bytes = 1024, .max_header_line = 256,
-                   .max_headers = 12, .max_target = 128, .max_body = 100,
+                   .max_chunk_extensions = 256, .max_headers = 12, .max_target = 128, .max_body = 100,
                    .max_pipeline_bytes = 16384, .max_output_bytes = 262144, .head_timeout = 60000,
                    .body_timeout = 60000, .write_timeout = 60000, .idle_timeout = 60000,
                    .request_timeout = 60000, .gzip_min_bytes = 16},

@@ -311,7 +311,8 @@ struct option {
 static const struct option options[] = {
 #define LIMIT(name) {#name, offsetof(struct mb_http_limits, name), sizeof(((struct mb_http_limits *)0)->name) == 8}
     LIMIT(max_connections), LIMIT(max_connections_per_address), LIMIT(max_header_bytes),
-    LIMIT(max_header_line), LIMIT(max_headers), LIMIT(max_target), LIMIT(max_body),
+    LIMIT(max_header_line), LIMIT(max_headers), LIMIT(max_target),
+    LIMIT(max_chunk_extensions), LIMIT(max_body),
     LIMIT(max_pipeline_bytes), LIMIT(max_output_bytes), LIMIT(head_timeout), LIMIT(body_timeout),
     LIMIT(body_min_rate), LIMIT(write_timeout), LIMIT(idle_timeout), LIMIT(request_timeout),
     LIMIT(gzip_min_bytes),
@@ -320,7 +321,8 @@ static const struct option options[] = {
 
 static const struct mb_http_limits defaults = {
     .max_connections = 16384, .max_header_bytes = 32768, .max_header_line = 8192,
-    .max_headers = 64, .max_target = 8192, .max_body = 1048576, .max_pipeline_bytes = 65536,
+    .max_headers = 64, .max_target = 8192,
+    .max_chunk_extensions = 16384, .max_body = 1048576, .max_pipeline_bytes = 65536,
     .max_output_bytes = 262144, .head_timeout = 10000, .body_timeout = 20000,
     .body_min_rate = 1024, .write_timeout = 20000, .idle_timeout = 60000,
     .request_timeout = 30000, .gzip_min_bytes = 1024,

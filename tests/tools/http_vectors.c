@@ -63,9 +63,12 @@ static void on_ready(void *ctx, struct mb_http_request *r)
 {
     static const struct mb_http_header forged = {{"X-Name", 6}, {"a\r\nX-Forged: b", 14}};
     struct mb_str path = mb_http_path(r), query = mb_http_query(r);
+    struct mb_str host = mb_http_header(r, MB_STR("host"));
     char text[1024];
-    int n = snprintf(text, sizeof text, "{\"path\":\"%.*s\",\"query\":\"%.*s\",\"body\":%zu}",
-                     (int)path.len, path.ptr, (int)query.len, query.ptr, mb_http_body(r).len);
+    int n = snprintf(text, sizeof text,
+                     "{\"path\":\"%.*s\",\"query\":\"%.*s\",\"body\":%zu,\"host\":\"%.*s\"}",
+                     (int)path.len, path.ptr, (int)query.len, query.ptr, mb_http_body(r).len,
+                     (int)host.len, host.ptr);
     bool bad = path_is(r, "/bad");
     (void)ctx;
     if (path_is(r, "/stream")) {
@@ -310,7 +313,8 @@ static int start(struct bench *b)
 {
     static const struct mb_http_config config = {
         .limits = {.max_connections = 100, .max_header_bytes = 1024, .max_header_line = 300,
-                   .max_headers = 16, .max_target = 256, .max_body = 100,
+                   .max_headers = 16, .max_target = 256, .max_chunk_extensions = 40,
+                   .max_body = 100,
                    .max_pipeline_bytes = 65536, .max_output_bytes = 262144, .head_timeout = 60000,
                    .body_timeout = 60000, .write_timeout = 60000, .idle_timeout = 60000,
                    .request_timeout = 60000},
