@@ -94,18 +94,6 @@ static void refuse_method(struct mb_http_request *req, unsigned allow)
                         MB_STR(""), -1, &header, 1);
 }
 
-static bool is_json(struct mb_str type)
-{
-    if (mb_str_eq(type, MB_STR("application/json"))) return true;
-    const char *semicolon = memchr(type.ptr, ';', type.len);
-    if (semicolon) type.len = (size_t)(semicolon - type.ptr);
-    while (type.len && (type.ptr[type.len - 1] == ' ' || type.ptr[type.len - 1] == '\t'))
-        type.len--;
-    if (mb_str_ieq(type, MB_STR("application/json"))) return true;
-    return type.len > 17 && mb_str_ieq((struct mb_str){type.ptr, 12}, MB_STR("application/")) &&
-           mb_str_ieq((struct mb_str){type.ptr + type.len - 5, 5}, MB_STR("+json"));
-}
-
 static bool body_fits(const struct mb_vm_route *route, struct mb_http_request *req)
 {
     if (!mb_http_has_body(req)) return true;
@@ -114,20 +102,7 @@ static bool body_fits(const struct mb_vm_route *route, struct mb_http_request *r
                         NULL, 0);
         return false;
     }
-    struct mb_str encoding = mb_http_header(req, MB_STR("content-encoding"));
-    if (encoding.ptr && !mb_str_ieq(encoding, MB_STR("identity"))) {
-        mb_http_problem(req, 415, "unsupported_content_encoding",
-                        "send the body without compression", MB_STR(""), -1, NULL, 0);
-        return false;
-    }
-    struct mb_str type = mb_http_header(req, MB_STR("content-type"));
-    if (route->body == MB_BODY_STREAM) return true;
-    if (!type.ptr || !is_json(type)) {
-        mb_http_problem(req, 415, "unsupported_media_type", "send Content-Type: application/json",
-                        MB_STR(""), -1, NULL, 0);
-        return false;
-    }
-    return true;
+    return mb_http_body_is_readable(req, route->body == MB_BODY_BUFFER);
 }
 
 void mb_handler_take(struct mb_handler *h, struct mb_http_request *req)

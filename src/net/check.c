@@ -8,10 +8,10 @@
 
 /* By length, so that one comparison decides; the order is that of enum mb_known. */
 static const struct mb_str known_names[MB_KNOWN_COUNT] = {
-    {"host", 4}, {"origin", 6}, {"expect", 6}, {"if-match", 8},
-    {"connection", 10}, {"traceparent", 11}, {"x-request-id", 12}, {"content-type", 12},
-    {"authorization", 13}, {"content-length", 14}, {"accept-encoding", 15},
-    {"idempotency-key", 15}, {"transfer-encoding", 17},
+    {"host", 4}, {"origin", 6}, {"expect", 6}, {"connection", 10},
+    {"traceparent", 11}, {"x-request-id", 12}, {"content-type", 12}, {"authorization", 13},
+    {"if-none-match", 13}, {"content-length", 14}, {"accept-encoding", 15},
+    {"idempotency-key", 15}, {"content-encoding", 16}, {"transfer-encoding", 17},
 };
 
 static void note_known(struct mb_http_request *r, uint32_t index, struct mb_str name)
@@ -49,7 +49,7 @@ static enum mb_fault note_fields(struct mb_http_request *r)
 static enum mb_fault check_repeats(const struct mb_http_request *r)
 {
     static const uint8_t once[] = {MB_KNOWN_AUTHORIZATION, MB_KNOWN_CONTENT_TYPE,
-                                   MB_KNOWN_IDEMPOTENCY_KEY, MB_KNOWN_IF_MATCH};
+                                   MB_KNOWN_IDEMPOTENCY_KEY};
     for (size_t i = 0; i < sizeof once; i++)
         if (r->known_times[once[i]] > 1)
             return MB_FAULT_FIELD_REPEATED;
@@ -113,31 +113,29 @@ static enum mb_fault check_framing(struct mb_http_request *r)
 
 static enum mb_fault check_expect(struct mb_http_request *r)
 {
-    if (r->known_times[MB_KNOWN_EXPECT] == 0 || r->minor == 0)
+    struct mb_elements all = mb_request__elements(r, MB_KNOWN_EXPECT);
+    struct mb_str element;
+    if (r->minor == 0)
         return MB_FAULT_NONE;
-    if (r->known_times[MB_KNOWN_EXPECT] > 1 ||
-        !mb_str_ieq(mb_request__known(r, MB_KNOWN_EXPECT), MB_STR("100-continue")))
-        return MB_FAULT_EXPECT;
-    r->expects_continue = r->chunked || r->sized;
+    while (mb_request__next_element(&all, &element)) {
+        if (!mb_str_ieq(element, MB_STR("100-continue")))
+            return MB_FAULT_EXPECT;
+        r->expects_continue = r->chunked || r->sized;
+    }
     return MB_FAULT_NONE;
 }
 
-/* All Connection fields count; close wins over keep-alive. */
+/* Close wins over keep-alive. */
 static void read_connection(struct mb_http_request *r)
 {
-    bool close = false, keep = false;
-    if (r->known_times[MB_KNOWN_CONNECTION] == 0) {
-        r->keep_alive = r->minor == 1;
-        return;
+    struct mb_elements all = mb_request__elements(r, MB_KNOWN_CONNECTION);
+    struct mb_str element;
+    bool close = false, keep = r->minor == 1;
+    while (mb_request__next_element(&all, &element)) {
+        close = close || mb_str_ieq(element, MB_STR("close"));
+        keep = keep || mb_str_ieq(element, MB_STR("keep-alive"));
     }
-    for (uint32_t i = r->known[MB_KNOWN_CONNECTION] - 1u; i < r->nfields; i++) {
-        struct mb_http_header h = mb_http_header_at(r, i);
-        if (!mb_str_eq(h.name, MB_STR("connection")))
-            continue;
-        close = close || mb_token_list_has(h.value, MB_STR("close"));
-        keep = keep || mb_token_list_has(h.value, MB_STR("keep-alive"));
-    }
-    r->keep_alive = !close && (r->minor == 1 || keep);
+    r->keep_alive = keep && !close;
 }
 
 enum mb_fault mb_check__head(struct mb_http_request *r)

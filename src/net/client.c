@@ -6,11 +6,11 @@
 #include "net/request.h"
 #include "net/token.h"
 
-typedef bool pop_fn(struct mb_str *list, struct mb_addr *out);
+typedef bool read_fn(struct mb_str element, struct mb_addr *out);
 
 /* Repeated fields are one list. Walks it backwards; false when an entry cannot be read, which
  * leaves the last address that could. */
-static bool walk(const struct mb_http_request *r, struct mb_str name, pop_fn *pop,
+static bool walk(const struct mb_http_request *r, struct mb_str name, read_fn *read,
                  struct mb_addr *client)
 {
     for (size_t i = r->nfields; i-- > 0;) {
@@ -19,9 +19,12 @@ static bool walk(const struct mb_http_request *r, struct mb_str name, pop_fn *po
         if (!mb_str_eq(h.name, name))
             continue;
         while (h.value.len > 0) {
+            struct mb_str element = mb_token_pop(&h.value, ',');
+            if (element.len == 0)
+                continue;
             if (!mb_networks_have(r->conn->server->trusted, client))
                 return true;
-            if (!pop(&h.value, &hop))
+            if (!read(element, &hop))
                 return false;
             *client = hop;
         }
@@ -38,9 +41,9 @@ const char *mb_http_client(const struct mb_http_request *r)
     if (r->client[0] != '\0')
         return r->client;
     if (r->conn->server->config.reads_forwarded)
-        (void)walk(r, MB_STR("forwarded"), mb_peer_pop_forwarded, &client);
+        (void)walk(r, MB_STR("forwarded"), mb_peer_read_forwarded, &client);
     else
-        (void)walk(r, MB_STR("x-forwarded-for"), mb_peer_pop_xff, &client);
+        (void)walk(r, MB_STR("x-forwarded-for"), mb_peer_read_xff, &client);
     mb_addr_text(&client, own->client);
     return own->client;
 }

@@ -26,7 +26,7 @@
     X(FIELD, 400, "bad_header", "a header field is malformed", max_header_bytes)                  \
     X(FIELD_TEXT, 400, "bad_header", "a header value is not valid UTF-8", max_header_bytes)       \
     X(FIELD_REPEATED, 400, "repeated_header",                                                     \
-      "Authorization, Content-Type, Idempotency-Key and If-Match may each be sent once",          \
+      "Authorization, Content-Type and Idempotency-Key may each be sent once",                    \
       max_header_bytes)                                                                           \
     X(LINE_END, 400, "bad_line_end", "every line must end with CR LF", max_header_bytes)          \
     X(HOST, 400, "bad_host", "there must be exactly one valid Host field", max_header_bytes)      \

@@ -140,6 +140,9 @@ void mb_http_accept_body(struct mb_http_request *r, enum mb_body_mode mode, uint
 void mb_http_body_resume(struct mb_http_request *r);
 
 /* ---- reply ---- */
+/* In on_head: whether the announced body comes uncompressed and, where JSON is wanted, as JSON. What
+ * does not is answered 415 here, with what is accepted (RFC 9110 section 15.5.16). */
+bool mb_http_body_is_readable(struct mb_http_request *r, bool wants_json);
 /* Whole reply in one call; everything is copied. content_type NULL = none. Extra header names
  * and values are checked (token, no control bytes): a bad one ends in 500. Date, Content-Length,
  * X-Request-Id, Connection, CORS and Vary are added; gzip where the client accepts it and the

@@ -153,23 +153,20 @@ static bool parse_hop(struct mb_str text, struct mb_addr *out)
     return mb_addr_parse(text, out);
 }
 
-bool mb_peer_pop_xff(struct mb_str *list, struct mb_addr *out)
+bool mb_peer_read_xff(struct mb_str element, struct mb_addr *out)
 {
-    struct mb_str last = mb_token_pop(list, ',');
-    return last.len > 0 && parse_hop(last, out);
+    return parse_hop(element, out);
 }
 
-bool mb_peer_pop_forwarded(struct mb_str *list, struct mb_addr *out)
+bool mb_peer_read_forwarded(struct mb_str element, struct mb_addr *out)
 {
-    struct mb_str element = mb_token_pop(list, ',');
     while (element.len > 0) {
-        struct mb_str pair = mb_token_pop(&element, ';');
+        char room[MB_ADDR_TEXT + sizeof "[]:65535"];
+        struct mb_str pair = mb_token_next(&element, ';');
         if (pair.len < 4 || !mb_str_ieq((struct mb_str){pair.ptr, 4}, MB_STR("for=")))
             continue;
         pair = (struct mb_str){pair.ptr + 4, pair.len - 4};
-        if (pair.len >= 2 && pair.ptr[0] == '"' && pair.ptr[pair.len - 1] == '"')
-            pair = (struct mb_str){pair.ptr + 1, pair.len - 2};
-        return parse_hop(pair, out);
+        return mb_token_unquote(pair, room, sizeof room, &pair) && parse_hop(pair, out);
     }
     return false;
 }

@@ -27,8 +27,7 @@ MB_MUST_CHECK enum mb_rc mb_networks_new(struct mb_networks **out, const char *l
 void mb_networks_free(struct mb_networks *n);
 bool mb_networks_have(const struct mb_networks *n, const struct mb_addr *a);
 
-/* One hop further from here: removes the last element of an X-Forwarded-For list, or of a
- * Forwarded list, and gives its address. False when there is none that can be read: then nothing
- * before it can be believed either. */
-bool mb_peer_pop_xff(struct mb_str *list, struct mb_addr *out);
-bool mb_peer_pop_forwarded(struct mb_str *list, struct mb_addr *out);
+/* The address in one element of X-Forwarded-For, or of Forwarded (RFC 7239). False when it has none
+ * that can be read: then nothing before it can be believed either. */
+bool mb_peer_read_xff(struct mb_str element, struct mb_addr *out);
+bool mb_peer_read_forwarded(struct mb_str element, struct mb_addr *out);

@@ -8,7 +8,6 @@
 #include "net/cors.h"
 #include "net/gzip.h"
 #include "net/output.h"
-#include "net/token.h"
 
 bool mb_reply__is_bodiless(int status)
 {
@@ -65,7 +64,7 @@ static bool may_compress(const struct mb_http_server *s, const struct mb_reply_p
 static void compress(struct mb_http_request *r, struct mb_reply_plan *plan, struct mb_str *body)
 {
     struct mb_str packed;
-    if (!mb_token_accepts(mb_request__known(r, MB_KNOWN_ACCEPT_ENCODING), MB_STR("gzip")))
+    if (!mb_negotiate__wants_gzip(r))
         return;
     if (mb_gzip_pack(r->conn->server->gzip, *body, &packed) != MB_OK)
         return;

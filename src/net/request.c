@@ -111,6 +111,45 @@ struct mb_str mb_request__known(const struct mb_http_request *r, enum mb_known k
     return mb_http_header_at(r, r->known[k] - 1u).value;
 }
 
+struct mb_lines mb_request__lines(const struct mb_http_request *r, enum mb_known k)
+{
+    return (struct mb_lines){.request = r, .field = k, .next = r->known[k]};
+}
+
+bool mb_request__next_line(struct mb_lines *l, struct mb_str *value)
+{
+    const struct mb_http_request *r = l->request;
+    if (l->next == 0)
+        return false;
+    struct mb_http_header line = mb_http_header_at(r, l->next - 1u);
+    *value = line.value;
+    if (r->known_times[l->field] > 1) {
+        while (l->next < r->nfields && !mb_str_eq(mb_http_header_at(r, l->next).name, line.name))
+            l->next++;
+        l->next = l->next < r->nfields ? l->next + 1 : 0;
+    } else {
+        l->next = 0;
+    }
+    return true;
+}
+
+struct mb_elements mb_request__elements(const struct mb_http_request *r, enum mb_known k)
+{
+    return (struct mb_elements){.lines = mb_request__lines(r, k)};
+}
+
+bool mb_request__next_element(struct mb_elements *e, struct mb_str *element)
+{
+    do {
+        while (e->left.len > 0) {
+            *element = mb_token_next(&e->left, ',');
+            if (element->len > 0)
+                return true;
+        }
+    } while (mb_request__next_line(&e->lines, &e->left));
+    return false;
+}
+
 bool mb_request__body_due(const struct mb_http_request *r)
 {
     return (r->chunked || r->sized) && r->stage != MB_STAGE_COMPLETE;
@@ -218,10 +257,14 @@ static bool is_lower_hex(const char *p, size_t n)
 struct mb_str mb_http_traceparent(const struct mb_http_request *r)
 {
     struct mb_str t = mb_request__known(r, MB_KNOWN_TRACEPARENT);
-    bool fine = r->known_times[MB_KNOWN_TRACEPARENT] == 1 && t.len == 55 &&
-                memcmp(t.ptr, "00-", 3) == 0 && is_lower_hex(t.ptr + 3, 32) && t.ptr[35] == '-' &&
-                is_lower_hex(t.ptr + 36, 16) && t.ptr[52] == '-' && is_lower_hex(t.ptr + 53, 2);
-    return fine ? t : (struct mb_str){NULL, 0};
+    enum { LENGTH = 55 };
+    bool fine = r->known_times[MB_KNOWN_TRACEPARENT] == 1 && t.len >= LENGTH &&
+                is_lower_hex(t.ptr, 2) && memcmp(t.ptr, "ff", 2) != 0 && t.ptr[2] == '-' &&
+                is_lower_hex(t.ptr + 3, 32) && t.ptr[35] == '-' && is_lower_hex(t.ptr + 36, 16) &&
+                t.ptr[52] == '-' && is_lower_hex(t.ptr + 53, 2);
+    if (fine && t.len > LENGTH) /* a later version may say more */
+        fine = memcmp(t.ptr, "00", 2) != 0 && t.ptr[LENGTH] == '-';
+    return fine ? (struct mb_str){t.ptr, LENGTH} : (struct mb_str){NULL, 0};
 }
 
 int mb_http_tag(const struct mb_http_request *r)

@@ -22,10 +22,11 @@ enum mb_reply_state { MB_REPLY_NONE, MB_REPLY_STREAM, MB_REPLY_DONE };
 
 /* Header fields the server itself acts on; the order is that of known_names in check.c. */
 enum mb_known {
-    MB_KNOWN_HOST, MB_KNOWN_ORIGIN, MB_KNOWN_EXPECT, MB_KNOWN_IF_MATCH,
-    MB_KNOWN_CONNECTION, MB_KNOWN_TRACEPARENT, MB_KNOWN_REQUEST_ID, MB_KNOWN_CONTENT_TYPE,
-    MB_KNOWN_AUTHORIZATION, MB_KNOWN_CONTENT_LENGTH, MB_KNOWN_ACCEPT_ENCODING,
-    MB_KNOWN_IDEMPOTENCY_KEY, MB_KNOWN_TRANSFER_ENCODING, MB_KNOWN_COUNT
+    MB_KNOWN_HOST, MB_KNOWN_ORIGIN, MB_KNOWN_EXPECT, MB_KNOWN_CONNECTION,
+    MB_KNOWN_TRACEPARENT, MB_KNOWN_REQUEST_ID, MB_KNOWN_CONTENT_TYPE, MB_KNOWN_AUTHORIZATION,
+    MB_KNOWN_IF_NONE_MATCH, MB_KNOWN_CONTENT_LENGTH, MB_KNOWN_ACCEPT_ENCODING,
+    MB_KNOWN_IDEMPOTENCY_KEY, MB_KNOWN_CONTENT_ENCODING, MB_KNOWN_TRANSFER_ENCODING,
+    MB_KNOWN_COUNT
 };
 
 struct mb_field { /* offsets into text */
@@ -94,6 +95,21 @@ struct mb_http_request *mb_request__new(struct mb_conn *c);
 void mb_request__recycle(struct mb_http_request *r);
 void mb_request__free_all(struct mb_http_server *s);
 struct mb_str mb_request__known(const struct mb_http_request *r, enum mb_known k);
+/* The lines of a field, and the elements of a list-based one over all its lines: in order, and
+ * without empty ones (RFC 9110 sections 5.3 and 5.6.1). */
+struct mb_lines {
+    const struct mb_http_request *request;
+    enum mb_known field;
+    uint32_t next; /* 1 + index, 0 = no more */
+};
+struct mb_elements {
+    struct mb_lines lines;
+    struct mb_str left;
+};
+struct mb_lines mb_request__lines(const struct mb_http_request *r, enum mb_known k);
+bool mb_request__next_line(struct mb_lines *l, struct mb_str *value);
+struct mb_elements mb_request__elements(const struct mb_http_request *r, enum mb_known k);
+bool mb_request__next_element(struct mb_elements *e, struct mb_str *element);
 bool mb_request__grow_text(struct mb_http_request *r, size_t more);
 bool mb_request__body_due(const struct mb_http_request *r); /* announced and not all read */
 

@@ -29,10 +29,10 @@ static bool is_refused(const char *list)
     return refused;
 }
 
-typedef bool pop_fn(struct mb_str *list, struct mb_addr *out);
+typedef bool read_fn(struct mb_str element, struct mb_addr *out);
 
 /* The addresses from the right, joined by blanks; ends with ! where one cannot be read. */
-static bool hops_are(pop_fn *pop, const char *text, const char *expected)
+static bool hops_are(read_fn *read_hop, const char *text, const char *expected)
 {
     struct mb_str list = mb_str_z(text);
     char seen[256] = "";
@@ -40,7 +40,7 @@ static bool hops_are(pop_fn *pop, const char *text, const char *expected)
     while (list.len > 0) {
         struct mb_addr a;
         char hop[MB_ADDR_TEXT];
-        bool read = pop(&list, &a);
+        bool read = read_hop(mb_token_pop(&list, ','), &a);
         if (!read)
             list.len = 0;
         else
@@ -78,35 +78,54 @@ static void networks(void)
 
 static void proxies(void)
 {
-    ok(hops_are(mb_peer_pop_xff, "192.0.2.1, 10.0.0.1", "10.0.0.1 192.0.2.1 "),
+    ok(hops_are(mb_peer_read_xff, "192.0.2.1, 10.0.0.1", "10.0.0.1 192.0.2.1 "),
        "X-Forwarded-For is read from the right");
-    ok(hops_are(mb_peer_pop_xff, "192.0.2.1:80,[2001:db8::1]:443,2001:db8::2",
+    ok(hops_are(mb_peer_read_xff, "192.0.2.1:80,[2001:db8::1]:443,2001:db8::2",
                 "2001:db8::2 2001:db8::1 192.0.2.1 "), "ports are left out");
-    ok(hops_are(mb_peer_pop_xff, "192.0.2.1, unknown, 10.0.0.1", "10.0.0.1 !"),
+    ok(hops_are(mb_peer_read_xff, "192.0.2.1, unknown, 10.0.0.1", "10.0.0.1 !"),
        "a hop that is no address ends the walk");
-    ok(hops_are(mb_peer_pop_xff, "192.0.2.1,", "!"), "an empty hop does too");
-    ok(hops_are(mb_peer_pop_forwarded, "for=192.0.2.1;proto=https, For=\"[2001:db8::1]:443\"",
+    ok(hops_are(mb_peer_read_forwarded, "for=192.0.2.1;proto=https, For=\"[2001:db8::1]:443\"",
                 "2001:db8::1 192.0.2.1 "), "Forwarded is read from the right");
-    ok(hops_are(mb_peer_pop_forwarded, "proto=https;for=192.0.2.1", "192.0.2.1 "),
+    ok(hops_are(mb_peer_read_forwarded, "proto=https;for=192.0.2.1", "192.0.2.1 "),
        "for= may stand anywhere in its element");
-    ok(hops_are(mb_peer_pop_forwarded, "for=_hidden, for=10.0.0.1", "10.0.0.1 !"),
+    ok(hops_are(mb_peer_read_forwarded, "for=192.0.2.1, for=\"10.0.0.1\";host=\"a,b;for=x\"",
+                "10.0.0.1 192.0.2.1 "), "commas and semicolons in quotation marks separate nothing");
+    ok(hops_are(mb_peer_read_forwarded, "for=\"\\1\\92.0.2.1\", by=\"a\\\", for=x\";for=10.0.0.1",
+                "10.0.0.1 192.0.2.1 "), "what is quoted may be escaped");
+    ok(hops_are(mb_peer_read_forwarded, "for=\"192.0.2.1, for=10.0.0.1", "10.0.0.1 !"),
+       "a mark that somebody left open further left swallows nothing");
+    ok(hops_are(mb_peer_read_forwarded, "for=_hidden, for=10.0.0.1", "10.0.0.1 !"),
        "an obfuscated hop ends the walk");
-    ok(hops_are(mb_peer_pop_forwarded, "proto=https", "!"), "so does an element without for=");
+    ok(hops_are(mb_peer_read_forwarded, "proto=https", "!"), "so does an element without for=");
+}
+
+static bool next_is(struct mb_str *list, const char *expected)
+{
+    struct mb_str element = mb_token_next(list, ',');
+    return mb_str_eq(element, mb_str_z(expected));
 }
 
 static void lists(void)
 {
-    ok(mb_token_list_has(MB_STR("a, Close ,b"), MB_STR("close")) &&
-           !mb_token_list_has(MB_STR("closed"), MB_STR("close")) &&
-           !mb_token_list_has(MB_STR(""), MB_STR("close")), "a list has words, not parts of them");
-    ok(mb_token_accepts(MB_STR("gzip"), MB_STR("gzip")) &&
-           mb_token_accepts(MB_STR("br, GZIP;q=0.5"), MB_STR("gzip")) &&
-           mb_token_accepts(MB_STR("*"), MB_STR("gzip")), "a coding is accepted by name or by *");
-    ok(!mb_token_accepts(MB_STR(""), MB_STR("gzip")) && !mb_token_accepts(MB_STR("br"), MB_STR("gzip")),
-       "a coding not named is not accepted");
-    ok(!mb_token_accepts(MB_STR("gzip;q=0"), MB_STR("gzip")) &&
-           !mb_token_accepts(MB_STR("gzip ; q=0.000, *"), MB_STR("gzip")) &&
-           mb_token_accepts(MB_STR("gzip;q=0.001"), MB_STR("gzip")), "q=0 refuses, whatever * says");
+    struct mb_str list = MB_STR("a , , \"b,\\\",c\";d ,\"e");
+    ok(next_is(&list, "a") && next_is(&list, "") && next_is(&list, "\"b,\\\",c\";d") &&
+           next_is(&list, "\"e") && list.len == 0, "elements end at commas outside of quotation marks");
+}
+
+static int weight(const char *params)
+{
+    return mb_token_weight(mb_str_z(params));
+}
+
+static void weights(void)
+{
+    ok(weight("") == 1000 && weight("a=b") == 1000 && weight("a=\";q=0\"") == 1000,
+       "without a weight it is 1");
+    ok(weight("q=0") == 0 && weight("Q=0.000") == 0 && weight("a=b ;\tq=0.5") == 500 &&
+           weight("q=0.001") == 1 && weight("q=1") == 1000 && weight("q=1.000") == 1000 &&
+           weight("q=0.") == 0, "weights have up to three decimals");
+    ok(weight("q=") < 0 && weight("q=2") < 0 && weight("q=1.001") < 0 && weight("q=0.0001") < 0 &&
+           weight("q=.5") < 0 && weight("q=-1") < 0 && weight("q=0,5") < 0, "anything else is none");
 }
 
 int main(void)
@@ -115,5 +134,6 @@ int main(void)
     networks();
     proxies();
     lists();
+    weights();
     return done();
 }

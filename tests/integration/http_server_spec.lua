@@ -118,6 +118,9 @@ describe("an answer", function()
     assert.is_false(traced("ff" .. TRACE:sub(3)))
     assert.is_false(traced("00-" .. ("0"):rep(32) .. "-00f067aa0ba902b7-01"))
     assert.is_false(traced(TRACE .. "-x"))
+    assert.is_true(traced("01" .. TRACE:sub(3)))
+    assert.is_true(traced("01" .. TRACE:sub(3) .. "-more"))
+    assert.is_false(traced("01" .. TRACE:sub(3) .. "more"))
   end)
 
   it("to HEAD has the length but no body", function()
@@ -160,8 +163,16 @@ describe("an answer", function()
     assert.is_true(#response.body < 1000)
     assert.equal("\x1f\x8b", response.body:sub(1, 2))
     assert.equal("Accept-Encoding", response.headers.vary)
-    assert.equal("none", (coding("/big?5000", "gzip;q=0")))
-    assert.equal("none", (coding("/big?5000", "br")))
+    for accept, wanted in pairs {
+      ["gzip"] = "gzip", ["X-GZIP"] = "gzip", ["*"] = "gzip", ["br, *;q=0.1"] = "gzip", ["gzip;q=0.001"] = "gzip",
+      [", gzip ; q=1 ,"] = "gzip", ["identity;q=0.5, gzip"] = "gzip", ["gzip;q=1.000, identity"] = "gzip",
+      ["gzip;q=0"] = "none", ["br"] = "none", ["identity"] = "none", ["gzip;q=0.5, identity"] = "none",
+      ["gzip;Q=0.000, *"] = "none", ["gzip;q=0.5, *"] = "none", ["gzip;q=2"] = "none", [""] = "none",
+    } do
+      assert.equal(wanted, (coding("/big?5000", accept)), accept)
+    end
+    local lines = { { "Accept-Encoding", "br" }, { "Accept-Encoding", "gzip" } }
+    assert.equal("gzip", probe:request("GET", "/big?5000", { headers = lines }).headers["content-encoding"])
     assert.equal("none", (coding("/big?1023", "gzip")))
     assert.equal("Accept-Encoding", select(2, coding("/big?5000", "identity")).headers.vary)
   end)
@@ -442,3 +453,4 @@ describe("a drained server", function()
     conn:close()
   end)
 end)
+    assert.equal("192.0.2.9", client { { "X-Forwarded-For", "192.0.2.9,, 10.2.2.2 ," }, { "X-Forwarded-For", "," } })

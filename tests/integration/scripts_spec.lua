@@ -115,6 +115,19 @@ describe("scripts", function()
     assert.equal("here", r.json.value)
   end)
 
+  it("hands several lines of a header over as one list", function()
+    local r = app:get("/probe/header-case", { headers = { { "X-Probe", "a" }, { "x-probe", "b, c" } } })
+    assert.equal("a, b, c", r.json.value)
+  end)
+
+  it("finds the token of a request however its scheme is written and set apart", function()
+    for value, token in pairs { ["Bearer a.b"] = "a.b", ["bEARER   a.b"] = "a.b", ["Basic a.b"] = "none",
+                                Bearer = "none", ["Bearera.b"] = "none" } do
+      local r = app:get("/probe/header-case", { headers = { Authorization = value } })
+      assert.equal(token, r.json.token or "none", value)
+    end
+  end)
+
   it("writes no result at all as an empty list, and a row without columns as an object", function()
     local body = answers("empty-rows", 200).body
     assert.is_truthy(body:find('"rows":[]', 1, true) and body:find('"row":{}', 1, true), body)
