@@ -19,29 +19,37 @@ local function bad()
   error(problem(400, "invalid_if_match", 'If-Match takes entity tags such as "3"'))
 end
 
+-- The server names the compressed form of an answer "3-gzip"; it is a form of the same row.
 local function version_of(tag)
-  return #tag <= 9 and tag:match "^[1-9]%d*$" and math.tointeger(tonumber(tag))
+  local digits = tag:match "^([1-9]%d*)$" or tag:match "^([1-9]%d*)%-gzip$"
+  return digits and #digits <= 9 and math.tointeger(tonumber(digits))
+end
+
+-- The next tag of a list: W/ or "", its opaque text, and what stands behind. Empty elements are none.
+local function next_tag(list)
+  local weak, tag, behind = list:match '^[ \t,]*(W?/?)"([^"%c ]*)"[ \t]*(.*)$'
+  if not tag or weak ~= "" and weak ~= "W/" or behind ~= "" and behind:sub(1, 1) ~= "," then
+    bad()
+  end
+  return weak, tag, behind
 end
 
 -- The version that If-Match demands of a row that is at `current`; nil without the header or for
 -- `*`. A weak tag and a tag of another make match nothing; any tag of a list may match.
 local function expected(req, current)
-  local header = req:header("if-match")
-  if not header or header == "*" then
+  local rest = req:header("if-match")
+  if not rest or rest == "*" then
     return
   end
-  local version, rest = NO_VERSION, header
+  local version = NO_VERSION
   repeat
-    local weak, tag, behind = rest:match '^[ \t]*(W?/?)"([^"%c ]*)"[ \t]*(.*)$'
-    if not tag or weak ~= "" and weak ~= "W/" or behind ~= "" and behind:sub(1, 1) ~= "," then
-      bad()
-    end
+    local weak, tag, behind = next_tag(rest)
     local found = weak == "" and version_of(tag)
     if found and version ~= current then
       version = found
     end
-    rest = behind:sub(2)
-  until behind == ""
+    rest = behind
+  until not rest:find "[^ \t,]"
   return version
 end
 

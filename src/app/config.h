@@ -136,6 +136,11 @@ enum mb_config_type {
       "longest stall in writing")                                                                  \
     X(http_idle_timeout, "http.idle_timeout", MS, "60s", 1, 3600000, "", "between two requests")   \
     X(http_request_timeout, "http.request_timeout", MS, "30s", 1, 3600000, "", "head to reply")    \
+    X(http_linger_timeout, "http.linger_timeout", MS, "5s", 1, 3600000, "",                        \
+      "how long a connection waits, after its last answer, for a client that writes on to read "   \
+      "it")                                                                                        \
+    X(http_linger_bytes, "http.linger_bytes", BYTES, "32MB", 0, 17179869184, "",                   \
+      "bytes of such a client that are read and thrown away; then the connection is cut")          \
     X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
       "smaller answers are not compressed; 0 = never compress")                                    \
     X(http_trusted_proxies, "http.trusted_proxies", NETWORKS, "", 0, 0, "",                        \

@@ -63,6 +63,8 @@ struct mb_http_config mb_parts_http(const struct mb_config *c)
                    .write_timeout = (uint32_t)c->http_write_timeout,
                    .idle_timeout = (uint32_t)c->http_idle_timeout,
                    .request_timeout = (uint32_t)c->http_request_timeout,
+                   .linger_timeout = (uint32_t)c->http_linger_timeout,
+                   .linger_bytes = (uint64_t)c->http_linger_bytes,
                    .gzip_min_bytes = (uint32_t)c->http_gzip_min_bytes},
         .trusted_proxies = c->http_trusted_proxies,
         .reads_forwarded = strcmp(c->http_proxy_header, "forwarded") == 0,

@@ -16,8 +16,6 @@
 #include "net/serve.h"
 #include "net/server.h"
 
-enum { LINGER_BYTES = 1024 * 1024 }; /* read and dropped after the last answer, then cut */
-
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 struct mb_conn *mb_conn__open(struct mb_http_server *s, int fd, const struct mb_addr *peer, int tag)
@@ -97,14 +95,16 @@ void mb_conn__cut(struct mb_conn *c)
 
 /* While a request runs, input is read ahead up to a ceiling: that is how a client that leaves
  * is noticed. Past it, polling for urgent data stands in: no client of HTTP sends any, but a
- * reset is reported all the same. */
+ * reset is reported all the same. Once the last answer is made, what still comes is thrown away: a
+ * client that writes on, such as the rest of a body, could not read the answer otherwise. */
 static bool wants_input(const struct mb_conn *c)
 {
+    const struct mb_http_limits *limits = &c->server->config.limits;
     if (c->eof)
         return false;
-    return c->state == MB_CONN_LINGER ||
-           (c->state == MB_CONN_OPEN &&
-            c->pending.len < c->server->config.limits.max_pipeline_bytes);
+    if (c->state == MB_CONN_OPEN)
+        return c->pending.len < limits->max_pipeline_bytes;
+    return c->state < MB_CONN_CUT && c->dropped <= limits->linger_bytes;
 }
 
 /* Output is due, or someone was told that there is no room for more and must hear of room. */
@@ -179,10 +179,10 @@ void mb_conn__settle(struct mb_conn *c)
         mb_output__flush(c);
     if (c->state == MB_CONN_OPEN && c->eof)
         judge_eof(c);
-    if (c->state == MB_CONN_LINGER && c->eof)
-        c->state = MB_CONN_CUT;
     if (c->state == MB_CONN_LAST && mb_output__due(c) == 0)
         linger(c);
+    if (c->state == MB_CONN_LINGER && (c->eof || c->dropped > c->server->config.limits.linger_bytes))
+        c->state = MB_CONN_CUT;
     if (c->state < MB_CONN_CUT)
         watch(c);
     if (c->state >= MB_CONN_CUT) {
@@ -203,10 +203,8 @@ void mb_conn__turn(struct mb_conn *c)
 static void on_input(struct mb_conn *c, const char *p, size_t n)
 {
     mb_count(&c->server->stats->bytes_in, n);
-    if (c->state == MB_CONN_LINGER) {
-        c->linger_bytes += (uint32_t)n;
-        if (c->linger_bytes > LINGER_BYTES)
-            mb_conn__cut(c);
+    if (c->state != MB_CONN_OPEN) {
+        c->dropped += n;
         return;
     }
     if (c->pending.len == 0) {
@@ -228,10 +226,10 @@ static void on_eof(struct mb_conn *c)
 static void on_readable(struct mb_conn *c)
 {
     struct mb_http_server *s = c->server;
-    size_t room = s->config.limits.max_pipeline_bytes - c->pending.len;
+    size_t room = MB_READ_BYTES;
     ssize_t n;
-    if (room > MB_READ_BYTES)
-        room = MB_READ_BYTES;
+    if (c->state == MB_CONN_OPEN && room > s->config.limits.max_pipeline_bytes - c->pending.len)
+        room = s->config.limits.max_pipeline_bytes - c->pending.len;
     do
         n = recv(c->fd, s->read_buf, room, 0);
     while (n < 0 && errno == EINTR);

@@ -10,7 +10,7 @@
 
 enum mb_conn_state {
     MB_CONN_OPEN,
-    MB_CONN_LAST,   /* no further request; output still to be taken */
+    MB_CONN_LAST,   /* no further request; output still to be taken, input is thrown away */
     MB_CONN_LINGER, /* our side is shut; input is thrown away until the client closes */
     MB_CONN_CUT,    /* to be closed at once */
     MB_CONN_CLOSED
@@ -25,7 +25,7 @@ struct mb_conn {
     struct mb_buf queue;    /* output not yet taken by the kernel, from queue_at on */
     size_t queue_at;
     uint64_t deadline;      /* of the phase, in loop time */
-    uint32_t linger_bytes;
+    uint64_t dropped;       /* bytes that came after the last answer */
     int fd;
     int tag;
     struct mb_addr peer;

@@ -148,9 +148,13 @@ static char *put_extra(char *p, const struct mb_reply_plan *plan)
 {
     for (size_t i = 0; i < plan->nextra; i++) {
         p = put(p, MB_STR("\r\n"));
-        p = put(p, plan->extra[i].name);
+        const struct mb_http_header *h = &plan->extra[i];
+        p = put(p, h->name);
         p = put(p, MB_STR(": "));
-        p = put(p, plan->extra[i].value);
+        if (plan->gzip_tag && mb_str_ieq(h->name, MB_STR("etag")))
+            p = mb_conditional__put_gzip_tag(p, h->value);
+        else
+            p = put(p, h->value);
     }
     if (plan->retry_after_s >= 0) {
         p = put(p, MB_STR("\r\nRetry-After: "));

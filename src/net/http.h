@@ -43,6 +43,8 @@ struct mb_http_limits {
     uint32_t write_timeout;               /* http.write_timeout, no progress in writing */
     uint32_t idle_timeout;                /* http.idle_timeout, between requests */
     uint32_t request_timeout;             /* http.request_timeout, head to reply */
+    uint32_t linger_timeout;              /* http.linger_timeout, last answer to the client's close */
+    uint64_t linger_bytes;                /* http.linger_bytes, thrown away meanwhile */
     uint32_t gzip_min_bytes;              /* http.gzip_min_bytes; 0 = never compress */
 };
 
@@ -138,11 +140,11 @@ void mb_http_set_generation(struct mb_http_request *r, const char *name);
 /* In on_head. max_bytes is cut to limits.max_body; a longer body is answered 413. */
 void mb_http_accept_body(struct mb_http_request *r, enum mb_body_mode mode, uint64_t max_bytes);
 void mb_http_body_resume(struct mb_http_request *r);
-
-/* ---- reply ---- */
 /* In on_head: whether the announced body comes uncompressed and, where JSON is wanted, as JSON. What
  * does not is answered 415 here, with what is accepted (RFC 9110 section 15.5.16). */
 bool mb_http_body_is_readable(struct mb_http_request *r, bool wants_json);
+
+/* ---- reply ---- */
 /* Whole reply in one call; everything is copied. content_type NULL = none. Extra header names
  * and values are checked (token, no control bytes): a bad one ends in 500. Date, Content-Length,
  * X-Request-Id, Connection, CORS and Vary are added; gzip where the client accepts it and the

@@ -3,8 +3,6 @@
 
 #include "net/server.h"
 
-enum { LINGER_MS = 1000 };
-
 void mb_link_init(struct mb_link *l)
 {
     l->prev = l->next = l;
@@ -25,15 +23,21 @@ void mb_link_add(struct mb_link *list, struct mb_link *l)
     list->prev = l;
 }
 
-static uint32_t span_ms(const struct mb_http_limits *limits, enum mb_phase phase)
+enum { LAST_LINGER_MS = 1000 }; /* at most, when the server itself is about to end */
+
+static uint32_t span_ms(const struct mb_http_server *s, enum mb_phase phase)
 {
+    const struct mb_http_limits *limits = &s->config.limits;
+    uint32_t linger = limits->linger_timeout;
+    if (s->draining && linger > LAST_LINGER_MS)
+        linger = LAST_LINGER_MS;
     switch (phase) {
     case MB_PHASE_IDLE: return limits->idle_timeout;
     case MB_PHASE_HEAD: return limits->head_timeout;
     case MB_PHASE_BODY: return limits->body_timeout;
     case MB_PHASE_REQUEST: return limits->request_timeout;
     case MB_PHASE_WRITE: return limits->write_timeout;
-    default: return LINGER_MS;
+    default: return linger;
     }
 }
 
@@ -46,7 +50,7 @@ void mb_phase__set(struct mb_conn *c, enum mb_phase phase, bool restart)
     mb_link_drop(&c->by_phase);
     if (phase == MB_PHASE_NONE)
         return;
-    c->deadline = uv_now(s->loop) + span_ms(&s->config.limits, phase);
+    c->deadline = uv_now(s->loop) + span_ms(s, phase);
     mb_link_add(&s->phases[phase], &c->by_phase);
 }
 

@@ -70,6 +70,7 @@ static void compress(struct mb_http_request *r, struct mb_reply_plan *plan, stru
         return;
     *body = packed;
     plan->gzip = true;
+    mb_conditional__compressed(plan);
 }
 
 void mb_reply__whole(struct mb_http_request *r, struct mb_reply_plan *plan, struct mb_str body)

@@ -12,6 +12,7 @@ struct mb_reply_plan {
     bool streamed;
     bool gzip;                          /* Content-Encoding: gzip */
     bool vary_encoding;                 /* the same answer may come compressed or not */
+    bool gzip_tag;                      /* the strong ETag among extra is sent as the gzip form's */
     bool preflight;                     /* the CORS preflight's own fields */
 };
 
@@ -29,6 +30,12 @@ void mb_reply__problem(struct mb_http_request *r, struct mb_reply_plan *plan, co
 
 /* conditional.c: makes a 200 whose ETag the client names in If-None-Match a 304 without a type. */
 void mb_conditional__apply(const struct mb_http_request *r, struct mb_reply_plan *plan);
+/* The body was compressed: so is what the ETag names. */
+void mb_conditional__compressed(struct mb_reply_plan *plan);
+char *mb_conditional__put_gzip_tag(char *p, struct mb_str etag);
+
+/* negotiate.c: whether the client wants an answer compressed, by Accept-Encoding. */
+bool mb_negotiate__wants_gzip(const struct mb_http_request *r);
 
 /* head.c: appends status line and fields, and makes room for `body` bytes after them. */
 enum mb_rc mb_head__write(struct mb_http_request *r, const struct mb_reply_plan *plan, size_t body,

@@ -155,6 +155,8 @@ void mb_http_drain(struct mb_http_server *s, uint32_t deadline_ms,
     for (link = s->connections.next; link != &s->connections; link = next) {
         struct mb_conn *c = MB_CONN_OF(link, by_server);
         next = link->next;
+        if (c->phase == MB_PHASE_LINGER)
+            mb_phase__set(c, MB_PHASE_LINGER, true); /* none waits longer than those to come */
         if (!c->outlasts)
             mb_conn__drain(c);
     }

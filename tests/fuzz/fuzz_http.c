@@ -108,7 +108,8 @@ static void start(void)
                    .max_chunk_extensions = 256, .max_headers = 12, .max_target = 128, .max_body = 100,
                    .max_pipeline_bytes = 16384, .max_output_bytes = 262144, .head_timeout = 60000,
                    .body_timeout = 60000, .write_timeout = 60000, .idle_timeout = 60000,
-                   .request_timeout = 60000, .gzip_min_bytes = 16},
+                   .request_timeout = 60000, .linger_timeout = 60000, .linger_bytes = 1000,
+                   .gzip_min_bytes = 16},
         .trusted_proxies = "0.0.0.0/0 ::/0", .cors_origins = "https://a.example", .access_log = true};
     static const struct mb_http_handler handler = {NULL, on_head, on_body, on_ready, on_body_end,
                                                    on_other, on_other, on_end};

@@ -218,6 +218,35 @@ describe("an answer", function()
       assert.equal(200, ask("GET", "/json", { ["If-None-Match"] = "*" }).status)
     end)
 
+    -- The probe's answers to /strong have the ETag "3".
+    it("that is strong names one form of the answer: the compressed one has another", function()
+      local zipped = { ["Accept-Encoding"] = "gzip" }
+      for _, method in ipairs { "GET", "HEAD", "POST" } do
+        assert.equal('"3"', ask(method, "/strong?5000").headers.etag)
+        assert.equal('"3-gzip"', ask(method, "/strong?5000", zipped).headers.etag)
+      end
+      assert.equal('"3"', ask("GET", "/strong?9", zipped).headers.etag)
+      assert.equal('W/"a,b"', ask("GET", "/big?5000", zipped).headers.etag)
+    end)
+
+    it("is known by the tag of either form, and 304 names the one that the client holds", function()
+      local function held(value, accept)
+        local response = ask("GET", "/strong?5000", { ["If-None-Match"] = value, ["Accept-Encoding"] = accept })
+        return response.status .. " " .. response.headers.etag
+      end
+      for _, accept in ipairs { "gzip", "identity" } do
+        assert.equal('304 "3"', held('"3"', accept))
+        assert.equal('304 "3-gzip"', held('"2", W/"3-gzip"', accept))
+        local own = accept == "gzip" and '"3-gzip"' or '"3"'
+        assert.equal("304 " .. own, held('"3-gzip", "3"', accept))
+        assert.equal("304 " .. own, held("*", accept))
+        for _, other in ipairs { '"3-br"', '"3-gzip-gzip"', '"-gzip"', '"33-gzip"', '"4-gzip"' } do
+          assert.equal("200 " .. own, held(other, accept), other)
+        end
+      end
+      assert.equal(200, ask("GET", "/big?9", { ["If-None-Match"] = '"a,b-gzip"' }).status)
+    end)
+
     it("leaves the connection in step", function()
       local conn = probe:connect()
       for _, target in ipairs { "/big?5000", "/out?5000", "/big?5000" } do
@@ -324,6 +353,38 @@ describe("a streamed body", function()
     conn:close()
   end)
 
+  it("that is too large is refused, and who goes on sending all of it still reads so", function()
+    local size <const> = 20000000
+    local small = probes.start { max_body = 1000, linger_timeout = 60000, linger_bytes = 2 * size }
+    for _, framing in ipairs { "Content-Length: " .. size, "Transfer-Encoding: chunked" } do
+      local conn = small:connect()
+      conn:send("POST /p HTTP/1.1\r\nHost: x\r\n" .. framing .. "\r\n\r\n")
+      if framing:find "chunked" then conn:send(("%x\r\n"):format(size)) end
+      assert.truthy(conn:send(("b"):rep(size)))
+      local response = conn:read()
+      assert.same({ 413, "body_too_large" }, { response.status, response.json.code })
+      conn:close()
+    end
+  end)
+
+  it("that is too large is read and thrown away up to a ceiling", function()
+    local small = probes.start { max_body = 1000, linger_timeout = 60000, linger_bytes = 100000 }
+    local conn = small:connect()
+    conn:send "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n"
+    assert.is_nil(conn:send(("b"):rep(50000000)))
+    conn:close()
+    assert.is_true(small:stats().bytes_in < 1000000)
+  end)
+
+  it("that is too large keeps its connection only for a time", function()
+    local small = probes.start { max_body = 1000, linger_timeout = 100 }
+    local conn = small:connect()
+    conn:send "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n"
+    assert.equal(413, conn:read().status)
+    eventually(function() return not conn:send "b" end, { what = "a reset" })
+    conn:close()
+  end)
+
   it("that is not wanted is cut off without losing the answer", function()
     local conn = probe:connect()
     conn:send "POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n"
@@ -398,6 +459,7 @@ describe("the client's address", function()
     assert.equal("192.0.2.9", client { { "X-Forwarded-For", "1.1.1.1, 192.0.2.9" },
                                        { "X-Forwarded-For", "10.2.2.2" } })
     assert.equal("10.1.1.1", client { ["X-Forwarded-For"] = "192.0.2.9, junk, 10.1.1.1" })
+    assert.equal("192.0.2.9", client { { "X-Forwarded-For", "192.0.2.9,, 10.2.2.2 ," }, { "X-Forwarded-For", "," } })
     assert.equal("127.0.0.1", client {})
   end)
 
@@ -441,6 +503,17 @@ describe("a drained server", function()
     assert.matches("drained clean", probe:log())
   end)
 
+  it("does not wait long for a client that could still send", function()
+    local probe = probes.start { linger_timeout = 60000, max_body = 10 }
+    local conn = probe:connect()
+    conn:send "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n"
+    assert.equal(413, conn:read().status)
+    probe.process:signal "TERM"
+    probe.process:wait(10)
+    assert.matches("drained clean", probe:log())
+    conn:close()
+  end)
+
   it("cuts what does not end in time", function()
     local probe = probes.start()
     local conn = probe:connect()
@@ -453,4 +526,3 @@ describe("a drained server", function()
     conn:close()
   end)
 end)
-    assert.equal("192.0.2.9", client { { "X-Forwarded-For", "192.0.2.9,, 10.2.2.2 ," }, { "X-Forwarded-For", "," } })

@@ -6,7 +6,8 @@
  *
  * /json      a small answer, at once         /hang      no answer
  * /slow?ms   the same, ms later              /early     403 before the body is read
- * /big?n     n bytes of text                 /late?ms   decides about the body ms later
+ * /big?n     n bytes of text, weakly tagged  /late?ms   decides about the body ms later
+ * /strong?n  the same with the ETag "3"
  * /out?n     n bytes streamed                /sink      the body streamed in, its size out
  * /drip      the body streamed in, each piece held up for a moment
  * /broken    a stream that is cut            /bad       an answer with a forged header
@@ -122,6 +123,7 @@ static void reply_json(struct work *w)
 }
 
 static const struct mb_http_header tagged = {{"ETag", 4}, {"W/\"a,b\"", 7}};
+static const struct mb_http_header strongly_tagged = {{"ETag", 4}, {"\"3\"", 3}};
 
 static void reply_big(struct work *w)
 {
@@ -131,7 +133,9 @@ static void reply_big(struct work *w)
         abort();
     for (size_t i = 0; i < n; i++)
         text[i] = (char)('a' + i % 26);
-    mb_http_reply(w->req, 200, "text/plain", &tagged, 1, (struct mb_str){text, n});
+    mb_http_reply(w->req, 200, "text/plain",
+                  path_is(w->req, "/strong") ? &strongly_tagged : &tagged, 1,
+                  (struct mb_str){text, n});
     free(text);
 }
 
@@ -266,7 +270,7 @@ static void on_ready(void *ctx, struct mb_http_request *r)
         reply_json(w);
     else if (path_is(r, "/slow"))
         later(w, number(r), reply_echo);
-    else if (path_is(r, "/big"))
+    else if (path_is(r, "/big") || path_is(r, "/strong"))
         reply_big(w);
     else if (path_is(r, "/stats"))
         reply_stats(w);
@@ -315,7 +319,7 @@ static const struct option options[] = {
     LIMIT(max_chunk_extensions), LIMIT(max_body),
     LIMIT(max_pipeline_bytes), LIMIT(max_output_bytes), LIMIT(head_timeout), LIMIT(body_timeout),
     LIMIT(body_min_rate), LIMIT(write_timeout), LIMIT(idle_timeout), LIMIT(request_timeout),
-    LIMIT(gzip_min_bytes),
+    LIMIT(linger_timeout), LIMIT(linger_bytes), LIMIT(gzip_min_bytes),
 #undef LIMIT
 };
 
@@ -325,7 +329,8 @@ static const struct mb_http_limits defaults = {
     .max_chunk_extensions = 16384, .max_body = 1048576, .max_pipeline_bytes = 65536,
     .max_output_bytes = 262144, .head_timeout = 10000, .body_timeout = 20000,
     .body_min_rate = 1024, .write_timeout = 20000, .idle_timeout = 60000,
-    .request_timeout = 30000, .gzip_min_bytes = 1024,
+    .request_timeout = 30000, .linger_timeout = 5000, .linger_bytes = 33554432,
+    .gzip_min_bytes = 1024,
 };
 
 static bool set_limit(struct mb_http_limits *limits, struct mb_str key, const char *value)
