@@ -3,7 +3,7 @@
  * Which statements one connection has prepared: a fixed number of places, the least recently
  * used given up first. It only keeps the books; link.c talks to the server.
  */
-#include "db/list.h"
+#include "base/list.h"
 #include "db/stmt.h"
 
 struct mb_cached {

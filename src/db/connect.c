@@ -41,7 +41,7 @@ static bool add_item(struct mb_buf *list, const char *item)
 }
 
 /* One place to try. The three lists grow together. */
-static void add_target(struct mb_resolve *r, const struct mb_host *h, const char *address)
+static void add_target(struct mb_resolve *r, const struct mb_dsn_host *h, const char *address)
 {
     if (add_item(&r->hosts, h->name) && add_item(&r->addresses, address) &&
         add_item(&r->ports, h->port))
@@ -50,7 +50,7 @@ static void add_target(struct mb_resolve *r, const struct mb_host *h, const char
         r->is_full = true;
 }
 
-static void add_answers(struct mb_resolve *r, const struct mb_host *h, const struct addrinfo *list)
+static void add_answers(struct mb_resolve *r, const struct mb_dsn_host *h, const struct addrinfo *list)
 {
     for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
         char text[64];
@@ -96,7 +96,7 @@ static void look_up(struct mb_resolve *r)
     const struct mb_dsn *dsn = &r->db->dsn;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     for (; r->at < dsn->nhosts; r->at++) {
-        const struct mb_host *h = &dsn->hosts[r->at];
+        const struct mb_dsn_host *h = &dsn->hosts[r->at];
         if (h->is_looked_up) {
             int rc = uv_getaddrinfo(r->db->loop, &r->request, on_answer, h->name, NULL, &hints);
             if (rc == 0) return;

@@ -47,7 +47,7 @@ static enum mb_rc split_hosts(struct mb_dsn *d, struct mb_err *err)
     if (d->hosts == NULL) return mb_fail(err, MB_E_NOMEM, "could not read database.url");
     d->nhosts = n;
     for (size_t i = 0; i < n; i++) {
-        struct mb_host *h = &d->hosts[i];
+        struct mb_dsn_host *h = &d->hosts[i];
         h->name = item(hosts, i);
         h->port = item(ports, i);
         if (h->name == NULL || h->port == NULL)

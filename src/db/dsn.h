@@ -5,7 +5,7 @@
  */
 #include "db/db.h"
 
-struct mb_host {
+struct mb_dsn_host {
     char *name;        /* "" = libpq's default socket; "/…" or "@…" = a socket folder */
     char *port;        /* "" = default */
     bool is_looked_up; /* a name that DNS or /etc/hosts must answer */
@@ -13,7 +13,7 @@ struct mb_host {
 
 struct mb_dsn {
     PQconninfoOption *options;
-    struct mb_host *hosts;
+    struct mb_dsn_host *hosts;
     size_t nhosts;
     bool needs_lookup; /* some host is_looked_up */
     char *url, *application_name;

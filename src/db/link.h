@@ -17,7 +17,7 @@ enum mb_link_state {
 /* What a rehearsal holds open on the server: frame.h. */
 enum mb_savepoint { MB_SAVEPOINT_NONE, MB_SAVEPOINT_ONE, MB_SAVEPOINT_TX };
 
-struct mb_watch;   /* poll handle on a duplicate of the socket */
+struct mb_link_watch;   /* poll handle on a duplicate of the socket */
 struct mb_resolve; /* name look-up in work */
 struct mb_cancel;  /* cancel request in work */
 
@@ -25,7 +25,7 @@ struct mb_link {
     struct mb_db *db;
     enum mb_link_state state;
     PGconn *conn;
-    struct mb_watch *watch;
+    struct mb_link_watch *watch;
     struct mb_resolve *resolve;
     struct mb_cancel *cancel; /* while set, nothing new is sent here */
     struct mb_tx *tx;         /* pinned by */

@@ -3,7 +3,7 @@
  * One statement in work, from the call that starts it to its callback. It is on one list at a
  * time: the queue of the pool, the flight of a connection, or the ready list.
  */
-#include "db/list.h"
+#include "base/list.h"
 #include "db/stmt.h"
 
 enum mb_op_kind {

@@ -11,7 +11,7 @@
 
 #include "db/pool.h"
 
-struct mb_watch {
+struct mb_link_watch {
     uv_poll_t poll;
     struct mb_link *link; /* NULL once abandoned */
     struct mb_db *db;
@@ -28,7 +28,7 @@ static ino_t inode_of(int fd)
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct mb_watch *w = handle->data;
+    struct mb_link_watch *w = handle->data;
     struct mb_db *db = w->db;
     close(w->fd);
     free(w);
@@ -37,7 +37,7 @@ static void on_closed(uv_handle_t *handle)
 
 void mb_link__unwatch(struct mb_link *l)
 {
-    struct mb_watch *w = l->watch;
+    struct mb_link_watch *w = l->watch;
     if (w == NULL) return;
     l->watch = NULL;
     w->link = NULL;
@@ -46,7 +46,7 @@ void mb_link__unwatch(struct mb_link *l)
 
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
-    struct mb_watch *w = poll->data;
+    struct mb_link_watch *w = poll->data;
     struct mb_link *l = w->link;
     struct mb_db *db = w->db;
     if (l == NULL) return;
@@ -66,9 +66,9 @@ static void on_socket(uv_poll_t *poll, int status, int events)
     mb_pool__leave(db);
 }
 
-static struct mb_watch *make(struct mb_link *l, int socket)
+static struct mb_link_watch *make(struct mb_link *l, int socket)
 {
-    struct mb_watch *w = calloc(1, sizeof *w);
+    struct mb_link_watch *w = calloc(1, sizeof *w);
     if (w == NULL) return NULL;
     w->link = l;
     w->db = l->db;

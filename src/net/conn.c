@@ -34,10 +34,10 @@ struct mb_conn *mb_conn__open(struct mb_http_server *s, int fd, const struct mb_
     mb_addr_text(peer, c->peer_text);
     mb_buf_init(&c->pending, (size_t)s->config.limits.max_pipeline_bytes + MB_READ_BYTES);
     mb_buf_init(&c->queue, SIZE_MAX / 2);
-    mb_link_init(&c->by_phase);
-    mb_link_init(&c->by_turn);
-    mb_link_init(&c->by_server);
-    mb_link_add(&s->connections, &c->by_server);
+    mb_list_init(&c->by_phase);
+    mb_list_init(&c->by_turn);
+    mb_list_init(&c->by_server);
+    mb_list_append(&s->connections, &c->by_server);
     if (s->open + s->refused == 0)
         mb_server__wake(s);
     return c;
@@ -71,9 +71,9 @@ void mb_conn__close(struct mb_conn *c)
     c->state = MB_CONN_CLOSED;
     mb_output__drop(c);
     mb_buf_reset(&c->pending);
-    mb_link_drop(&c->by_phase);
-    mb_link_drop(&c->by_turn);
-    mb_link_drop(&c->by_server);
+    mb_list_remove(&c->by_phase);
+    mb_list_remove(&c->by_turn);
+    mb_list_remove(&c->by_server);
     mb_ceiling__leave(c);
     uv_close((uv_handle_t *)&c->poll, on_closed);
     close(c->fd);
@@ -81,8 +81,8 @@ void mb_conn__close(struct mb_conn *c)
 
 void mb_conn__schedule(struct mb_conn *c)
 {
-    if (!c->busy && mb_link_is_alone(&c->by_turn))
-        mb_link_add(&c->server->turns, &c->by_turn);
+    if (!c->busy && !mb_list_is_linked(&c->by_turn))
+        mb_list_append(&c->server->turns, &c->by_turn);
 }
 
 void mb_conn__cut(struct mb_conn *c)

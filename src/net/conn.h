@@ -4,6 +4,7 @@
  * client has not taken yet, and the request in work, if any. An idle connection is this struct
  * and nothing else.
  */
+#include "base/list.h"
 #include "net/http.h"
 #include "net/peer.h"
 #include "net/phase.h"
@@ -20,7 +21,7 @@ struct mb_conn {
     uv_poll_t poll;
     struct mb_http_server *server;
     struct mb_http_request *req;
-    struct mb_link by_phase, by_server, by_turn;
+    struct mb_node by_phase, by_server, by_turn;
     struct mb_buf pending;  /* read, not yet used: the next requests, or a body nobody takes */
     struct mb_buf queue;    /* output not yet taken by the kernel, from queue_at on */
     size_t queue_at;

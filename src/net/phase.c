@@ -3,26 +3,6 @@
 
 #include "net/server.h"
 
-void mb_link_init(struct mb_link *l)
-{
-    l->prev = l->next = l;
-}
-
-void mb_link_drop(struct mb_link *l)
-{
-    l->prev->next = l->next;
-    l->next->prev = l->prev;
-    mb_link_init(l);
-}
-
-void mb_link_add(struct mb_link *list, struct mb_link *l)
-{
-    l->prev = list->prev;
-    l->next = list;
-    list->prev->next = l;
-    list->prev = l;
-}
-
 enum { LAST_LINGER_MS = 1000 }; /* at most, when the server itself is about to end */
 
 static uint32_t span_ms(const struct mb_http_server *s, enum mb_phase phase)
@@ -47,19 +27,19 @@ void mb_phase__set(struct mb_conn *c, enum mb_phase phase, bool restart)
     if (c->phase == phase && !restart)
         return;
     c->phase = (uint8_t)phase;
-    mb_link_drop(&c->by_phase);
+    mb_list_remove(&c->by_phase);
     if (phase == MB_PHASE_NONE)
         return;
     c->deadline = uv_now(s->loop) + span_ms(s, phase);
-    mb_link_add(&s->phases[phase], &c->by_phase);
+    mb_list_append(&s->phases[phase], &c->by_phase);
 }
 
 void mb_phase__sweep(struct mb_http_server *s)
 {
     uint64_t now = uv_now(s->loop);
     for (int phase = MB_PHASE_NONE + 1; phase < MB_PHASE_COUNT; phase++) {
-        struct mb_link *list = &s->phases[phase];
-        while (!mb_link_is_alone(list)) {
+        struct mb_node *list = &s->phases[phase];
+        while (!mb_list_is_empty(list)) {
             struct mb_conn *c = MB_CONN_OF(list->next, by_phase);
             if (c->deadline > now)
                 break;

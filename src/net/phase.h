@@ -21,15 +21,6 @@ enum mb_phase {
     MB_PHASE_COUNT
 };
 
-struct mb_link {
-    struct mb_link *prev, *next;
-};
-
-void mb_link_init(struct mb_link *l);
-void mb_link_drop(struct mb_link *l); /* leaves it alone and linked to itself */
-void mb_link_add(struct mb_link *list, struct mb_link *l);
-static inline bool mb_link_is_alone(const struct mb_link *l) { return l->next == l; }
-
 /* Enters the phase; staying in it starts its time anew only with restart. */
 void mb_phase__set(struct mb_conn *c, enum mb_phase phase, bool restart);
 /* Lets everything whose time is over know (mb_conn__expire). */

@@ -15,9 +15,9 @@
 static void on_turn(uv_prepare_t *turn)
 {
     struct mb_http_server *s = turn->data;
-    while (!mb_link_is_alone(&s->turns)) {
+    while (!mb_list_is_empty(&s->turns)) {
         struct mb_conn *c = MB_CONN_OF(s->turns.next, by_turn);
-        mb_link_drop(&c->by_turn);
+        mb_list_remove(&c->by_turn);
         mb_conn__turn(c);
     }
 }
@@ -34,7 +34,7 @@ static void finish_drain(struct mb_http_server *s, bool clean)
 
 static void cut_all(struct mb_http_server *s)
 {
-    while (!mb_link_is_alone(&s->connections))
+    while (!mb_list_is_empty(&s->connections))
         mb_conn__close(MB_CONN_OF(s->connections.next, by_server));
 }
 
@@ -47,7 +47,7 @@ static void on_sweep(uv_timer_t *timer)
         bool clean = s->closing_handles == s->outlasting;
         cut_all(s);
         finish_drain(s, clean);
-    } else if (!s->draining && mb_link_is_alone(&s->connections) && s->accept_again == 0) {
+    } else if (!s->draining && mb_list_is_empty(&s->connections) && s->accept_again == 0) {
         uv_timer_stop(timer);
     }
 }
@@ -103,10 +103,10 @@ enum mb_rc mb_http_server_new(struct mb_http_server **out, uv_loop_t *loop,
     s->reserve_fd = -1;
     mb_buf_init(&s->gather, SIZE_MAX / 2);
     mb_buf_init(&s->scratch, SIZE_MAX / 2);
-    mb_link_init(&s->connections);
-    mb_link_init(&s->turns);
+    mb_list_init(&s->connections);
+    mb_list_init(&s->turns);
     for (int i = 0; i < MB_PHASE_COUNT; i++)
-        mb_link_init(&s->phases[i]);
+        mb_list_init(&s->phases[i]);
     s->read_buf = malloc(MB_READ_BYTES);
     if (!s->read_buf || mb_gzip_new(&s->gzip) != MB_OK ||
         mb_cors_new(&s->cors, config->cors_origins) != MB_OK) {
@@ -143,7 +143,7 @@ void mb_http_server_free(struct mb_http_server *s)
 void mb_http_drain(struct mb_http_server *s, uint32_t deadline_ms,
                    void (*done)(void *ctx, bool clean), void *ctx)
 {
-    struct mb_link *link, *next;
+    struct mb_node *link, *next;
     if (s->draining)
         return;
     s->draining = true;

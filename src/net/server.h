@@ -29,8 +29,8 @@ struct mb_http_server {
 
     uv_prepare_t turn;         /* serves what callbacks scheduled, before the loop waits */
     uv_timer_t sweep;
-    struct mb_link phases[MB_PHASE_COUNT];
-    struct mb_link connections, turns;
+    struct mb_node phases[MB_PHASE_COUNT];
+    struct mb_node connections, turns;
     uint32_t open;             /* connections, without the refused ones */
     uint32_t refused;          /* lingering refused ones */
 

@@ -119,6 +119,16 @@ describe("the sources", function()
     tree.expect_none(tree.violations(tree.files("lua", ".lua"), sql_text))
   end)
 
+  it("define each structure and enumeration of C under a name of its own", function()
+    local owner = {}
+    tree.expect_none(tree.violations(c_files, function(line, path)
+      local tag = line:match "^(struct mb_[%w_]+) {" or line:match "^(enum mb_[%w_]+) {"
+      local before = tag and owner[tag]
+      if tag then owner[tag] = path end
+      return before and ("%s is defined in %s too"):format(tag, before)
+    end))
+  end)
+
   it("leave nothing to do", function()
     tree.expect_none(tree.violations(everything, unfinished))
   end)

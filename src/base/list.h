@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Intrusive doubly linked lists with a sentinel: an operation is on exactly one list at a time
- * (queue, flight, ready) and leaves it without knowing which.
+ * Intrusive doubly linked lists with a sentinel: a node stands in what it links, is on at most one
+ * list at a time, and leaves it without knowing which.
  */
 #include <stdbool.h>
 
@@ -11,6 +11,8 @@ struct mb_node {
 
 static inline void mb_list_init(struct mb_node *list) { list->prev = list->next = list; }
 static inline bool mb_list_is_empty(const struct mb_node *list) { return list->next == list; }
+/* Whether a node that was initialised is on a list. */
+static inline bool mb_list_is_linked(const struct mb_node *n) { return n->next != n; }
 
 static inline void mb_list_insert(struct mb_node *after, struct mb_node *n)
 {
