@@ -1,4 +1,5 @@
 -- Runs busted over files and folders: what `medbookd test` does once the server under test stands.
+local limit = require "medbookd.limit"
 local marks = require "medbookd.marks"
 
 -- busted ends the process by os.exit; here the server has to be taken down first.
@@ -17,6 +18,7 @@ return function(words)
   if not package.searchpath("busted.runner", package.path) then
     error("busted is not installed for Lua 5.4; on Debian it is the package lua-busted", 0)
   end
+  limit()
   local ok, raised = xpcall(function()
     require "busted.runner" { standalone = false }
   end, function(raised)

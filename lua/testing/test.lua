@@ -6,7 +6,8 @@
 --
 -- The server is this very process, with the installation's scripts and plugins on a database of its own that
 -- holds the demo clinic. Nothing is ever committed there: what a test does is gone after it, what `setup`
--- does after its describe (medbookd.marks).
+-- does after its describe (medbookd.marks). A test, or a setup, that takes longer than test.timeout is ended and has
+-- failed; scripts have their budgets (worker.script_cpu, plugins.cpu) as in any server.
 local host = require "medbookd.host"
 local json = require "mb.json"
 local marks = require "medbookd.marks"

@@ -237,6 +237,9 @@ enum mb_config_type {
       "more; 0 = it is")                                                                           \
     X(plugins_kill_window, "plugins.kill_window", MS, "10min", 1000, 86400000, "",                 \
       "see plugins.max_kills")                                                                     \
+    X(test_timeout, "test.timeout", MS, "60s", 0, 86400000, "",                                    \
+      "how long a test, a setup, or the lines of a spec file outside of them may take under "      \
+      "medbookd test; 0 = no limit")                                                               \
     X(dev, "dev", BOOL, "false", 0, 0, "",                                                         \
       "development: changed scripts are loaded at once; Server-Timing, X-Generation and error "    \
       "details in answers")

@@ -251,6 +251,8 @@ static enum mb_rc run_specs(void *ctx, struct mb_err *err)
         .nhelpers = r->helpers.count,
         .words = r->asked->words,
         .nwords = r->asked->nwords,
+        .timeout_key = "test.timeout",
+        .timeout_ms = (uint64_t)r->config.test_timeout,
         .folder = r->folder,
         .owner_url = r->site.owner_url,
         .server_words = words,

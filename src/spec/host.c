@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "bind/running.h"
 #include "bind/statement.h"
+#include "spec/limit.h"
 
 enum { MAX_ANSWER = 64 << 20 };
 
@@ -52,6 +54,12 @@ static int push_error(lua_State *L, const struct mb_err *err)
     return 4;
 }
 
+/* Something that waited has failed: because the test had no more time, which it is told next, or for its own reason. */
+static int fail_wait(lua_State *L, const struct mb_err *err)
+{
+    return mb_limit_is_over(L) ? 0 : luaL_error(L, "%s", err->text);
+}
+
 static struct mb_str text_at(lua_State *L, int index)
 {
     struct mb_str s;
@@ -67,7 +75,7 @@ static int l_exchange(lua_State *L)
     unsigned port = (unsigned)luaL_optinteger(L, 2, 0);
     struct mb_buf *answer = new_buffer(L);
     if (mb_stage_exchange(h->stage, port, request, answer, &err) != MB_OK)
-        return luaL_error(L, "%s", err.text);
+        return fail_wait(L, &err);
     return push_text(L, answer);
 }
 
@@ -84,7 +92,7 @@ static int run_query(lua_State *L, query_fn query)
     int n = mb_statement_params(L, 2, lua_gettop(L), values);
     struct mb_buf *rows = new_buffer(L);
     if (query(h->stage, sql, n, values, rows, &err) == MB_OK) return push_text(L, rows);
-    return push_error(L, &err);
+    return mb_limit_is_over(L) ? 0 : push_error(L, &err);
 }
 
 static int l_query(lua_State *L) { return run_query(L, mb_stage_query); }
@@ -93,21 +101,20 @@ static int l_query_everywhere(lua_State *L) { return run_query(L, mb_stage_query
 static int l_mark(lua_State *L)
 {
     struct mb_err err;
-    return mb_stage_mark(host_of(L)->stage, &err) == MB_OK ? 0 : luaL_error(L, "%s", err.text);
+    return mb_stage_mark(host_of(L)->stage, &err) == MB_OK ? 0 : fail_wait(L, &err);
 }
 
 static int l_take_back(lua_State *L)
 {
     struct mb_err err;
-    return mb_stage_take_back(host_of(L)->stage, &err) == MB_OK ? 0 : luaL_error(L, "%s", err.text);
+    return mb_stage_take_back(host_of(L)->stage, &err) == MB_OK ? 0 : fail_wait(L, &err);
 }
 
 static int l_run_jobs(lua_State *L)
 {
     struct mb_err err;
     struct mb_stage_jobs ended;
-    if (mb_stage_run_jobs(host_of(L)->stage, &ended, &err) != MB_OK)
-        return luaL_error(L, "%s", err.text);
+    if (mb_stage_run_jobs(host_of(L)->stage, &ended, &err) != MB_OK) return fail_wait(L, &err);
     lua_pushinteger(L, (lua_Integer)ended.done);
     lua_pushinteger(L, (lua_Integer)ended.retried);
     lua_pushinteger(L, (lua_Integer)ended.dead);
@@ -118,7 +125,8 @@ static int l_pause(lua_State *L)
 {
     lua_Integer ms = luaL_checkinteger(L, 1);
     luaL_argcheck(L, ms >= 0 && ms <= 60000, 1, "0 to 60000 milliseconds");
-    mb_stage_pause(host_of(L)->stage, (uint64_t)ms);
+    mb_stage_pause(host_of(L)->stage, mb_limit_left((uint64_t)ms));
+    (void)mb_limit_is_over(L);
     return 0;
 }
 
@@ -175,10 +183,13 @@ static void on_request(void *ctx, const struct mb_client_request *request,
     struct mb_host *h = ctx;
     lua_State *L = h->L;
     int top = lua_gettop(L);
+    struct mb_running *script = atomic_load(&mb_running__now);
+    mb_running_show(NULL); /* what the spec takes is none of its budget */
     lua_pushcfunction(L, answer_request);
     lua_pushlightuserdata(L, h);
     lua_pushlightuserdata(L, (void *)(uintptr_t)request);
     bool is_answered = lua_pcall(L, 2, 3, 0) == LUA_OK;
+    mb_running_show(script);
     if (is_answered && lua_isinteger(L, -3)) {
         answer->status = (int)lua_tointeger(L, -3);
         answer->headers = text_or_empty(L, -2);
@@ -210,7 +221,7 @@ static int l_query_at(lua_State *L)
     struct mb_str sql = text_at(L, 2);
     struct mb_buf *rows = new_buffer(L);
     if (mb_stage_query_at(h->stage, url, sql, rows, &err) == MB_OK) return push_text(L, rows);
-    return push_error(L, &err);
+    return mb_limit_is_over(L) ? 0 : push_error(L, &err);
 }
 
 static int l_start(lua_State *L)
@@ -247,7 +258,7 @@ static int l_is_running(lua_State *L)
 static int l_stop(lua_State *L)
 {
     struct mb_host *h = host_of(L);
-    mb_program_stop(&h->programs, (pid_t)luaL_checkinteger(L, 1), 10000);
+    mb_program_stop(&h->programs, (pid_t)luaL_checkinteger(L, 1), (unsigned)mb_limit_left(10000));
     return 0;
 }
 
@@ -317,6 +328,7 @@ void mb_host_push(lua_State *L, struct mb_host *host)
                                          {"free_port", l_free_port},
                                          {"log_size", l_log_size},
                                          {"log", l_log},
+                                         {"within", mb_limit_within},
                                          {NULL, NULL}};
     luaL_newmetatable(L, BUFFER);
     lua_pushcfunction(L, buffer_gc);

@@ -17,6 +17,7 @@
  *   host.info                   { folder = for files of tests, database = URL of the owner of the
  *                               databases, words = options to start a server like this one }
  *   host.log_size(), host.log(from)   the log of this process since then
+ *   host.within(what, f, ...)   -> what f returns; ended when it takes longer than spec/limit.h says
  */
 #include <lua.h>
 

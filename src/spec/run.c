@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "bind/modules.h"
 #include "spec/host.h"
+#include "spec/limit.h"
 #include "spec/spec.h"
 
 enum { MAX_JSON = 64 << 20, MAX_MEMORY_GB = 4 };
@@ -97,14 +98,16 @@ static int with_traceback(lua_State *L)
 static enum mb_rc run_specs(struct run *r, struct mb_vm *vm, struct mb_err *err)
 {
     lua_State *L = mb_vm_state(vm);
+    enum mb_rc rc = mb_limit_open(L, r->plan->timeout_key, r->plan->timeout_ms, err);
+    if (rc != MB_OK) return rc;
     lua_pushcfunction(L, with_traceback);
     lua_pushcfunction(L, run_all);
     lua_pushlightuserdata(L, (void *)(uintptr_t)r->plan);
     int status = lua_pcall(L, 1, 1, 1);
     r->passed = status == LUA_OK && lua_toboolean(L, -1);
-    enum mb_rc rc =
-        status == LUA_OK ? MB_OK : mb_fail(err, MB_E_SCRIPT, "test: %s", lua_tostring(L, -1));
+    rc = status == LUA_OK ? MB_OK : mb_fail(err, MB_E_SCRIPT, "test: %s", lua_tostring(L, -1));
     lua_settop(L, 0);
+    mb_limit_close();
     return rc;
 }
 

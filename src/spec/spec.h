@@ -12,6 +12,8 @@ struct mb_spec_plan {
     size_t nhelpers;
     const char *const *words; /* of the command line: files, folders, options of busted */
     size_t nwords;
+    const char *timeout_key; /* of the configuration, for: */
+    uint64_t timeout_ms;     /* a test, a setup, the other lines of a file; 0 = no limit */
     const char *folder;              /* for files of tests; goes when they have ended */
     const char *owner_url;           /* of the databases; "medbookd_template" is one to copy */
     const char *const *server_words; /* options of a server with these scripts */

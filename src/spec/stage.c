@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bind/budget.h"
 #include "bind/rows.h"
+#include "spec/limit.h"
 
 enum { PATIENCE_MS = 60000, CLOSE_MS = 2000, ROUNDS = 1000, PIECE = 65536, ROUNDED_MS = 2 };
 
@@ -39,8 +41,8 @@ struct mb_stage {
 
 static void set_flag(uv_timer_t *timer) { *(bool *)timer->data = true; }
 
-/* Turns the loop until *is_over, for ms at most; whether it was over in time. */
-static bool turn_until(struct mb_stage *s, const bool *is_over, uint64_t ms)
+/* Turns the loop until is_over(ctx), for ms at most; whether it was over in time. */
+static bool turn(struct mb_stage *s, bool (*is_over)(const void *ctx), const void *ctx, uint64_t ms)
 {
     bool is_late = false;
     uv_timer_t timer;
@@ -48,10 +50,17 @@ static bool turn_until(struct mb_stage *s, const bool *is_over, uint64_t ms)
     timer.data = &is_late;
     uv_update_time(&s->loop);
     uv_timer_start(&timer, set_flag, ms, 0);
-    while (!*is_over && !is_late) (void)uv_run(&s->loop, UV_RUN_ONCE);
+    while (!is_over(ctx) && !is_late) (void)uv_run(&s->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&timer, NULL);
     (void)uv_run(&s->loop, UV_RUN_NOWAIT);
-    return *is_over;
+    return is_over(ctx);
+}
+
+static bool is_set(const void *flag) { return *(const bool *)flag; }
+
+static bool turn_until(struct mb_stage *s, const bool *is_over, uint64_t ms)
+{
+    return turn(s, is_set, is_over, ms);
 }
 
 void mb_stage_pause(struct mb_stage *s, uint64_t ms)
@@ -83,7 +92,7 @@ static enum mb_rc await(struct mb_stage *s, struct statement *w, struct mb_op *o
                         struct mb_err *err)
 {
     if (rc != MB_OK) return rc;
-    if (!turn_until(s, &w->is_over, 2 * PATIENCE_MS)) {
+    if (!turn_until(s, &w->is_over, mb_limit_left((uint64_t)2 * PATIENCE_MS))) {
         mb_op_cancel(op);
         return mb_fail(err, MB_E_REQUEST_TIMEOUT, "the statement did not end");
     }
@@ -276,7 +285,7 @@ enum mb_rc mb_stage_exchange(struct mb_stage *s, unsigned port, struct mb_str re
     }
     x.poll.data = &x;
     poll_exchange(&x);
-    if (!turn_until(s, &x.is_over, PATIENCE_MS)) end_exchange(&x, "no answer within a minute");
+    if (!turn_until(s, &x.is_over, mb_limit_left(PATIENCE_MS))) end_exchange(&x, "no answer within a minute");
     uv_close((uv_handle_t *)&x.poll, NULL);
     (void)uv_run(&s->loop, UV_RUN_NOWAIT);
     (void)close(x.fd);
@@ -287,15 +296,12 @@ enum mb_rc mb_stage_exchange(struct mb_stage *s, unsigned port, struct mb_str re
 
 static void on_idle(void *ctx) { (void)ctx; }
 
-/* Lets what is in work end; a background has no flag of its own to wait for. */
+static bool is_idle(const void *background) { return mb_background_is_idle(background); }
+
+/* Lets what is in work end. */
 static bool come_to_rest(struct mb_stage *s)
 {
-    enum { STEP_MS = 1 };
-    for (uint64_t until = patience(); mb_mono_ns() < until;) {
-        if (mb_background_is_idle(s->background)) return true;
-        (void)uv_run(&s->loop, UV_RUN_ONCE);
-    }
-    return false;
+    return turn(s, is_idle, s->background, mb_limit_left(PATIENCE_MS));
 }
 
 enum mb_rc mb_stage_run_jobs(struct mb_stage *s, struct mb_stage_jobs *ended, struct mb_err *err)
@@ -365,6 +371,10 @@ enum mb_rc mb_stage_new(struct mb_stage **out, const struct mb_stage_plan *plan,
     if (s == NULL || uv_loop_init(&s->loop) != 0) {
         free(s);
         return mb_fail(err, MB_E_NOMEM, "no memory for the server under test");
+    }
+    if (!mb_budget_start_ticks()) {
+        mb_stage_free(s);
+        return mb_fail(err, MB_E_IO, "no timer for the processor time of scripts");
     }
     s->plan = *plan;
     s->plan.db.is_rehearsal = s->plan.tables.is_rehearsal = true;

@@ -1,5 +1,6 @@
 -- `medbookd test` and `medbookd plugin`: what authors of scripts test with. What medbookd.test promises is told by
 -- tests/fixtures/rehearsal/passing_spec.lua, which runs below.
+local jobs = require "support.jobs"
 local paths = require "support.paths"
 local process = require "support.process"
 local temp = require "support.temp"
@@ -10,7 +11,7 @@ local FIXTURES <const> = paths.root .. "/tests/fixtures/rehearsal"
 local function run(words, options)
   local dir = temp.dir()
   local result = process.run({ paths.binary(), table.unpack(words) }, {
-    env = { TMPDIR = dir, MEDBOOKD_DATABASE_URL = false, MEDBOOKD_HOME = paths.root },
+    env = { TMPDIR = dir, MEDBOOKD_DATABASE_URL = false, MEDBOOKD_HOME = options and options.home or paths.root },
     cwd = options and options.cwd or dir, within = 120,
   })
   result.left = process.run({ "ls", dir }, {}).out
@@ -21,8 +22,10 @@ local function plugins(folder) return "plugins.folder=" .. folder end
 
 describe("medbookd test", function()
   it("runs specs over the scripts in one process, and keeps what medbookd.test promises", function()
-    local result = run { "test", FIXTURES .. "/passing_spec.lua", "--set", plugins(FIXTURES .. "/plugins") }
-    assert.matches("29 successes / 0 failures / 0 errors / 0 pending", result.out, 1, true)
+    local home = jobs.home "rehearsal/spin.lua"
+    local result = run({ "test", FIXTURES .. "/passing_spec.lua", "--set", plugins(FIXTURES .. "/plugins") },
+      { home = home })
+    assert.matches("32 successes / 0 failures / 0 errors / 0 pending", result.out, 1, true)
     assert.same({ 0, "" }, { result.code, result.left })
   end)
 
@@ -44,6 +47,28 @@ describe("medbookd test", function()
     local result = run { "test", FIXTURES .. "/passing_spec.lua", "--set", plugins(FIXTURES .. "/broken") }
     assert.matches("telepathy", result.err)
     assert.is_nil(result.out:find "success")
+    assert.same({ 1, "" }, { result.code, result.left })
+  end)
+
+  it("ends what never ends and says what and where; all tests, where an error cannot end one", function()
+    local words = { "test", "--set", plugins(FIXTURES .. "/plugins"), "--set", "test.timeout=300ms" }
+    for _, name in ipairs { "endless", "lines", "stuck" } do
+      words[#words + 1] = ("%s/%s_spec.lua"):format(FIXTURES, name)
+    end
+    table.move({ "--", "-o", "gtest" }, 1, 3, #words + 1, words)
+    local result = run(words)
+    for _, name in ipairs {
+      "endless_spec.lua:7: it 'catches every error'", "endless_spec.lua:11: it 'makes coroutines'",
+      "endless_spec.lua:15: it 'waits for the database'",
+      "endless_spec.lua:17: it 'gives others a function that loops'",
+      "endless_spec.lua:23: before_each", "endless_spec.lua:28: strict_setup 'setup'",
+      "endless_spec.lua:32: describe 'as a describe:'",
+      "file '" .. FIXTURES .. "/lines_spec.lua'",
+    } do
+      assert.matches(name .. " takes longer than test.timeout (300 ms)", result.out, 1, true)
+    end
+    assert.matches("lines_spec.lua:2: ended: ", result.out, 1, true)
+    assert.matches("stuck_spec.lua:3: it 'is stuck' takes longer than test.timeout (300 ms)", result.err, 1, true)
     assert.same({ 1, "" }, { result.code, result.left })
   end)
 

@@ -1,4 +1,4 @@
--- Homes of medbookd for tests: the scripts and migrations of the tree, and routes of the test.
+-- Homes of medbookd for tests: what an installation has of the tree, and scripts of the test.
 
 local paths = require "support.paths"
 local process = require "support.process"
@@ -6,13 +6,15 @@ local temp = require "support.temp"
 
 local home = {}
 
--- A home of its own; the fixture, if any, is a route file below tests/fixtures.
-function home.with(fixture)
+-- A home of its own; fixtures are route files below tests/fixtures.
+function home.with(...)
   local dir = temp.dir()
-  for _, folder in ipairs { "lua", "migrations" } do
-    process.check { "cp", "-r", paths.root .. "/" .. folder, dir .. "/" .. folder }
+  for _, folder in ipairs { "lua", "migrations", "examples" } do
+    process.check { "cp", "-r", paths.root .. "/" .. folder, dir }
   end
-  if fixture then process.check { "cp", paths.root .. "/tests/fixtures/" .. fixture, dir .. "/lua/routes/" } end
+  for _, fixture in ipairs { ... } do
+    process.check { "cp", paths.root .. "/tests/fixtures/" .. fixture, dir .. "/lua/routes/" }
+  end
   return dir
 end
 

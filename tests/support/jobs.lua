@@ -11,9 +11,9 @@ local TABLE <const> = "CREATE TABLE ran (kind text, job text, attempt int, word 
 
 local jobs = {}
 
--- A home of its own with these jobs, and a route that adds them.
-function jobs.home()
-  local dir = home.with()
+-- A home of its own with these jobs, a route that adds them, and more routes (support.home).
+function jobs.home(...)
+  local dir = home.with(...)
   process.check { "cp", "-r", paths.root .. "/tests/fixtures/jobs/.", dir .. "/lua/" }
   return dir
 end
