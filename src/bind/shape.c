@@ -13,6 +13,12 @@ static const char *const kind_words[] = {"string", "integer", "number", "boolean
                                          "array",  "object",  NULL};
 static const char *const format_words[] = {"", "email", "phone", "date-time", NULL};
 
+/* All that a schema may say. The last three mean nothing here: mb.schema does what `check` asks, the others describe. */
+static const char *const keywords[] = {
+    "type",      "format",   "enum",  "minimum",    "maximum",  "minLength",
+    "maxLength", "maxItems", "items", "properties", "required", "default",
+    "check",     "title",    "description", NULL};
+
 enum { MAX_FIELDS = 64 };
 
 static const char TYPE[] = "mb.shape";
@@ -78,14 +84,36 @@ static size_t length_of(lua_State *L, const char *key, size_t otherwise)
     return n;
 }
 
-static int word_of(lua_State *L, const char *key, const char *const *words, int otherwise)
+/* -1 = it is none of them. */
+static int find_word(const char *word, const char *const *words)
 {
-    int found = otherwise;
-    if (lua_getfield(L, -1, key) == LUA_TSTRING)
-        for (int i = 0; words[i] != NULL; i++)
-            if (strcmp(words[i], lua_tostring(L, -1)) == 0) found = i;
+    int i = 0;
+    while (words[i] != NULL && strcmp(words[i], word) != 0) i++;
+    return words[i] != NULL ? i : -1;
+}
+
+static int word_of(lua_State *L, const char *key, const char *const *words)
+{
+    lua_getfield(L, -1, key);
+    const char *word = lua_isnil(L, -1) ? "" : lua_tostring(L, -1);
+    int found = word != NULL ? find_word(word, words) : -1;
+    if (found < 0) (void)luaL_error(L, "mb.shape: unknown %s '%s' in a schema", key, word);
     lua_pop(L, 1);
     return found;
+}
+
+/* A word that is passed over would ask for something that no request is held to. */
+static void refuse_unknown(lua_State *L)
+{
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        lua_pop(L, 1);
+        bool is_known =
+            lua_type(L, -1) == LUA_TSTRING && find_word(lua_tostring(L, -1), keywords) >= 0;
+        if (!is_known)
+            (void)luaL_error(L, "mb.shape: unknown keyword '%s' in a schema",
+                             luaL_tolstring(L, -1, NULL));
+    }
 }
 
 /* Appends the value at the top to the list of values; pops it. */
@@ -172,8 +200,9 @@ static int add_node(lua_State *L, struct mb_shape *s, int values)
     int self = s->nnodes++;
     struct mb_shape_node *n = &s->node[self];
     luaL_checkstack(L, 10, "a schema is nested too deep");
-    n->kind = (enum mb_shape_kind)word_of(L, "type", kind_words, MB_SHAPE_STRING);
-    n->format = (enum mb_shape_format)word_of(L, "format", format_words, MB_SHAPE_FREE);
+    refuse_unknown(L);
+    n->kind = (enum mb_shape_kind)word_of(L, "type", kind_words);
+    n->format = (enum mb_shape_format)word_of(L, "format", format_words);
     n->least = bound_of(L, "minimum");
     n->most = bound_of(L, "maximum");
     n->min_length = length_of(L, "minLength", 0);
