@@ -4,6 +4,7 @@ local scripts = ...
 
 require "mb.problem"
 require "mb.json"
+local events = require "workflows.events"
 local explain = require "mb.explain"
 local jobs = require "workflows.jobs"
 local openapi = require "mb.openapi"
@@ -11,6 +12,7 @@ local permit = require "mb.permit"
 local plugin = require "mb.plugin"
 local plugin_host = require "workflows.plugin_host"
 local provisions = require "workflows.provisions"
+local requirements = require "workflows.requirements"
 local router = require "mb.router"
 local session = require "workflows.session"
 
@@ -21,7 +23,8 @@ for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)
 end
 local compiled = routes:compiled()
-jobs.load(scripts "jobs/", plugins.jobs)
+jobs.load(scripts "jobs/", plugins.jobs, events.of(scripts "workflows/states/"))
+requirements.load(require "validation.overrides")
 explain.publish(compiled)
 openapi.publish(compiled)
 return compiled

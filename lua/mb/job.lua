@@ -72,10 +72,12 @@ local function check_schedule(it, wrong)
   end
 end
 
-local function check_events(events, wrong)
+local function check_events(events, known, wrong)
   for i, event in ipairs(events) do
     if type(event) ~= "string" or not event:find "^%l[%w_]*%.%l[%w_]*$" then
       wrong(("event %d is a name as \"booking.created\""):format(i))
+    elseif not known[event] then
+      wrong(("there is no event '%s'"):format(event), faults.nearest(event, faults.names_of(known)))
     end
   end
   if #events == 0 or #faults.names_of(events) > 0 then
@@ -83,7 +85,7 @@ local function check_events(events, wrong)
   end
 end
 
-local function check(it, wrong)
+local function check(it, events, wrong)
   check_keys(it, wrong)
   if type(it.kind) == "string" and not (it.kind:find "^%l[%w_.-]*$" and #it.kind <= 120) then
     wrong(("'%s' is no name of a job"):format(it.kind), "letters, digits, _, - and dots, 120 at most")
@@ -93,7 +95,7 @@ local function check(it, wrong)
     wrong "'max_attempts' of a job is a whole number from 1 to 100"
   end
   if type(it.events) == "table" then
-    check_events(it.events, wrong)
+    check_events(it.events, events, wrong)
   end
   return {
     kind = it.kind, run = it.run, max_attempts = attempts,
@@ -103,9 +105,9 @@ local function check(it, wrong)
   }
 end
 
-local function add(made, it, where, found)
+local function add(made, it, events, where, found)
   local before = #found.list
-  local job = check(it, function(text, hint) found:add(where, text, hint) end)
+  local job = check(it, events, function(text, hint) found:add(where, text, hint) end)
   if #found.list > before then
     return
   end
@@ -117,7 +119,7 @@ local function add(made, it, where, found)
   made[#made + 1] = job
 end
 
-local function add_file(made, module, found)
+local function add_file(made, module, events, found)
   local file = module:gsub("%.", "/") .. ".lua"
   local is_loaded, it = pcall(require, module)
   if not is_loaded then
@@ -126,19 +128,20 @@ local function add_file(made, module, found)
     return found:add(file, "a file of jobs/ returns one job, a table")
   end
   local at = type(it.run) == "function" and source(it.run) or file
-  add(made, it, at:sub(1, #file) == file and at or file, found)
+  add(made, it, events, at:sub(1, #file) == file and at or file, found)
 end
 
 -- The kinds in order and by name, each { kind, run, max_attempts, backoff = { first, most }, lease,
 -- schedule = { period, phase } or nil, events or nil, where }, spans in ms: those of the modules, and others,
--- a list of { file = where it stands, job = as a file declares it }. Raises every fault of every file.
-local function load(modules, others)
+-- a list of { file = where it stands, job = as a file declares it }. events: a set of those there are. Raises every
+-- fault of every file.
+local function load(modules, others, events)
   local made, found = {}, faults.new()
   for _, module in ipairs(modules) do
-    add_file(made, module, found)
+    add_file(made, module, events, found)
   end
-  for _, other in ipairs(others or {}) do
-    add(made, other.job, other.file, found)
+  for _, other in ipairs(others) do
+    add(made, other.job, events, other.file, found)
   end
   found:raise()
   return made

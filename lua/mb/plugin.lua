@@ -441,6 +441,12 @@ local function add_provision(self, plugin, kind, it, at, found)
     return found:add(at, ("'%s' is a list of tables"):format(kind))
   end
   check_keys(it, keys, required, at, ("one of %s"):format(kind), found)
+  for key, words in pairs(spec.words or {}) do
+    if type(it[key]) == "string" and not has(words, it[key]) then
+      found:add(at, ("there are no %s of %s '%s'"):format(kind, key, it[key]),
+        faults.nearest(it[key], words))
+    end
+  end
   if type(it.name) == "string" and not it.name:match "^%l[%w_-]*$" then
     found:add(at, ("'%s' is no name of one of %s"):format(it.name, kind), "small letters, digits, _ and -")
   end

@@ -9,8 +9,8 @@
 --
 -- The names are those of the rows, in small letters with hyphens (slug). A third argument
 -- { organization = id } limits a file to what is asked for that organization. `none` takes a key away.
--- All faults of a file are told when scripts load; what does not fit a row is told with the effective
--- configuration.
+-- All faults of a file are told when scripts load; what does not fit a row, or matches none, is told with the
+-- effective configuration.
 local faults = require "mb.faults"
 local pattern = require "mb.pattern"
 
@@ -238,7 +238,7 @@ book.__index = book
 -- requirement, the one for an organization wins over the one for all, then the higher rank; two of the same rank
 -- must not.
 local function collect(sources)
-  local found, layers, seen = faults.new(), {}, {}
+  local found, layers, seen, organizations = faults.new(), {}, {}, {}
   for _, source in ipairs(sources) do
     local set = source.overrides
     for _, name in ipairs(faults.names_of(set.items)) do
@@ -252,7 +252,9 @@ local function collect(sources)
         seen[id] = it.at
       end
       layers[path] = layers[path] or {}
+      organizations[set.organization or ""] = true
       table.insert(layers[path], {
+        provider_type = set.provider_type, requirement = name,
         source = source.name and source.name .. " (" .. it.at .. ")" or it.at, rank = source.rank,
         organization = set.organization, type = it.type, config = it.config,
       })
@@ -267,7 +269,57 @@ local function collect(sources)
       return a.rank < b.rank or a.rank == b.rank and a.source < b.source
     end)
   end
-  return setmetatable({ layers = layers }, book)
+  organizations[""] = nil
+  return setmetatable({ layers = layers, organizations = faults.names_of(organizations) }, book)
+end
+
+local function nearest_or_nil(word, words)
+  return faults.nearest(word, words):match "did you mean '(.*)'%?$"
+end
+
+-- Why a layer matches no row, and the type at which somebody would look for it; nil when it does.
+local function mismatch(layer, known, types, organizations)
+  local type_slug = layer.provider_type
+  if not known[type_slug] then
+    return ("there is no provider type '%s' (%s)"):format(type_slug, faults.nearest(type_slug, types)),
+      nearest_or_nil(type_slug, types)
+  elseif not known[type_slug][layer.requirement] then
+    return ("'%s' is asked no '%s' (%s)"):format(type_slug, layer.requirement,
+      faults.nearest(layer.requirement, faults.names_of(known[type_slug]))), type_slug
+  elseif layer.organization and not organizations[layer.organization] then
+    return ("there is no organization '%s'"):format(layer.organization), type_slug
+  end
+end
+
+-- What matches no row: a list of { source, reason, providerType = key of the type that it is about or nearest to, or
+-- nil }, in the order of the sources. rows: { providerType =, name = of a requirement or nil }, one for each
+-- requirement and each type without any; those: { id = }, one for each that there is of book.organizations.
+function book:unmatched(rows, those)
+  local known, organizations, list = {}, {}, {}
+  for i = 1, #rows do
+    local row = rows[i]
+    local of_type = known[slug(row.providerType)] or {}
+    known[slug(row.providerType)] = of_type
+    if row.name then
+      of_type[slug(row.name)] = true
+    end
+  end
+  for i = 1, #those do
+    organizations[those[i].id] = true
+  end
+  local types = faults.names_of(known)
+  for _, layers in pairs(self.layers) do
+    for _, layer in ipairs(layers) do
+      local reason, provider_type = mismatch(layer, known, types, organizations)
+      if reason then
+        list[#list + 1] = { source = layer.source, reason = reason, providerType = provider_type }
+      end
+    end
+  end
+  table.sort(list, function(a, b)
+    return a.source < b.source or a.source == b.source and a.reason < b.reason
+  end)
+  return list
 end
 
 -- The configuration in force for a row { providerType, name, validationType, config }: config, where each

@@ -7,6 +7,8 @@
 --     enum = "BookingStatus",                      -- the database's type of the status
 --     states = { "PENDING", "CONFIRMED", … }, initial = { "PENDING" }, final = { "CANCELLED" },
 --     guards = { notice = "string" }, effects = { event = "string" },   -- what transitions may say
+--     tells = "booking", begins = "created",       -- the outbox tells "booking.<event>" of each effect `event`, and
+--                                                  -- "booking.created" when there is a new one
 --     transitions = {
 --       on.confirm { from = "PENDING", to = "CONFIRMED", who = rules.confirm,
 --                    guards = { … }, effects = { event = "confirmed" } }, …
@@ -22,7 +24,7 @@ local faults = require "mb.faults"
 
 local KEYS <const> = {
   resource = "string", enum = "string", states = "table", initial = "table", final = "table", transitions = "table",
-  guards = "table", effects = "table",
+  guards = "table", effects = "table", tells = "string", begins = "string",
 }
 local REQUIRED <const> = { "resource", "enum", "states", "initial", "final", "transitions" }
 local TRANSITION_KEYS <const> = { from = true, to = true, who = true, guards = true, effects = true }
@@ -261,6 +263,18 @@ function machine:allowed(status, allows)
   return actions
 end
 
+-- The events that the outbox tells of it.
+function machine:events()
+  local list = {}
+  if self.tells then
+    list[1] = self.begins and ("%s.%s"):format(self.tells, self.begins)
+    for _, it in ipairs(self.transitions) do
+      list[#list + 1] = it.effects.event and ("%s.%s"):format(self.tells, it.effects.event)
+    end
+  end
+  return list
+end
+
 -- The server's own transition of this action.
 function machine:own(action)
   for _, it in ipairs(self.by_action[action]) do
@@ -274,7 +288,10 @@ end
 local function new(spec)
   local at = faults.here(2, ("workflows/states of %s"):format(tostring(spec.resource)))
   check(spec, at)
-  local made = { resource = spec.resource, enum = spec.enum, states = spec.states, transitions = {}, by_action = {} }
+  local made = {
+    resource = spec.resource, enum = spec.enum, states = spec.states, tells = spec.tells, begins = spec.begins,
+    transitions = {}, by_action = {},
+  }
   for i, it in ipairs(spec.transitions) do
     local from = from_list(it.spec.from)
     local one = {

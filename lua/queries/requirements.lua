@@ -2,6 +2,15 @@
 local query = require "mb.query"
 
 return {
+  -- Those of $1, ids, that there are.
+  organizations = query.read("requirements.organizations",
+    [[SELECT o."id" FROM "Organization" o WHERE o."id" = ANY($1::text[])]]),
+
+  -- Provider types with the names of their requirements; a type without any has one row whose name is null.
+  names = query.read("requirements.names", [[
+SELECT p."name" AS "providerType", r."name"
+  FROM "ProviderType" p
+  LEFT JOIN "RequirementType" r ON r."providerTypeId" = p."id"]]),
   -- The requirements of a provider type, in the order in which they are shown. A type without any has one
   -- row whose id is null. $1 provider type.
   of_type = query.read("requirements.of_type", [[

@@ -8,6 +8,7 @@ local requirement = require "mb.requirement"
 local requirements = require "queries.requirements"
 local time = require "mb.time"
 local validation = require "validation.requirements"
+local workflow = require "workflows.requirements"
 
 -- The configuration that a row holds, without the keys that it sets to null.
 local function config_of(row)
@@ -21,7 +22,8 @@ local function config_of(row)
   return kept
 end
 
--- What is asked, each with its configuration in force and where that came from; nil without such a type.
+-- What is asked, each with its configuration in force and where that came from, and the key of the type; nil without
+-- such a type.
 local function effective(provider_type, organization)
   local rows = db.query(requirements.of_type, provider_type)
   local list = #rows > 0 and json.array() or nil
@@ -36,6 +38,17 @@ local function effective(provider_type, organization)
         isRequired = row.isRequired, validationType = row.validationType, config = config, sources = sources,
         ignored = json.array(ignored),
       }
+    end
+  end
+  return list, list and requirement.slug(rows[1].providerType)
+end
+
+-- What is written for this type, or nearly for it, and matches nothing.
+local function unmatched(provider_type)
+  local list = json.array()
+  for _, it in ipairs(workflow.unmatched(overrides)) do
+    if it.providerType == provider_type then
+      list[#list + 1] = { source = it.source, reason = it.reason }
     end
   end
   return list
@@ -86,8 +99,8 @@ return {
     query = validation.list,
     responses = { [200] = answers.requirements },
     handler = function(req)
-      local list = effective(req.params.id, req.query.organizationId)
-      return list and { data = list } or unknown_type()
+      local list, key = effective(req.params.id, req.query.organizationId)
+      return list and { data = list, unmatched = unmatched(key) } or unknown_type()
     end,
   },
   {

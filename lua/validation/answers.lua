@@ -113,7 +113,10 @@ return {
     phoneVerified = maybe_instant, whatsapp = maybe_text, whatsappVerified = maybe_instant, image = maybe_text,
     role = text, providerId = maybe_text, createdAt = instant, updatedAt = instant,
   }),
-  requirements = { type = "object", properties = { data = list(requirement) } },
+  requirements = { type = "object", properties = {
+    data = list(requirement),
+    unmatched = list(object("UnmatchedOverride", { source = text, reason = text })),
+  } },
   judged = { type = "object", properties = {
     data = list(field("object", { properties = {
       requirementId = text, warning = maybe_text,

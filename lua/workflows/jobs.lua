@@ -23,6 +23,8 @@ local MAX_ERROR <const> = 2000
 -- Set by load, once.
 local known, lists
 
+local beginnings = {} -- what is still to be done at the first tick
+
 -- What the statements want of all kinds, as lists.
 local function lists_of(jobs)
   local all = { kinds = {}, leases = {}, subscribers = {} }
@@ -170,8 +172,16 @@ local function pump()
   end
 end
 
+local function begin()
+  while #beginnings > 0 do
+    beginnings[1]() -- again at the next tick, when it fails
+    table.remove(beginnings, 1)
+  end
+end
+
 local function turn(is_tick)
   if is_tick then
+    begin()
     local schedule = lists.schedule
     db.query(queue.schedule, schedule.kinds, schedule.periods, schedule.phases, schedule.attempts)
     pump()
@@ -182,10 +192,15 @@ local function turn(is_tick)
 end
 
 -- Loads every module of jobs/, and others (mb.job); raises every fault of every file.
-local function load(modules, others)
-  known = job_kinds.load(modules, others)
+local function load(modules, others, events)
+  known = job_kinds.load(modules, others, events)
   lists = lists_of(known)
   background.on_turn(turn)
+end
+
+-- f() is called once by the jobs process when these scripts are in force there.
+local function at_start(f)
+  beginnings[#beginnings + 1] = f
 end
 
 -- The kinds that read the outbox.
@@ -197,4 +212,4 @@ local function is_known(kind)
   return known[kind] ~= nil
 end
 
-return { load = load, enqueue = enqueue, subscribers = subscribers, is_known = is_known }
+return { load = load, at_start = at_start, enqueue = enqueue, subscribers = subscribers, is_known = is_known }

@@ -5,11 +5,9 @@ local provisions = require "workflows.provisions"
 
 -- notify.send({ kind = "email", to =, subject =, text =, data =, channel = }, { tx =, key =, after =, at = })
 -- -> the id of the job; nil when no channel delivers to such addresses. channel names one of several
--- ("clinic.sms.sms").
+-- ("clinic.sms.sms"); one that is not there is an error.
 local function send(message, options)
-  local channel = provisions.find("channels", message.channel, function(it)
-    return it.it.kind == message.kind
-  end)
+  local channel = provisions.channel(message.kind, message.channel)
   if not channel then
     return nil
   end

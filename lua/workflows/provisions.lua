@@ -2,7 +2,7 @@
 -- what each kind has to have and what it is to return; mb.plugin finds them in the manifests.
 --
 --   channels = { { name = "sms", kind = "phone", send = function(message) return { reference = "…" } end } }
---     message: id (the same at each attempt), to, subject, text, data; kind: what `to` is, "email" or "phone" …
+--     message: id (the same at each attempt), to, subject, text, data; kind: what `to` is, see CHANNELS
 --   calendars = { { name = "caldav", busy = function(it) return { busy = { { startTime =, endTime = } } } end,
 --                   write = function(it) return { id = "…" } end, remove = function(it) end } }
 --     it: connection (what the calendar was connected with), and from, to; event; id
@@ -10,6 +10,7 @@
 --     it: text, limit
 --
 -- A function that raises has failed; what it returns beside these is refused.
+local faults = require "mb.faults"
 local plugin = require "mb.plugin"
 local problem = require "mb.problem"
 
@@ -31,11 +32,14 @@ local PLACE <const> = {
   },
 }
 
--- kind -> keys of a provision beside `name` ("handler" is a function), those that must be there, and what each
--- function is to return
+-- What the addresses of a channel are.
+local CHANNELS <const> = { "email", "phone", "whatsapp" }
+
+-- kind -> keys of a provision beside `name` ("handler" is a function), those that must be there, the words that a key
+-- takes, and what each function is to return
 local KINDS <const> = {
   channels = {
-    keys = { kind = "string", send = "handler" }, required = { "kind", "send" },
+    keys = { kind = "string", send = "handler" }, required = { "kind", "send" }, words = { kind = CHANNELS },
     results = { send = { type = "object", properties = { reference = { type = "string", maxLength = 500 } } } },
   },
   calendars = {
@@ -74,6 +78,27 @@ local function find(kind, name, suits)
   end
 end
 
+-- A channel for such addresses, or the one of that name; nil when there is none for them. Raises for a name, or a kind
+-- of addresses, that nothing has.
+local function channel(address_kind, name)
+  local names, is_kind = {}, false
+  for i, it in ipairs(plugin.provisions "channels") do
+    names[i] = it.name
+  end
+  for _, kind in ipairs(CHANNELS) do
+    is_kind = is_kind or kind == address_kind
+  end
+  if not is_kind then
+    error(("there are no channels of kind '%s' (%s)"):format(tostring(address_kind),
+      faults.nearest(address_kind, CHANNELS)), 3)
+  end
+  local it = find("channels", name, function(one) return one.it.kind == address_kind end)
+  if name and not it then
+    error(("there is no channel '%s' (%s)"):format(name, faults.nearest(name, names)), 3)
+  end
+  return it
+end
+
 -- What it returns, checked; raises a problem when it fails or is not there.
 local function ask(it, what, argument)
   if not it or not it.functions[what] then
@@ -86,4 +111,4 @@ local function ask(it, what, argument)
   return result
 end
 
-return { KINDS = KINDS, find = find, ask = ask, PLACE = PLACE }
+return { KINDS = KINDS, find = find, channel = channel, ask = ask, PLACE = PLACE }

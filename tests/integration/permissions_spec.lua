@@ -2,26 +2,22 @@
 -- do not load. The rules under test are tests/fixtures/permissions/rules.lua.
 
 local cluster = require "support.cluster"
+local home = require "support.home"
 local paths = require "support.paths"
 local process = require "support.process"
 local psql = require "support.psql"
 local server = require "support.server"
-local temp = require "support.temp"
 
 local FIXTURES <const> = paths.root .. "/tests/fixtures/permissions"
 
 -- A copy of the scripts with the test's own rules among them.
 local function make_home()
-  local home = temp.dir()
-  for _, folder in ipairs { "lua", "migrations" } do
-    process.check { "cp", "-r", paths.root .. "/" .. folder, home .. "/" .. folder }
-  end
-  local roles = paths.read(home .. "/lua/permissions/roles.lua")
+  local dir = home.with "permissions/routes.lua"
+  local roles = paths.read(dir .. "/lua/permissions/roles.lua")
   local columns = assert(roles:match "bookings = (%b{})")
-  paths.write(home .. "/lua/permissions/roles.lua", (roles:gsub("me = {}", "me = {}, probes = " .. columns)))
-  process.check { "cp", FIXTURES .. "/rules.lua", home .. "/lua/permissions/probes.lua" }
-  process.check { "cp", FIXTURES .. "/routes.lua", home .. "/lua/routes/probes.lua" }
-  return home
+  paths.write(dir .. "/lua/permissions/roles.lua", (roles:gsub("me = {}", "me = {}, probes = " .. columns)))
+  process.check { "cp", FIXTURES .. "/rules.lua", dir .. "/lua/permissions/probes.lua" }
+  return dir
 end
 
 -- Everybody's token is their id. Beside the people of one_of_each.sql: `user` owns the organization.
@@ -163,12 +159,9 @@ end)
 describe("rules that are wrong", function()
   -- What `medbookd check` says of the scripts with this file of rules for bookings.
   local function refusal(text)
-    local home = temp.dir()
-    for _, folder in ipairs { "lua", "migrations" } do
-      process.check { "cp", "-r", paths.root .. "/" .. folder, home .. "/" .. folder }
-    end
-    paths.write(home .. "/lua/permissions/bookings.lua", text)
-    local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = home } })
+    local dir = home.with()
+    paths.write(dir .. "/lua/permissions/bookings.lua", text)
+    local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = dir } })
     assert.equal(1, result.code)
     return result.err
   end

@@ -308,6 +308,8 @@ describe("a plugin that asks for what it does not declare", function()
       "the job 'plugin.a.b.x' is declared at plugins/a.b/plugin.lua" },
     { "a schedule that is none", "jobs = { { name = 'x', every = 'often', handler = f } }", "'every' is a span" },
     { "an event that is no name", "events = { { on = 'Booked', handler = f } }", "event 1 is a name" },
+    { "an event that nothing tells", "events = { { on = 'booking.creatd', handler = f } }",
+      "there is no event 'booking.creatd' (did you mean 'booking.created'?)" },
     { "a requirement of no type", "requirements = { { provider_type = 'x', items = { y = { type = 'TXT', "
       .. "config = {} } } } }",
       "there is no type `of.txt` (did you mean 'text'?)" },

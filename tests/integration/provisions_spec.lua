@@ -1,5 +1,6 @@
 -- Channels, calendars and places of plugins. What they do for the server is told by
 -- tests/fixtures/provisions/provisions_spec.lua, which runs below.
+local home = require "support.home"
 local paths = require "support.paths"
 local process = require "support.process"
 local temp = require "support.temp"
@@ -14,14 +15,9 @@ end
 
 describe("what plugins provide", function()
   it("does for the server what it promises", function()
-    local home = temp.dir()
-    for _, folder in ipairs { "lua", "migrations", "examples" } do
-      process.check { "cp", "-r", paths.root .. "/" .. folder, home }
-    end
-    process.check { "cp", FIXTURES .. "/routes.lua", home .. "/lua/routes/probes.lua" }
     local r = medbookd({ "test", FIXTURES .. "/provisions_spec.lua" },
-      { MEDBOOKD_HOME = home, MEDBOOKD_PLUGINS_FOLDER = FIXTURES .. "/plugins" })
-    assert.matches("9 successes / 0 failures / 0 errors", r.out, 1, true)
+      { MEDBOOKD_HOME = home.with "provisions/routes.lua", MEDBOOKD_PLUGINS_FOLDER = FIXTURES .. "/plugins" })
+    assert.matches("10 successes / 0 failures / 0 errors", r.out, 1, true)
     assert.equal(0, r.code, r.err)
   end)
 
@@ -32,14 +28,16 @@ describe("what plugins provide", function()
     ["under a bad name"] = { [[places = { { name = "A B", search = f } }]], "'A B' is no name of one of places" },
     ["that is no function"] = { [[places = { { name = "m", search = "x" } }]],
                                 "'search' of one of places is a function" },
-    ["without the capability"] = { [[channels = { { name = "m", kind = "x", send = f } }]],
-                                   "'channels' is used but not among the capabilities" },
+    ["of a kind that nothing asks for"] = { [[channels = { { name = "m", kind = "emial", send = f } }]],
+                                           "there are no channels of kind 'emial' (did you mean 'email'?)" },
+    ["without the capability"] = { [[calendars = { { name = "m", busy = f } }]],
+                                   "'calendars' is used but not among the capabilities" },
   } do
     it("is refused " .. what, function()
       local dir = temp.dir()
       process.check { "mkdir", dir .. "/a.b" }
       paths.write(dir .. "/a.b/plugin.lua", ([[local function f() end
-return { api = 1, name = "a.b", version = "1", capabilities = { "places" }, %s }, f]]):format(case[1]))
+return { api = 1, name = "a.b", version = "1", capabilities = { "places", "channels" }, %s }, f]]):format(case[1]))
       local r = medbookd({ "check" }, { MEDBOOKD_PLUGINS_FOLDER = dir })
       assert.matches(case[2], r.err, 1, true)
     end)

@@ -2,20 +2,19 @@
 -- lua/validation/requirements/, rows that do not fit, and files that do not load.
 
 local cluster = require "support.cluster"
+local eventually = require "support.eventually"
+local home = require "support.home"
 local paths = require "support.paths"
 local process = require "support.process"
 local psql = require "support.psql"
 local server = require "support.server"
-local temp = require "support.temp"
 
--- A copy of the scripts with one more file of requirements.
-local function home_with(text)
-  local home = temp.dir()
-  for _, folder in ipairs { "lua", "migrations" } do
-    process.check { "cp", "-r", paths.root .. "/" .. folder, home .. "/" .. folder }
-  end
-  paths.write(home .. "/lua/validation/requirements/clinic.lua", text)
-  return home
+-- A copy of the scripts with more files of requirements.
+local function home_with(text, more)
+  local dir = home.with()
+  paths.write(dir .. "/lua/validation/requirements/clinic.lua", text)
+  if more then paths.write(dir .. "/lua/validation/requirements/more.lua", more) end
+  return dir
 end
 
 local CLINIC <const> = [[
@@ -24,7 +23,14 @@ local of = requirement.of
 return requirement.overrides("dentist", {
   ["registration-document"] = of.document { maxSizeMB = 1, expectedFormat = requirement.none },
   registration = of.text { maxLength = 3 },
+  registratoin = of.text { maxLength = 3 },
 }, { organization = "org" })
+]]
+
+-- Nothing of it is in a row.
+local MISSPELLED <const> = [[
+local requirement = require "mb.requirement"
+return requirement.overrides("dentst", { registration = requirement.of.boolean { mustBeTrue = true } })
 ]]
 
 describe("the requirements of a provider type", function()
@@ -53,7 +59,42 @@ describe("the requirements of a provider type", function()
 
   setup(function()
     database = cluster.fresh "demo"
-    app = server.start { database = database, workers = 1, env = { MEDBOOKD_HOME = home_with(CLINIC) } }
+    app = server.start { database = database, workers = 1, env = { MEDBOOKD_HOME = home_with(CLINIC, MISSPELLED) } }
+  end)
+
+  local TOLD <const> = {
+    { "validation/requirements/clinic.lua:4", "there is no organization 'org'" },
+    { "validation/requirements/clinic.lua:5", "there is no organization 'org'" },
+    { "validation/requirements/clinic.lua:6", "'dentist' is asked no 'registratoin' (did you mean 'registration'?)" },
+    { "validation/requirements/more.lua:2", "there is no provider type 'dentst' (did you mean 'dentist'?)" },
+  }
+
+  local function warnings()
+    local told = {}
+    for i, line in ipairs(app:log_lines(function(line)
+      return line.level == "warn" and line.msg == "an override of requirements matches nothing"
+    end)) do told[i] = { line.at:match "^(.-:%d+)", line.reason } end
+    return told
+  end
+
+  it("tell at a start and at a reload which overrides match no row, and serve all the same", function()
+    eventually(function() return #warnings() >= #TOLD end)
+    assert.same(TOLD, warnings())
+    local more = app.env.MEDBOOKD_HOME .. "/lua/validation/requirements/more.lua"
+    paths.write(more, (MISSPELLED:gsub("dentst", "dentits")))
+    assert.equal(0, app:command("reload").code)
+    eventually(function() return #warnings() >= 2 * #TOLD end)
+    assert.matches("dentits", warnings()[8][2])
+    assert.equal(200, app:get("/readyz").status)
+    paths.write(more, MISSPELLED)
+    assert.equal(0, app:command("reload").code)
+  end)
+
+  it("show them beside the configuration in force, a misspelled type at the nearest", function()
+    local list = app:get("/v1/provider-types/" .. type_id "Dentist" .. "/requirements").json.unmatched
+    for i, it in ipairs(list) do list[i] = { it.source:match "^(.-:%d+)", it.reason } end
+    assert.same(TOLD, list)
+    assert.same({}, app:get("/v1/provider-types/" .. type_id "Psychologist" .. "/requirements").json.unmatched)
   end)
 
   it("come in their order, with the configuration in force and where it came from", function()
@@ -82,7 +123,7 @@ describe("the requirements of a provider type", function()
 
   it("are found for a type that asks nothing, and not for one that is none", function()
     psql.run(database.url, [[INSERT INTO "ProviderType" ("id", "name") VALUES ('empty', 'Empty')]])
-    assert.equal('{"data":[]}', (app:get("/v1/provider-types/empty/requirements").body:gsub("%s", "")))
+    assert.same({ data = {}, unmatched = {} }, app:get("/v1/provider-types/empty/requirements").json)
     local r = app:get "/v1/provider-types/nowhere/requirements"
     assert.equal("404 not_found", r.status .. " " .. r.json.code)
     r = app:post("/v1/provider-types/nowhere/requirements/check", { answers = { { requirementId = "x" } } })
@@ -140,18 +181,18 @@ end)
 
 describe("a file of requirements that is wrong", function()
   it("does not load, and says where", function()
-    local home = home_with(CLINIC:gsub("maxSizeMB", "maxSize"))
-    local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = home } })
+    local dir = home_with((CLINIC:gsub("maxSizeMB", "maxSize")))
+    local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = dir } })
     assert.equal(1, result.code)
     assert.matches("validation/requirements/clinic.lua:4:45: registration-document: unknown key 'maxSize' of DOCUMENT "
       .. "(did you mean 'maxSizeMB'?)", result.err, 1, true)
   end)
 
   it("does not load beside another that sets the same", function()
-    local home = home_with [[
+    local dir = home_with [[
 local requirement = require "mb.requirement"
 return requirement.overrides("psychologist", { ["hpcsa-number"] = requirement.of.text { pattern = "x" } })]]
-    local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = home } })
+    local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = dir } })
     assert.equal(1, result.code)
     assert.matches("'pattern' is set at validation/requirements/[%w_]+%.lua:%d+ too", result.err)
   end)

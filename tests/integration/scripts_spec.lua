@@ -2,20 +2,12 @@
 -- unharmed. The routes under test are tests/fixtures/scripts/probe.lua.
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
+local home = require "support.home"
 local paths = require "support.paths"
-local process = require "support.process"
 local socket = require "socket"
 local server = require "support.server"
-local temp = require "support.temp"
 
-local function make_home()
-  local home = temp.dir()
-  for _, folder in ipairs { "lua", "migrations" } do
-    process.check { "cp", "-r", paths.root .. "/" .. folder, home .. "/" .. folder }
-  end
-  process.check { "cp", paths.root .. "/tests/fixtures/scripts/probe.lua", home .. "/lua/routes/probe.lua" }
-  return home
-end
+local function make_home() return home.with "scripts/probe.lua" end
 
 local TABLES <const> = [[
   CREATE TABLE probe (id text PRIMARY KEY);
@@ -474,9 +466,9 @@ end)
 
 describe("medbookd check", function()
   local function check(file, text)
-    local home = make_home()
-    if file then paths.write(home .. "/lua/" .. file, text) end
-    return server.make({ env = { MEDBOOKD_HOME = home } }):command "check"
+    local dir = make_home()
+    if file then paths.write(dir .. "/lua/" .. file, text) end
+    return server.make({ env = { MEDBOOKD_HOME = dir } }):command "check"
   end
 
   it("accepts the scripts as they are", function()
@@ -537,10 +529,10 @@ end)
 
 describe("what is wrong with several files", function()
   it("is told at once, in the order of files and of their code, with columns", function()
-    local home = make_home()
-    paths.write(home .. "/lua/routes/a.lua", "local x =\n\nreturn )")
-    paths.write(home .. "/lua/routes/b.lua", "return function()\n  count = unknwon\n  return { later }\nend")
-    local r = server.make({ env = { MEDBOOKD_HOME = home } }):command "check"
+    local dir = make_home()
+    paths.write(dir .. "/lua/routes/a.lua", "local x =\n\nreturn )")
+    paths.write(dir .. "/lua/routes/b.lua", "return function()\n  count = unknwon\n  return { later }\nend")
+    local r = server.make({ env = { MEDBOOKD_HOME = dir } }):command "check"
     assert.equal(table.concat({
       "medbookd: routes/a.lua:3:1: unexpected symbol near 'return'",
       "medbookd: routes/b.lua:2:11: undefined global 'unknwon' (declare it local, or require what has it)",

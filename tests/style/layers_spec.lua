@@ -33,7 +33,7 @@ local LIBRARIES <const> = {
 
 -- Modules that the files of a folder of lua/ may require: prefixes.
 local MODULES <const> = {
-  ["boot.lua"] = { "mb", "routes", "workflows" },
+  ["boot.lua"] = { "mb", "routes", "validation", "workflows" },
   mb = { "mb" },
   sandbox = {},
   testing = { "mb", "medbookd", "busted" }, -- no scripts of the server: helpers of tests, which require medbookd.*

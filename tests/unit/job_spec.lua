@@ -20,7 +20,7 @@ local function load(...)
     modules[i] = i == 1 and "jobs.x" or "jobs.x" .. i
     package.loaded[modules[i]] = declared
   end
-  return kinds.load(modules)
+  return kinds.load(modules, {}, { ["booking.created"] = true, ["booking.moved"] = true })
 end
 
 local function refusal(...)
@@ -56,6 +56,7 @@ describe("a declaration of a job", function()
     ["lease = '10ms'"] = "'lease' is at least 1000 ms", ["max_attempts = 0"] = "a whole number from 1 to 100",
     ["max_attempts = 1.5"] = "a whole number from 1 to 100", ["events = {}"] = "a list of names, and not empty",
     ["events = { 'Booking' }"] = "event 1 is a name as \"booking.created\"",
+    ["events = { 'booking.creatd' }"] = "there is no event 'booking.creatd' (did you mean 'booking.created'?)",
     ["events = { x = 'a.b' }"] = "a list of names, and not empty",
     ["backoff = { frist = '1s' }"] = "unknown key 'frist'",
     ["backoff = { first = '2h' }"] = "'backoff.first' is longer than 'backoff.most'",

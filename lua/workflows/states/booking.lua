@@ -12,12 +12,13 @@ return workflow.new {
   states = { "PENDING", "CONFIRMED", "CANCELLED", "COMPLETED", "NO_SHOW" },
   initial = { "PENDING", "CONFIRMED" }, -- as the availability wants it
   final = { "CANCELLED", "COMPLETED", "NO_SHOW" },
+  tells = "booking", begins = "created",
   guards = {
     notice = "string", -- key of the time to be kept before the start
     begun = "boolean", -- not before the start
   },
   effects = {
-    event = "string", -- the outbox tells booking.<event>, the audit log BOOKING_<EVENT>
+    event = "string", -- as the outbox has it, and the audit log as BOOKING_<EVENT>
     reason_code = "string",
   },
   transitions = {
