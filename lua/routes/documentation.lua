@@ -26,6 +26,28 @@ end
 
 return {
   {
+    method = "GET", path = "/", permission = "public",
+    summary = "Where to begin: a browser is led to the page, a program told where the document is",
+    responses = {
+      [200] = {
+        type = "object", title = "Start",
+        properties = {
+          name = { type = "string" }, documentation = { type = "string" }, openapi = { type = "string" },
+        },
+      },
+      [303] = false,
+    },
+    handler = function(req)
+      local headers = { ["Cache-Control"] = "no-cache", Vary = "Accept" }
+      -- Browsers name it when they open a page; programs that take anything do not.
+      if (req:header "accept" or ""):lower():find("text/html", 1, true) then
+        headers.Location = "/docs"
+        return 303, nil, headers
+      end
+      return 200, { name = "medbookd", documentation = "/docs", openapi = "/openapi.json" }, headers
+    end,
+  },
+  {
     method = "GET", path = "/openapi.json", permission = "public",
     summary = "This document: every route as OpenAPI 3.1",
     responses = { [200] = "application/json" },

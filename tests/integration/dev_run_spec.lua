@@ -43,7 +43,7 @@ describe("./dev", function()
       if line:match "^curl " or line:match "^booking=" then script[#script + 1] = line .. "; echo" end
     end
     local answers = {}
-    local result = process.check({ "bash" }, { input = table.concat(script, "\n"), cwd = "/" })
+    local result = process.check({ "sh" }, { input = table.concat(script, "\n"), cwd = "/" })
     for line in result.out:gmatch "{[^\n]*" do answers[#answers + 1] = cjson.decode(line) end
     return answers
   end

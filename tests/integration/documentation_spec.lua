@@ -127,6 +127,15 @@ describe("the document of the API", function()
     assert.same({}, document.paths["/v1/slots"].get.security)
   end)
 
+  it("is what the root leads to, browsers by way of the page", function()
+    local program = clinic.server:get("/", { headers = { Accept = "*/*" } })
+    assert.same({ name = "medbookd", documentation = "/docs", openapi = "/openapi.json" }, program.json)
+    local browser = clinic.server:get("/", { headers = { Accept = "text/html,application/xhtml+xml,*/*;q=0.8" } })
+    assert.same({ 303, "/docs" }, { browser.status, browser.headers.location })
+    assert.matches("Accept", browser.headers.vary, 1, true)
+    assert.equal(200, clinic.server:get(browser.headers.location).status)
+  end)
+
   it("documents what the server answers", function()
     local server = clinic.server
     local providers = server:get "/v1/providers?online=false"

@@ -96,9 +96,9 @@ describe("a plugin", function()
   end)
 end)
 
-describe("the plugin of the README", function()
+describe("the plugin of plugins/README.md", function()
   it("loads and does what is said of it", function()
-    local text = paths.read(paths.root .. "/README.md"):match "clinic.hello/plugin.lua` in it\n\n```lua\n(.-)```"
+    local text = paths.read(paths.root .. "/plugins/README.md"):match "clinic.hello/plugin.lua`\n\n```lua\n(.-)```"
     local dir = temp.dir()
     process.check { "mkdir", dir .. "/clinic.hello" }
     paths.write(dir .. "/clinic.hello/plugin.lua", text)

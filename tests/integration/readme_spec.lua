@@ -1,6 +1,6 @@
--- The commands of README.md work as they stand there: every shell block after a line
--- `<!-- tested -->` is run, in order and in one shell, against a demo server. Only the address is
--- replaced. The route that it adds is added to a copy of the scripts, and asked.
+-- What README.md and lua/README.md show works as it stands there: every shell block after a line `<!-- tested -->`
+-- is run by sh, in order and in one shell, against a demo server. Only the address and the program's path are
+-- replaced. What they add to the scripts is added to a copy of them, and asked.
 
 local cjson = require "cjson"
 local cluster = require "support.cluster"
@@ -11,6 +11,7 @@ local server = require "support.server"
 local temp = require "support.temp"
 
 local ADDRESS <const> = "http://127.0.0.1:8080"
+local PROGRAM <const> = "build/release/medbookd" -- as after `./dev run`
 
 -- As the clinic is for a reader within its hours: every provider's first visit on site begins in an hour.
 local IN_AN_HOUR <const> = [[
@@ -19,6 +20,7 @@ UPDATE "CalculatedAvailabilitySlot" SET "startTime" = now() + interval '1 hour',
                  WHERE "isInPerson" ORDER BY "providerId", "startTime", "id")]]
 
 local readme <const> = paths.read "README.md"
+local documents <const> = readme .. paths.read "lua/README.md"
 
 -- The tested blocks: a list of texts.
 local function blocks()
@@ -27,22 +29,22 @@ local function blocks()
   return found
 end
 
--- The block after `<!-- tested: name -->`.
+-- The block after `<!-- tested: name -->` of either document.
 local function block_named(name)
-  for found, block in readme:gmatch "<!%-%- tested: (%S+) %-%->\n+```%l+\n(.-)```" do
+  for found, block in documents:gmatch "<!%-%- tested: (%S+) %-%->\n+```%l+\n(.-)```" do
     if found == name then return block end
   end
-  error("README.md has no block " .. name)
+  error("neither README.md nor lua/README.md has a block " .. name)
 end
 
--- Runs the blocks in one bash; what each printed, as a list.
-local function run_blocks(list, address)
+-- Runs the blocks in one sh, as this server is called; what each printed, as a list.
+local function run_blocks(list, site)
   local script = { "set -eu" }
   for i, block in ipairs(list) do
     script[#script + 1] = ("printf '\\n=== %d\\n'"):format(i)
-    script[#script + 1] = block:gsub(ADDRESS, address, nil)
+    script[#script + 1] = block:gsub(ADDRESS, "http://127.0.0.1:" .. site.port):gsub(PROGRAM, paths.binary(), nil)
   end
-  local result = process.run({ "bash" }, { input = table.concat(script, "\n") })
+  local result = process.run({ "sh" }, { input = table.concat(script, "\n"), env = site.env, cwd = site.dir })
   assert(result.code == 0, result.out .. result.err)
   local outputs = {}
   for text in (result.out .. "\n==="):gmatch "=== %d+\n(.-)\n%f[=]" do outputs[#outputs + 1] = text end
@@ -56,7 +58,7 @@ describe("README.md", function()
     local database = cluster.fresh "demo"
     database.run(IN_AN_HOUR)
     local site = server.start { database = database, workers = 1 }
-    outputs = run_blocks(blocks(), "http://127.0.0.1:" .. site.port)
+    outputs = run_blocks(blocks(), site)
     site:stop()
   end)
 
@@ -91,46 +93,40 @@ describe("README.md", function()
   end)
 end)
 
-describe("the route of one's own in README.md", function()
+describe("what one adds after README.md and lua/README.md", function()
   local home, site
 
   setup(function()
     home = temp.dir()
     process.check { "cp", "-r", "lua", "migrations", "examples", home }
-    site = server.start { database = cluster.fresh "demo", workers = 1, env = { MEDBOOKD_HOME = home } }
-    for name in readme:gmatch "<!%-%- tested: (lua/%S+) %-%->" do
+    site = server.start {
+      database = cluster.fresh "demo", workers = 1,
+      env = { MEDBOOKD_HOME = home, MEDBOOKD_PLUGINS_FOLDER = home .. "/plugins" },
+    }
+    process.check { "mkdir", home .. "/plugins" }
+    for name in documents:gmatch "<!%-%- tested: (lua/%S+) %-%->" do
       paths.write(home .. "/" .. name, block_named(name))
     end
   end)
 
-  it("is accepted by medbookd check", function()
-    local result = site:command "check"
-    assert(result.code == 0, result.out .. result.err)
-  end)
-
-  it("is put into service by medbookd reload", function()
-    local result = site:command "reload"
-    assert(result.code == 0, result.out .. result.err)
-  end)
-
-  it("answers as a page of two rows", function()
-    local page = cjson.decode(run_blocks({ block_named "request" }, "http://127.0.0.1:" .. site.port)[1])
+  it("is a route that is checked, put into service and answers", function()
+    local page = cjson.decode(run_blocks({ block_named "route" }, site)[1]:match "%b{}%s*$")
     assert.equal(2, #page.data)
-    for _, location in ipairs(page.data) do
-      assert.is_string(location.name)
-      assert.is_string(location.formattedAddress)
+    for _, row in ipairs(page.data) do
+      assert.is_string(row.language)
+      assert.is_true(row.providers > 0)
     end
   end)
 
-  it("has a test that passes", function()
-    local spec = temp.dir() .. "/locations_spec.lua"
-    paths.write(spec, block_named "spec/locations_spec.lua")
+  it("is a test that passes", function()
+    local spec = temp.dir() .. "/languages_spec.lua"
+    paths.write(spec, block_named "spec/languages_spec.lua")
     local result = site:command("test", spec)
     assert.matches("3 successes / 0 failures / 0 errors", result.out, 1, true)
     assert.equal(0, result.code)
   end)
 
-  it("has a job that greets every new booking", function()
+  it("is a job that greets every new booking", function()
     local database = site.options.database
     eventually(function()
       return #database.query [[SELECT 1 AS n FROM "OutboxCursor" WHERE "subscriber" = 'clinic.greet']] == 1
@@ -142,16 +138,21 @@ describe("the route of one's own in README.md", function()
     end)
   end)
 
-  it("refuses what its query does not allow", function()
-    assert.equal(422, site:get("/v1/locations?limit=0").status)
+  it("is a query that refuses what it does not allow", function()
+    assert.equal(422, site:get("/v1/languages?limit=0").status)
   end)
 
-  it("is named by medbookd check when it lacks its permission", function()
-    local path = home .. "/lua/routes/locations.lua"
+  it("is a plugin that is made, tested and put into service", function()
+    run_blocks({ block_named "plugin" }, site)
+    assert.equal("clinic.hello", site:admin("/v1/admin/plugins").json.plugins[1].name)
+  end)
+
+  it("is named by medbookd check when a route lacks its permission", function()
+    local path = home .. "/lua/routes/languages.lua"
     paths.write(path, (paths.read(path):gsub(', permission = "public"', "")))
     local result = site:command "check"
     assert.not_equal(0, result.code)
-    assert.matches("routes/locations%.lua:%d+:%d+: route 1: a route needs 'permission'", result.out .. result.err)
+    assert.matches("routes/languages%.lua:%d+:%d+: route 1: a route needs 'permission'", result.out .. result.err)
   end)
 end)
 
