@@ -2,17 +2,13 @@
 
 #include <stdio.h>
 
+#include "app/admin_guard.h"
 #include "app/admin_plugins.h"
 #include "base/clock.h"
 
-/* Health and metrics. */
+/* The routes of the admin address, health and metrics. */
 
 enum { METRICS_MAX = 1024 * 1024 };
-
-static bool path_is(const struct mb_http_request *req, const char *path)
-{
-    return mb_str_eq(mb_http_path(req), mb_str_z(path));
-}
 
 static void plain(struct mb_http_request *req, int status, struct mb_str text)
 {
@@ -49,8 +45,15 @@ static void ready(const struct mb_admin *a, struct mb_http_request *req)
     plain(req, 200, (struct mb_str){text, (size_t)n});
 }
 
-static void readyz(const struct mb_admin *a, struct mb_http_request *req)
+static void livez(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
 {
+    (void)a, (void)name;
+    plain(req, 200, MB_STR("alive\n"));
+}
+
+static void readyz(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
+{
+    (void)name;
     char names[MB_MAX_WORKERS * 4] = "", detail[sizeof names + 64];
     unsigned cut_off = count_cut_off(a, names, sizeof names);
     (void)snprintf(detail, sizeof detail, "%u of %u workers cannot reach the database: %s", cut_off,
@@ -64,8 +67,9 @@ static void readyz(const struct mb_admin *a, struct mb_http_request *req)
         ready(a, req);
 }
 
-static void metrics(const struct mb_admin *a, struct mb_http_request *req)
+static void metrics(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
 {
+    (void)name;
     struct mb_buf b;
     mb_buf_init(&b, METRICS_MAX);
     if (mb_metrics_write(a->shm, &b) == MB_OK)
@@ -76,25 +80,112 @@ static void metrics(const struct mb_admin *a, struct mb_http_request *req)
     mb_buf_reset(&b);
 }
 
-bool mb_admin_answer(const struct mb_admin *a, struct mb_http_request *req)
+static void plugins(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
 {
-    bool is_admin = mb_http_tag(req) == MB_TAG_ADMIN;
-    bool is_read = mb_http_method(req) == MB_GET || mb_http_method(req) == MB_HEAD;
-    if (is_read && path_is(req, "/livez"))
-        plain(req, 200, MB_STR("alive\n"));
-    else if (is_read && path_is(req, "/readyz"))
-        readyz(a, req);
-    else if (is_read && is_admin && path_is(req, "/metrics"))
-        metrics(a, req);
-    else if (is_admin && mb_admin_plugins_answer(a->shm, req))
-        return true;
-    else if (is_admin)
-        mb_http_problem(req, 404, "not_found",
-                        "this address serves /metrics, /livez, /readyz, /v1/admin/plugins and "
-                        "/v1/admin/reload, /v1/admin/rollback",
-                        MB_STR(""), -1, NULL, 0);
+    (void)name;
+    mb_admin_plugins_list(a->shm, req);
+}
+
+static void release(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
+{
+    mb_admin_plugins_release(a->shm, req, name);
+}
+
+static void reload(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
+{
+    (void)name;
+    mb_admin_reload_ask(a->reload, req, "reload\n");
+}
+
+static void rollback(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
+{
+    (void)name;
+    mb_admin_reload_ask(a->reload, req, "rollback\n");
+}
+
+/* ---- routes ---- */
+
+typedef void answer_fn(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name);
+
+/* One segment of a path may be {name}: it is what the answer is given. */
+static const struct route {
+    enum mb_method method;
+    const char *path;
+    answer_fn *answer;
+    bool is_public; /* the public address has it too */
+} routes[] = {
+    {MB_GET, "/livez", livez, true},
+    {MB_GET, "/readyz", readyz, true},
+    {MB_GET, "/metrics", metrics, false},
+    {MB_GET, "/v1/admin/plugins", plugins, false},
+    {MB_POST, "/v1/admin/plugins/{name}/release", release, false},
+    {MB_POST, "/v1/admin/reload", reload, false},
+    {MB_POST, "/v1/admin/rollback", rollback, false},
+};
+enum { NROUTES = sizeof routes / sizeof *routes };
+
+static bool path_fits(const char *pattern, struct mb_str path, struct mb_str *name)
+{
+    const char *brace = strchr(pattern, '{');
+    if (brace == NULL) return mb_str_eq(path, mb_str_z(pattern));
+    struct mb_str before = {pattern, (size_t)(brace - pattern)};
+    struct mb_str after = mb_str_z(strchr(brace, '}') + 1);
+    if (path.len <= before.len + after.len) return false;
+    *name = (struct mb_str){path.ptr + before.len, path.len - before.len - after.len};
+    return memcmp(path.ptr, before.ptr, before.len) == 0 &&
+           memcmp(name->ptr + name->len, after.ptr, after.len) == 0 &&
+           memchr(name->ptr, '/', name->len) == NULL;
+}
+
+static bool method_fits(enum mb_method of_route, enum mb_method m)
+{
+    return m == of_route || (of_route == MB_GET && m == MB_HEAD);
+}
+
+static const struct route *find_route(const struct mb_http_request *req, struct mb_str *name)
+{
+    for (unsigned i = 0; i < NROUTES; i++)
+        if (path_fits(routes[i].path, mb_http_path(req), name)) return &routes[i];
+    return NULL;
+}
+
+/* Says which paths there are. */
+static void refuse_path(struct mb_http_request *req)
+{
+    char detail[512] = "this address serves";
+    size_t at = strlen(detail);
+    for (unsigned i = 0; i < NROUTES; i++)
+        at += (size_t)snprintf(detail + at, sizeof detail - at, "%s %s %s", i > 0 ? "," : "",
+                               mb_method_name(routes[i].method), routes[i].path);
+    mb_http_problem(req, 404, "not_found", detail, MB_STR(""), -1, NULL, 0);
+}
+
+static void refuse_method(struct mb_http_request *req, const struct route *r)
+{
+    struct mb_str methods = r->method == MB_GET ? MB_STR("GET, HEAD") : MB_STR("POST");
+    const struct mb_http_header allow = {MB_STR("Allow"), methods};
+    mb_http_problem(req, 405, "method_not_allowed", NULL, MB_STR(""), -1, &allow, 1);
+}
+
+void mb_admin_answer(const struct mb_admin *a, struct mb_http_request *req)
+{
+    struct mb_str name = {NULL, 0};
+    if (!mb_admin_guard_pass(a->hosts, req)) return;
+    const struct route *r = find_route(req, &name);
+    if (r == NULL)
+        refuse_path(req);
+    else if (!method_fits(r->method, mb_http_method(req)))
+        refuse_method(req, r);
     else
-        return false;
+        r->answer(a, req, name);
+}
+
+bool mb_admin_answer_public(const struct mb_admin *a, struct mb_http_request *req)
+{
+    struct mb_str name;
+    const struct route *r = find_route(req, &name);
+    if (r == NULL || !r->is_public || !method_fits(r->method, mb_http_method(req))) return false;
+    r->answer(a, req, name);
     return true;
 }
 

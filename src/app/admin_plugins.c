@@ -2,8 +2,6 @@
 
 #include "base/json.h"
 
-/* What is known of plugins, and letting one out of quarantine. */
-
 enum { LIST_MAX = 2 * 1024 * 1024 };
 
 static uint64_t memory_of(const struct mb_plugin_stats *s)
@@ -49,7 +47,7 @@ static enum mb_rc add(struct mb_buf *b, const struct mb_plugin_stats *s)
     return rc == MB_OK ? add_parts(b, s) : rc;
 }
 
-static void list(struct mb_shm *shm, struct mb_http_request *req)
+void mb_admin_plugins_list(struct mb_shm *shm, struct mb_http_request *req)
 {
     struct mb_buf b;
     mb_buf_init(&b, LIST_MAX);
@@ -64,40 +62,16 @@ static void list(struct mb_shm *shm, struct mb_http_request *req)
     mb_buf_reset(&b);
 }
 
-/* "/v1/admin/plugins/<name>/release" -> the name in out; false for any other path. */
-static bool name_in(struct mb_str path, char out[MB_PLUGIN_NAME])
+void mb_admin_plugins_release(struct mb_shm *shm, struct mb_http_request *req, struct mb_str name)
 {
-    static const char before[] = "/v1/admin/plugins/", after[] = "/release";
-    size_t head = sizeof before - 1, tail = sizeof after - 1;
-    if (path.len <= head + tail || path.len - head - tail >= MB_PLUGIN_NAME) return false;
-    if (memcmp(path.ptr, before, head) != 0) return false;
-    if (memcmp(path.ptr + path.len - tail, after, tail) != 0) return false;
-    memcpy(out, path.ptr + head, path.len - head - tail);
-    out[path.len - head - tail] = '\0';
-    return true;
-}
-
-static void release(struct mb_shm *shm, struct mb_http_request *req, const char *name)
-{
-    struct mb_plugin_stats *s = mb_plugin_board_find(&shm->plugins, name);
+    char text[MB_PLUGIN_NAME] = "";
+    if (name.len < sizeof text) memcpy(text, name.ptr, name.len);
+    struct mb_plugin_stats *s = mb_plugin_board_find(&shm->plugins, text);
     if (s == NULL) {
-        mb_http_problem(req, 404, "not_found", "there is no such plugin", MB_STR(""), -1, NULL, 0);
+        mb_http_problem(req, 404, "not_found", "plugin not found; GET /v1/admin/plugins lists them",
+                        MB_STR(""), -1, NULL, 0);
         return;
     }
     mb_plugin_release(s);
     mb_http_reply(req, 204, NULL, NULL, 0, MB_STR(""));
-}
-
-bool mb_admin_plugins_answer(struct mb_shm *shm, struct mb_http_request *req)
-{
-    char name[MB_PLUGIN_NAME];
-    struct mb_str path = mb_http_path(req);
-    enum mb_method method = mb_http_method(req);
-    if (method == MB_GET && mb_str_eq(path, MB_STR("/v1/admin/plugins")))
-        list(shm, req);
-    else if (method == MB_POST && name_in(path, name))
-        release(shm, req, name);
-    else
-        return false;
-    return true;
 }

@@ -192,20 +192,9 @@ static bool ask(struct mb_admin_reload *r, struct mb_http_request *req, const ch
     return true;
 }
 
-bool mb_admin_reload_answer(struct mb_admin_reload *a, struct mb_http_request *req)
+void mb_admin_reload_ask(struct mb_admin_reload *a, struct mb_http_request *req, const char *word)
 {
-    static const struct mb_http_header allow = {{"Allow", 5}, {"POST", 4}};
-    struct mb_str path = mb_http_path(req);
-    bool is_reload = mb_str_eq(path, MB_STR("/v1/admin/reload"));
-    if (!is_reload && !mb_str_eq(path, MB_STR("/v1/admin/rollback"))) return false;
-    if (mb_http_method(req) != MB_POST)
-        mb_http_problem(req, 405, "method_not_allowed", NULL, MB_STR(""), -1, &allow, 1);
-    else if (mb_http_header(req, MB_STR("origin")).ptr != NULL)
-        mb_http_problem(req, 403, "cross_site", "this is not for browsers", MB_STR(""), -1, NULL,
-                        0);
-    else if (!ask(a, req, is_reload ? "reload\n" : "rollback\n"))
-        unreachable(req);
-    return true;
+    if (!ask(a, req, word)) unreachable(req);
 }
 
 /* ---- life ---- */

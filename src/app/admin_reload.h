@@ -4,8 +4,6 @@
  * names do, by the control socket, and answer what became of it:
  *
  *   200 { "generation", "detail" }    422 reload_refused with "errors": [{ "file", "line", "detail" }]
- *
- * A browser that another site told to send one is refused: its Origin is not wanted here.
  */
 #include <uv.h>
 
@@ -17,8 +15,8 @@ struct mb_admin_reload;
 MB_MUST_CHECK enum mb_rc mb_admin_reload_new(struct mb_admin_reload **out, uv_loop_t *loop,
                                              const char *folder, const struct mb_shm *shm,
                                              struct mb_err *err);
-/* False when the request is about something else. The answer may come later. */
-bool mb_admin_reload_answer(struct mb_admin_reload *a, struct mb_http_request *req);
+/* Sends the word, a line of the control socket, to the supervisor. The answer may come later. */
+void mb_admin_reload_ask(struct mb_admin_reload *a, struct mb_http_request *req, const char *word);
 /* The request is over, answered or not. */
 void mb_admin_reload_forget(struct mb_admin_reload *a, const struct mb_http_request *req);
 /* Before the loop ends: what still waits is not heard any more. */

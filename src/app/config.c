@@ -101,6 +101,7 @@ static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k
     case MB_CFG_WORD:
     case MB_CFG_NETWORKS:
     case MB_CFG_ORIGINS:
+    case MB_CFG_HOSTS:
     case MB_CFG_PLACE:
     case MB_CFG_DSN:
     case MB_CFG_USER:

@@ -19,6 +19,7 @@ enum mb_config_type {
     MB_CFG_WORD,
     MB_CFG_NETWORKS, /* addresses and networks, separated by commas or blanks */
     MB_CFG_ORIGINS,  /* scheme://host[:port], separated by commas or blanks; or * */
+    MB_CFG_HOSTS,    /* host names without port, separated by commas or blanks */
     MB_CFG_PLACE,    /* address and port to listen at, or one of the words */
     MB_CFG_DSN,      /* connection string or URI of libpq, or empty; may hold a password */
     MB_CFG_USER,     /* name of an unprivileged user, or empty */
@@ -33,6 +34,9 @@ enum mb_config_type {
     X(listen, "listen", PLACE, "127.0.0.1:8080", 0, 0, "", "address and port of the API")          \
     X(admin_listen, "admin_listen", PLACE, "127.0.0.1:8081", 0, 0, "off",                          \
       "address and port of /metrics and health; keep it private; off = none")                      \
+    X(admin_hosts, "admin_hosts", HOSTS, "", 0, 0, "",                                             \
+      "names by which the admin address may be called beside localhost and numeric addresses, "    \
+      "such as that of a container")                                                               \
     X(data_dir, "data_dir", FOLDER, "var", 0, 0, "",                                               \
       "where the embedded database and the secret key live")                                       \
     X(home, "home", HOME, "", 0, 0, "",                                                            \
@@ -250,6 +254,7 @@ struct mb_config {
 #define MB_X_PORTS(member)                                      const char *member;
 #define MB_X_FILE(member)                                       const char *member;
 #define MB_X_ORIGINS(member)                                    const char *member;
+#define MB_X_HOSTS(member)                                      const char *member;
 #define MB_X_PLACE(member)                                      const char *member;
 #define MB_X_DSN(member)                                        const char *member;
 #define MB_X_USER(member)                                       const char *member;
@@ -267,6 +272,7 @@ struct mb_config {
 #undef MB_X_PORTS
 #undef MB_X_FILE
 #undef MB_X_ORIGINS
+#undef MB_X_HOSTS
 #undef MB_X_PLACE
 #undef MB_X_DSN
 #undef MB_X_USER

@@ -57,6 +57,13 @@ static bool is_origins(const char *value)
     return true;
 }
 
+static bool is_hosts(const char *value)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789-_., \t";
+    return value[strspn(value, allowed)] == '\0';
+}
+
 static bool is_place(const char *words, const char *value)
 {
     struct mb_place place;
@@ -85,6 +92,7 @@ bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
     case MB_CFG_WORD: return is_word(k->words, value);
     case MB_CFG_NETWORKS: return is_networks(value);
     case MB_CFG_ORIGINS: return is_origins(value);
+    case MB_CFG_HOSTS: return is_hosts(value);
     case MB_CFG_PLACE: return is_place(k->words, value);
     case MB_CFG_DSN: return is_empty || mb_dsn_is_valid(value);
     case MB_CFG_USER: return is_empty || mb_user_is_unprivileged(value);

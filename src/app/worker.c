@@ -191,10 +191,11 @@ static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
 /* Health and metrics are answered whatever the scripts are; everything else is theirs. */
 static void on_head(void *ctx, struct mb_http_request *req)
 {
-    struct worker *w = ctx;
-    bool is_taken = (mb_http_tag(req) == MB_TAG_ADMIN && mb_admin_reload_answer(w->reload, req)) ||
-                    mb_admin_answer(&w->admin, req);
-    if (!is_taken) mb_generations_take(w->scripts, req);
+    const struct worker *w = ctx;
+    if (mb_http_tag(req) == MB_TAG_ADMIN)
+        mb_admin_answer(&w->admin, req);
+    else if (!mb_admin_answer_public(&w->admin, req))
+        mb_generations_take(w->scripts, req);
 }
 
 /* What waits for the supervisor has no data of the scripts'. */
@@ -213,7 +214,6 @@ static void on_end(void *ctx, struct mb_http_request *req)
 
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
-    w->admin = (struct mb_admin){w->plan->shm, w->plan->index, w->db};
     struct mb_http_config config = mb_parts_http(w->plan->config);
     config.tally = w->plan->shm->tally;
     config.tally_index = w->plan->index;
@@ -223,6 +223,11 @@ static enum mb_rc build_http(struct worker *w, struct mb_err *err)
     callbacks.on_ready = on_ready;
     callbacks.on_end = on_end;
     enum mb_rc rc = mb_admin_reload_new(&w->reload, &w->loop, w->plan->folder, w->plan->shm, err);
+    w->admin = (struct mb_admin){.shm = w->plan->shm,
+                                 .index = w->plan->index,
+                                 .db = w->db,
+                                 .reload = w->reload,
+                                 .hosts = w->plan->config->admin_hosts};
     if (rc == MB_OK)
         rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
     for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)

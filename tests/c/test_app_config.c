@@ -67,6 +67,9 @@ static void test_values(void)
        "refuses an origin with a path");
     ok(!load(NULL, "http.cors_origins=a.example") && says("http.cors_origins"),
        "refuses an origin without scheme");
+    ok(load(NULL, "admin_hosts=medbookd.internal, Desk"), "takes a list of host names");
+    ok(!load(NULL, "admin_hosts=medbookd.internal:8081") && says("host names without port"),
+       "refuses a host name with a port");
     ok(!load(NULL, "log.level=") && says("log.level"), "refuses an empty word");
     ok(!load(NULL, "listen") && says("not key=value"), "refuses a setting without value");
     ok(!load(NULL, "data_dir=") && says("data_dir"), "refuses an empty data folder");

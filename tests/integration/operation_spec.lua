@@ -254,7 +254,69 @@ describe("the admin address", function()
   setup(function()
     app = server.start { database = cluster.fresh "demo",
                          env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua",
+                                 MEDBOOKD_ADMIN_HOSTS = "Desk.internal., b",
                                  MEDBOOKD_WORKER_SCRIPT_CPU = "0", MEDBOOKD_WORKER_HANG_TIMEOUT = "1s" } }
+  end)
+
+  -- Every route that there is, as the answer to an unknown path lists them; and that path itself.
+  local function each_route(visit)
+    local count = 0
+    for method, path in app:admin("/none").json.detail:gmatch "(%u+) (/[%w/{}]+)" do
+      visit(method, (path:gsub("{name}", "test.none")))
+      count = count + 1
+    end
+    assert.is_true(count >= 7)
+    visit("GET", "/none")
+  end
+
+  local function ask(method, path, host, headers)
+    return app:request(method, path, { port = app.admin_port, host = host, headers = headers })
+  end
+
+  it("is not to be reached from a web page, whichever route it asks for", function()
+    local from_pages = {
+      [{ 421, "unknown_host" }] = {
+        { "rebound.example" }, { "rebound.example:8081" }, { "localhost.rebound.example" }, { "xlocalhost" },
+        { "127.0.0.1.rebound.example" }, { "2130706433" }, { "desk.internal.example" }, { "esk.internal" },
+      },
+      [{ 403, "cross_site" }] = {
+        { nil, { Origin = "http://elsewhere.example" } }, { nil, { Origin = "null" } },
+        { nil, { Origin = "http://localhost:8081" } }, { nil, { ["Sec-Fetch-Site"] = "cross-site" } },
+        { nil, { ["sec-fetch-site"] = "same-site" } },
+        { nil, { { "Sec-Fetch-Site", "none" }, { "Sec-Fetch-Site", "cross-site" } } },
+      },
+    }
+    each_route(function(method, path)
+      for expected, pages in pairs(from_pages) do
+        for _, page in ipairs(pages) do
+          local r = ask(method, path, page[1], page[2])
+          assert.same(expected, { r.status, r.json.code }, method .. " " .. path)
+        end
+      end
+    end)
+    assert.equal(0, figure(app, "medbookd_reloads_total"))
+  end)
+
+  it("is called by loopback names, addresses and those of admin_hosts", function()
+    for _, host in ipairs { "localhost", "LOCALHOST:8081", "a.localhost.", "127.0.0.1", "10.1.2.3:80", "[::1]:8081",
+                            "[2001:db8::1]", "desk.internal", "DESK.internal:99", "b" } do
+      assert.equal(200, ask("GET", "/livez", host).status, host)
+    end
+    assert.equal(200, ask("GET", "/metrics", nil, { ["Sec-Fetch-Site"] = "none" }).status) -- typed by a person
+    local old <close> = setmetatable({}, { __close = function(it) it.conn:close() end })
+    old.conn = assert(http.connect(app.admin_port))
+    old.conn:send "GET /livez HTTP/1.0\r\n\r\n"
+    assert.equal(200, old.conn:read().status)
+  end)
+
+  it("names the methods that a path has", function()
+    each_route(function(method, path)
+      if path == "/none" then return end
+      local r = ask("DELETE", path)
+      local methods = method == "GET" and "GET, HEAD" or method
+      assert.same({ 405, "method_not_allowed", methods }, { r.status, r.json.code, r.headers.allow })
+    end)
+    assert.equal(200, ask("HEAD", "/metrics").status)
   end)
 
   it("answers /livez and /readyz, and nothing of the API", function()

@@ -70,12 +70,8 @@ describe("a reload", function()
       assert.same({ 422, "reload_refused" }, { refused.status, refused.json.code })
     end)
 
-    it("is not for browsers, and by POST only", function()
+    it("is not on the public address", function()
       start()
-      local r = post("reload", { Origin = "http://elsewhere.example" })
-      assert.same({ 403, "cross_site" }, { r.status, r.json.code })
-      local get = app:admin "/v1/admin/reload"
-      assert.same({ 405, "POST" }, { get.status, get.headers.allow })
       assert.equal(404, app:post("/v1/admin/reload", {}).status)
       assert.matches("\nmedbookd_reloads_total 0", app:admin("/metrics").body)
     end)
@@ -86,7 +82,7 @@ describe("a reload", function()
       for i = 1, 12 do
         reloads.stamp(dir, 100 + i)
         clients[i] = assert(http.connect(app.admin_port, { timeout = 30 }))
-        clients[i]:send "POST /v1/admin/reload HTTP/1.1\r\nHost: a\r\n\r\n"
+        clients[i]:send "POST /v1/admin/reload HTTP/1.1\r\nHost: localhost\r\n\r\n"
         assert.equal(200, app:get("/livez").status)
       end
       clients[1]:close()
