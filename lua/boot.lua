@@ -11,13 +11,14 @@ local openapi = require "mb.openapi"
 local permit = require "mb.permit"
 local plugin = require "mb.plugin"
 local plugin_host = require "workflows.plugin_host"
+local plugin_requirements = require "validation.plugin_requirements"
 local provisions = require "workflows.provisions"
 local requirements = require "workflows.requirements"
 local router = require "mb.router"
 local session = require "workflows.session"
 
 permit.load(scripts "permissions/")
-local plugins = plugin.load(plugin_host, provisions.KINDS)
+local plugins = plugin.load(plugin_host, provisions.KINDS, { requirements = plugin_requirements.read })
 local routes = router.new(session.authenticate, session.standing, plugins)
 for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)

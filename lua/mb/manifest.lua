@@ -10,8 +10,7 @@
 --                 runs_after = { "other.plugin" }, handler = function(request) … end } },
 --     events = { { on = "booking.created", handler = function(job) … end } },
 --     jobs = { { name = "remind", every = "1h", handler = function(job) … end } },
---     requirements = { { provider_type = "general-practitioner", organization = id or nil,
---                        items = { ["hpcsa-number"] = { type = "TEXT", config = { maxLength = 20 } } } } },
+--     requirements = { … },                  -- read by validation/plugin_requirements.lua
 --     secrets = { "token" },                 -- plugins.secrets/<name>/token
 --     channels = { … }, …                    -- what else the server knows how to ask for (workflows/provisions.lua)
 --     tables = { add = "INSERT INTO …" },    -- named statements on its own tables, migrations/ makes these
@@ -25,7 +24,7 @@ local API <const> = 1
 -- key -> type of its value, "handler" is a function
 local MANIFEST <const> = {
   api = "number", name = "string", version = "string", summary = "string", capabilities = "table", config = "table",
-  routes = "table", hooks = "table", events = "table", jobs = "table", requirements = "table", secrets = "table",
+  routes = "table", hooks = "table", events = "table", jobs = "table", secrets = "table",
   http = "table", tables = "table",
 }
 local ROUTE <const> = {
@@ -43,10 +42,8 @@ local JOB <const> = {
 local EVENT <const> = {
   on = "string", handler = "handler", max_attempts = "number", backoff = "table", lease = "string",
 }
-local REQUIREMENT <const> = { provider_type = "string", organization = "string", items = "table" }
 -- Each but `state` has a key of the manifest.
-local CAPABILITIES <const> = { "events", "hooks", "http", "jobs", "requirements", "routes", "secrets", "state",
-                               "tables" }
+local CAPABILITIES <const> = { "events", "hooks", "http", "jobs", "routes", "secrets", "state", "tables" }
 
 local function is_handler(value)
   return type(value) == "table" and math.type(value.handler) == "integer" and type(value.at) == "string"
@@ -114,7 +111,7 @@ local function check(plugin, keys, capabilities, at, found)
 end
 
 return {
-  KEYS = MANIFEST, ROUTE = ROUTE, HOOK = HOOK, JOB = JOB, EVENT = EVENT, REQUIREMENT = REQUIREMENT,
+  KEYS = MANIFEST, ROUTE = ROUTE, HOOK = HOOK, JOB = JOB, EVENT = EVENT,
   CAPABILITIES = CAPABILITIES, check = check, check_keys = check_keys, has = has, is_handler = is_handler,
   place = place,
 }

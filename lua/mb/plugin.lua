@@ -12,7 +12,6 @@ local log = require "mb.log"
 local manifest = require "mb.manifest"
 local plugins = require "mb.plugins"
 local problem = require "mb.problem"
-local requirement = require "mb.requirement"
 local schema = require "mb.schema"
 
 local check_keys, has, is_handler, place = manifest.check_keys, manifest.has, manifest.is_handler, manifest.place
@@ -270,26 +269,6 @@ local function as_job(self, plugin, kind, it, events)
   }
 end
 
--- ---- requirements ----
-
--- Items as mb.requirement takes them; a null takes a key away.
-local function as_items(items, at, found)
-  local made = {}
-  for _, name in ipairs(faults.names_of(items)) do
-    local it = items[name]
-    if type(it) ~= "table" or type(it.type) ~= "string" or type(it.config) ~= "table" then
-      found:add(at, ("requirement '%s' is { type = \"TEXT\", config = { … } }"):format(name))
-    else
-      local config = {}
-      for key, value in pairs(it.config) do
-        config[key] = value == json.null and requirement.none or value
-      end
-      made[name] = requirement.item(it.type, config, at)
-    end
-  end
-  return made
-end
-
 -- ---- loading ----
 
 local function add_hooks(self, plugin, at, found)
@@ -342,18 +321,13 @@ local function add_jobs(self, plugin, at, found)
   end
 end
 
-local function add_requirements(self, plugin, at, found)
-  for _, it in ipairs(plugin.manifest.requirements or {}) do
-    local before = #found.list
-    check_keys(it, manifest.REQUIREMENT, { "provider_type", "items" }, at, "a requirement", found)
-    local items = #found.list == before and as_items(it.items, at, found)
-    if items then
-      local scope = it.organization and { organization = it.organization }
-      local is_sound, set = pcall(requirement.overrides, it.provider_type, items, scope, at)
-      if is_sound then
-        table.insert(self.requirements, { name = plugin.name, overrides = set })
-      else
-        found:take(tostring(set))
+-- What the owner of such a key reads out of it.
+local function add_parts(self, plugin, at, found)
+  for key, read in pairs(self.readers) do
+    for _, it in ipairs(plugin.manifest[key] or {}) do
+      local made = read(it, at, found)
+      if made then
+        table.insert(self.parts[key], { name = plugin.name, it = made })
       end
     end
   end
@@ -477,9 +451,12 @@ local loaded -- the registry
 
 -- Every plugin of this generation; raises all faults of their manifests. `host` does what they ask for;
 -- the registry has their routes and jobs. `kinds`: what they may provide to the server (workflows/provisions.lua).
-local function load(host, kinds)
+-- `readers`: further lists of a manifest, each a key and read(item, at, found), which returns what to keep of an item,
+-- or notes what is wrong with it.
+local function load(host, kinds, readers)
   local self = setmetatable({
-    host = host, on = {}, routes = {}, jobs = {}, requirements = {}, kinds = kinds, provisions = {}, keys = {},
+    host = host, on = {}, routes = {}, jobs = {}, kinds = kinds, provisions = {}, readers = readers, parts = {},
+    keys = {},
     capabilities = table.move(manifest.CAPABILITIES, 1, #manifest.CAPABILITIES, 1, {}),
   }, registry)
   for key, expected in pairs(manifest.KEYS) do
@@ -489,6 +466,10 @@ local function load(host, kinds)
     self.keys[kind], self.provisions[kind] = "table", {}
     table.insert(self.capabilities, kind)
   end
+  for _, key in ipairs(faults.names_of(readers)) do
+    self.keys[key], self.parts[key] = "table", {}
+    table.insert(self.capabilities, key)
+  end
   local found = faults.new()
   for _, plugin in ipairs(plugins.list()) do
     local at = "plugins/" .. plugin.name .. "/plugin.lua"
@@ -497,7 +478,7 @@ local function load(host, kinds)
     add_hooks(self, plugin, at, found)
     add_routes(self, plugin, at, found)
     add_jobs(self, plugin, at, found)
-    add_requirements(self, plugin, at, found)
+    add_parts(self, plugin, at, found)
     add_secrets(plugin, at, found)
     add_tables(self, plugin, at, found)
     add_provisions(self, plugin, at, found)
@@ -511,9 +492,9 @@ local function load(host, kinds)
   return self
 end
 
--- The requirements of all plugins, { name =, overrides = } each; once they are loaded.
-local function requirements()
-  return loaded.requirements
+-- What was kept of that key of all manifests, { name = "clinic.sms", it = what its reader returned } each.
+local function parts(key)
+  return loaded.parts[key]
 end
 
 -- What plugins provide of that kind, in the order of their names, each { name = "clinic.sms.sms", it = what the
@@ -534,4 +515,4 @@ function registry:finish(patterns)
   found:raise()
 end
 
-return { load = load, requirements = requirements, provisions = provisions }
+return { load = load, parts = parts, provisions = provisions }

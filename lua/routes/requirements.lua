@@ -4,7 +4,8 @@ local db = require "mb.db"
 local json = require "mb.json"
 local overrides = require "validation.overrides"
 local problem = require "mb.problem"
-local requirement = require "mb.requirement"
+local requirement = require "validation.requirement"
+local requirement_answer = require "validation.requirement_answer"
 local requirements = require "queries.requirements"
 local time = require "mb.time"
 local validation = require "validation.requirements"
@@ -76,7 +77,7 @@ local function judge_all(list, given)
     if not it then
       errors[#errors + 1] = { pointer = at .. "requirementId", detail = "is not asked of this provider type" }
     else
-      local value, why, warning = requirement.judge(it.validationType, it.config, answer, today)
+      local value, why, warning = requirement_answer.judge(it.validationType, it.config, answer, today)
       open[it.id] = nil
       if value == nil then
         errors[#errors + 1] = { pointer = at .. field_of(it.validationType, answer), detail = why }

@@ -5,7 +5,7 @@ local jobs = require "workflows.jobs"
 local log = require "mb.log"
 local queries = require "queries.requirements"
 
--- As book:unmatched of mb.requirement; overrides: the book that is in force.
+-- As book:unmatched of validation.requirement; overrides: the book that is in force.
 local function unmatched(overrides)
   return overrides:unmatched(db.all({ queries.names }, { queries.organizations, overrides.organizations }))
 end

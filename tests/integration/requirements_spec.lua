@@ -18,7 +18,7 @@ local function home_with(text, more)
 end
 
 local CLINIC <const> = [[
-local requirement = require "mb.requirement"
+local requirement = require "validation.requirement"
 local of = requirement.of
 return requirement.overrides("dentist", {
   ["registration-document"] = of.document { maxSizeMB = 1, expectedFormat = requirement.none },
@@ -29,7 +29,7 @@ return requirement.overrides("dentist", {
 
 -- Nothing of it is in a row.
 local MISSPELLED <const> = [[
-local requirement = require "mb.requirement"
+local requirement = require "validation.requirement"
 return requirement.overrides("dentst", { registration = requirement.of.boolean { mustBeTrue = true } })
 ]]
 
@@ -190,7 +190,7 @@ describe("a file of requirements that is wrong", function()
 
   it("does not load beside another that sets the same", function()
     local dir = home_with [[
-local requirement = require "mb.requirement"
+local requirement = require "validation.requirement"
 return requirement.overrides("psychologist", { ["hpcsa-number"] = requirement.of.text { pattern = "x" } })]]
     local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = dir } })
     assert.equal(1, result.code)

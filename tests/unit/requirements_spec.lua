@@ -4,7 +4,8 @@
 package.path = "lua/?.lua;" .. package.path
 
 local pattern = require "mb.pattern"
-local requirement = require "mb.requirement"
+local requirement = require "validation.requirement"
+local requirement_answer = require "validation.requirement_answer"
 
 local of <const> = requirement.of
 
@@ -223,7 +224,7 @@ describe("an answer", function()
       { values = { "other" }, otherValue = "x" } },
   } do
     it(("to %s is %s (%d)"):format(case[1], case[4] == nil and "refused: " .. case[5] or "kept", i), function()
-      local value, why = requirement.judge(case[1], case[2], case[3], TODAY)
+      local value, why = requirement_answer.judge(case[1], case[2], case[3], TODAY)
       assert.same(case[4], value)
       assert.equal(case[5], why)
     end)
@@ -231,11 +232,11 @@ describe("an answer", function()
 
   it("that will lapse soon is kept with a warning", function()
     local config = { minDaysInFuture = 30, warningThreshold = 60 }
-    local value, why, warning = requirement.judge("FUTURE_DATE", config, { value = "2026-12-31" }, TODAY)
+    local value, why, warning = requirement_answer.judge("FUTURE_DATE", config, { value = "2026-12-31" }, TODAY)
     assert.same({ "2026-12-31", "ends in 35 days" }, { value, warning })
     assert.is_nil(why)
     config.warningText = "renew"
-    assert.equal("renew", select(3, requirement.judge("FUTURE_DATE", config, { value = "2026-12-31" }, TODAY)))
-    assert.is_nil(select(3, requirement.judge("FUTURE_DATE", config, { value = "2027-01-25" }, TODAY)))
+    assert.equal("renew", select(3, requirement_answer.judge("FUTURE_DATE", config, { value = "2026-12-31" }, TODAY)))
+    assert.is_nil(select(3, requirement_answer.judge("FUTURE_DATE", config, { value = "2027-01-25" }, TODAY)))
   end)
 end)

@@ -1,5 +1,5 @@
 -- What psychologists answer, beyond the rows of the database.
-local requirement = require "mb.requirement"
+local requirement = require "validation.requirement"
 
 local of = requirement.of
 
