@@ -1,5 +1,6 @@
 -- What becomes of a request, in words: for `medbookd routes` and `medbookd explain`.
 local faults = require "mb.faults"
+local limit = require "mb.limit"
 local permit = require "mb.permit"
 local rule = require "mb.rule"
 local source = require "mb.source"
@@ -103,6 +104,15 @@ local STEPS <const> = {
       return "permission: public, everybody"
     end
     return ("permission: %s, %s (%s)"):format(it.route.permission, rule.describe(it.rule), it.rule.at)
+  end,
+  function(it, lines)
+    if #it.limits > 0 then
+      lines[#lines + 1] = "limit: else 429"
+        .. (it.limits.except and (", with exceptions (%s)"):format(source(it.limits.except)) or "")
+    end
+    for _, one in ipairs(it.limits) do
+      lines[#lines + 1] = "     " .. limit.describe(one)
+    end
   end,
   function(it, lines)
     for _, hook in ipairs(it.hooks and it.hooks.before or {}) do

@@ -3,6 +3,7 @@
 local canonical = require "mb.canonical"
 local faults = require "mb.faults"
 local json = require "mb.json"
+local limit = require "mb.limit"
 local permit = require "mb.permit"
 local rule = require "mb.rule"
 
@@ -22,6 +23,7 @@ local PROBLEMS <const> = {
   [413] = { "TooLarge", "the body is larger than this route takes" },
   [415] = { "UnsupportedMediaType", "the body is not application/json" },
   [422] = { "Unprocessable", "can be read but breaks the schema or a rule; `errors` names the fields" },
+  [429] = { "TooManyRequests", "more than the limits of this route allow; repeat it after Retry-After" },
   [500] = { "Failure", "the server cannot answer now (429, 503: repeat after Retry-After) or failed (500)" },
 }
 
@@ -155,6 +157,22 @@ local function usual_problems(it)
   return set
 end
 
+local LIMITED <const> = { "rate_limited" }
+
+-- Fields of answers to whom a limit counts (mb.limit), and of every 429.
+local function limit_fields()
+  return {
+    ["RateLimit-Policy"] = {
+      description = 'how many requests in how many seconds: `"address";q=30;w=3600`', schema = { type = "string" },
+    },
+    RateLimit = {
+      description = 'how many are left, and the seconds until the window ends: `"address";r=29;t=3600`',
+      schema = { type = "string" },
+    },
+    ["Retry-After"] = { description = "seconds", schema = { type = "integer" } },
+  }
+end
+
 -- What has no codes of its own stands once in the document.
 local function problem_response(status, codes, components)
   local name = PROBLEMS[status] and PROBLEMS[status][1]
@@ -166,6 +184,7 @@ local function problem_response(status, codes, components)
     description = (PROBLEMS[status] and PROBLEMS[status][2] or "refused")
       .. (#codes > 0 and ": `" .. table.concat(codes, "`, `") .. "`" or ""),
     ["x-codes"] = #codes > 0 and json.array { table.unpack(codes) } or nil,
+    headers = status == 429 and limit_fields() or nil,
     content = { ["application/problem+json"] = { schema = { ["$ref"] = "#/components/schemas/Problem" } } },
   }
 end
@@ -198,6 +217,9 @@ local function responses_of(it, components)
   for status, list in pairs(codes) do
     made[tostring(status)] = problem_response(status, list, components)
   end
+  if #it.limits > 0 and not codes[429] then
+    made["429"] = problem_response(429, LIMITED, components)
+  end
   made.default = problem_response(500, nil, components)
   return made
 end
@@ -215,6 +237,13 @@ end
 
 local function description_of(it)
   local who = ("For %s."):format(it.route.permission == "public" and "everybody" or rule.describe(it.rule))
+  if #it.limits > 0 then
+    local limits = {}
+    for i, one in ipairs(it.limits) do
+      limits[i] = limit.describe(one)
+    end
+    who = ("%s At most %s."):format(who, table.concat(limits, ", "))
+  end
   return it.route.description and it.route.description .. "\n\n" .. who or who
 end
 

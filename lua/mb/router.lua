@@ -4,6 +4,7 @@
 --     params = fields, query = fields, body = schema or "stream", max_body = bytes, auth = true,
 --     subject = function(req) return row end, handler = function(req, subject, judge) … end,
 --     description = "…", headers = { idempotency.HEADER },
+--     limit = { per = "address", requests = 30, window = "1h" },
 --     responses = { [200] = schema or "text/csv" or false }, errors = { [409] = { "slot_taken" } } }
 --
 -- `permission` is "public" or "<resource>.<action>", a rule of permissions/<resource>.lua; a
@@ -11,10 +12,12 @@
 -- looked at it before the handler runs: always behind a rule, and on public routes that say
 -- `auth = true`. `subject` loads the row that the rule judges (nil answers 404) and is
 -- handed on to the handler, with the judge (mb.permit), who also answers for other rules on that row.
+-- `limit`: how often it may be asked (mb.limit).
 -- The last five only tell what mb.openapi writes: `responses` is a schema, a media type or false (no body)
 -- for each status, `errors` the codes of problems that this route has beyond those of its kind, `headers`
 -- what it reads of them. Unknown keys, missing keys and wrong types are faults at load.
 local faults = require "mb.faults"
+local limit = require "mb.limit"
 local schema = require "mb.schema"
 local permit = require "mb.permit"
 local source = require "mb.source"
@@ -24,6 +27,7 @@ local METHODS <const> = { "GET", "POST", "PUT", "PATCH", "DELETE" }
 local KEYS <const> = {
   method = "string", path = "string", summary = "string", permission = "string", handler = "function",
   params = "table", query = "table", body = "body", max_body = "number", subject = "function", auth = "boolean",
+  limit = "table",
   description = "string", headers = "table", responses = "table", errors = "table",
 }
 local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
@@ -110,6 +114,10 @@ local function checks_of(route, where, found)
       found:add(where, ("permission '%s' judges a row: the route needs `subject`"):format(rule.name))
     end
   end
+  checks.limits = limit.read(route, function(text, hint)
+    found:add(where, text, hint)
+  end)
+  checks.limit = #found.list == 0 and limit.compile(checks.limits) or nil
   checks.params = route.params and schema.params(route.params, names_in(route.path), where, found)
   checks.query = route.query and schema.query(route.query, where, found)
   checks.body = type(route.body) == "table" and schema.body(route.body, where, found)
@@ -118,8 +126,8 @@ end
 
 -- For everybody, and about no row: only what was sent is checked.
 local function compile_public(checks, handler)
-  local params, query, body = checks.params, checks.query, checks.body
-  if not (params or query or body) then
+  local params, query, body, limited = checks.params, checks.query, checks.body, checks.limit
+  if not (params or query or body or limited) then
     return handler
   end
   return function(req)
@@ -132,6 +140,9 @@ local function compile_public(checks, handler)
     if body then
       body(req)
     end
+    if limited then
+      limited(req)
+    end
     return handler(req)
   end
 end
@@ -140,7 +151,7 @@ end
 -- route has a rule or a subject the row and the judge of the caller (mb.permit).
 local function compile(checks, handler, authenticate, load_standing)
   local rule, params, query, body, subject = checks.rule, checks.params, checks.query, checks.body, checks.subject
-  local auth, is_public = checks.auth, permit.is_public(rule)
+  local auth, limited, is_public = checks.auth, checks.limit, permit.is_public(rule)
   if is_public and not auth and not subject then
     return compile_public(checks, handler)
   end
@@ -165,6 +176,9 @@ local function compile(checks, handler, authenticate, load_standing)
     local judge = permit.judge(req, it, load_standing)
     if not is_public then
       judge:demand(rule)
+    end
+    if limited then
+      limited(req)
     end
     return handler(req, it, judge)
   end
@@ -215,12 +229,12 @@ function routes:add_one(route, file, i)
     body = route.body == "stream" and "stream" or route.body and "json" or "none",
     max_body = math.tointeger(route.max_body) or 0,
     run = compile(checks, handler, self.authenticate, self.load_standing),
-    route = route, rule = checks.rule, auth = checks.auth, hooks = hooks,
+    route = route, rule = checks.rule, auth = checks.auth, limits = checks.limits, hooks = hooks,
   }
 end
 
 -- The list for the server, of { where, method, pattern, body, max_body, run }, and for mb.openapi and
--- mb.explain { route, rule, auth, hooks }; raises every fault of every route.
+-- mb.explain { route, rule, auth, limits, hooks }; raises every fault of every route.
 function routes:compiled()
   local patterns = {}
   for i, it in ipairs(self.plugins.routes) do

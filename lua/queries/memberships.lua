@@ -16,4 +16,8 @@ SELECT EXISTS (SELECT FROM "Provider" p WHERE p."id" = $3 AND p."userId" = $1) A
   FROM (VALUES (1)) one
   LEFT JOIN "OrganizationMembership" m
     ON m."organizationId" = $2 AND m."userId" = $1 AND m."status" = 'ACTIVE']]),
+  -- Whether a user is a provider, or an active member of an organization; always one row. $1 user.
+  works = query.read("memberships.works", [[
+SELECT EXISTS (SELECT FROM "Provider" p WHERE p."userId" = $1)
+       OR EXISTS (SELECT FROM "OrganizationMembership" m WHERE m."userId" = $1 AND m."status" = 'ACTIVE') AS "works"]]),
 }

@@ -5,11 +5,19 @@ local bookings = require "queries.bookings"
 local conditional = require "mb.conditional"
 local db = require "mb.db"
 local idempotency = require "mb.idempotency"
+local permit = require "mb.permit"
+local rules = require "permissions.bookings"
+local session = require "workflows.session"
 local validation = require "validation.bookings"
 
 -- The booking that the path names; nil when there is none.
 local function named(req)
   return db.query(bookings.get, req.params.id)[1]
+end
+
+-- Guests are counted, also those whom somebody signed in books for, but not a clinic's or the platform's.
+local function is_no_guest(req)
+  return req.body.guestName == nil or permit.judge(req):allows(rules.unlimited) or session.is_staff(req)
 end
 
 -- A step of the workflow as a route; `action` as in the path.
@@ -39,6 +47,11 @@ return {
     method = "POST", path = "/v1/bookings", permission = "public", auth = true,
     summary = "Book a slot, as a guest or signed in",
     body = validation.create, headers = { idempotency.HEADER },
+    limit = {
+      except = is_no_guest,
+      { per = "address", requests = "booking.guest_rate_address", window = "1h" },
+      { per = "machine", requests = "booking.guest_rate", window = "1min" },
+    },
     responses = { [201] = answers.new_booking },
     errors = {
       [403] = { "client_not_allowed" },

@@ -43,6 +43,11 @@ local function standing(user_id, organization, provider, location)
   }
 end
 
+-- Whether whoever calls is a provider or works for an organization.
+local function is_staff(req)
+  return req.user_id ~= nil and db.query(memberships.works, req.user_id)[1].works
+end
+
 local function login(email, password)
   local user = db.query(users.by_email, email)[1]
   local hash = user and user.password or NOBODY
@@ -58,4 +63,4 @@ local function logout(token)
   db.query(sessions.delete, crypto.sha256(token))
 end
 
-return { authenticate = authenticate, standing = standing, login = login, logout = logout }
+return { authenticate = authenticate, standing = standing, is_staff = is_staff, login = login, logout = logout }

@@ -106,8 +106,10 @@ enum mb_config_type {
     X(migrate_lock_wait, "migrate.lock_wait", MS, "60s", 1, 86400000, "",                          \
       "how long a migration waits for another one, or for its locks, in all")                      \
     X(http_max_connections, "http.max_connections", INT, "16384", 1, 1000000, "", "per worker")    \
-    X(http_max_connections_per_address, "http.max_connections_per_address", INT, "0", 0, 1000000,  \
-      "", "connections of one client address; 0 = no ceiling of its own")                          \
+    X(http_max_connections_per_address, "http.max_connections_per_address", INT, "256", 0,         \
+      1000000, "",                                                                                 \
+      "connections of one IPv4 address or one /64 of IPv6, over all workers; trusted proxies are " \
+      "exempt; 0 = no ceiling of its own")                                                         \
     X(http_max_header_bytes, "http.max_header_bytes", BYTES, "32KB", 1024, 1048576, "",            \
       "whole head")                                                                                \
     X(http_max_header_line, "http.max_header_line", BYTES, "8KB", 256, 1048576, "",                \
@@ -148,13 +150,21 @@ enum mb_config_type {
     X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
       "smaller answers are not compressed; 0 = never compress")                                    \
     X(http_trusted_proxies, "http.trusted_proxies", NETWORKS, "", 0, 0, "",                        \
-      "addresses or networks of proxies that say who the client is")                               \
+      "addresses or networks of proxies that say who the client is; all clients of a proxy that "  \
+      "is not named here count as one address")                                                    \
     X(http_proxy_header, "http.proxy_header", WORD, "x-forwarded-for", 0, 0,                       \
       "x-forwarded-for|forwarded",                                                                 \
       "the one field in which they say it; the other may be the client's own and is not looked "   \
       "at")                                                                                        \
     X(http_cors_origins, "http.cors_origins", ORIGINS, "", 0, 0, "",                               \
       "origins that browsers may call from, or *; empty = none")                                   \
+    X(rates_counters, "rates.counters", INT, "65536", 512, 16777216, "",                           \
+      "counters of rate limits that are kept at once, 24 bytes each; when there are more, the "    \
+      "lowest counts are forgotten")                                                               \
+    X(booking_guest_rate_address, "booking.guest_rate_address", INT, "30", 0, 1000000, "",         \
+      "bookings by guests in an hour from one IPv4 address or one /64 of IPv6; 0 = any number")    \
+    X(booking_guest_rate, "booking.guest_rate", INT, "300", 0, 1000000, "",                        \
+      "bookings by guests in a minute on this machine; 0 = any number")                            \
     X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \
       "a patient may cancel until this long before the start")                                     \
     X(booking_expire_after, "booking.expire_after", MS, "24h", 1000, 31536000000, "",              \

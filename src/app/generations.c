@@ -109,6 +109,7 @@ static void prepare(struct generation *n)
                                          .db = g->plan.db,
                                          .client = g->plan.client,
                                          .tables = g->plan.tables,
+                                         .rates = g->plan.shm->rates,
                                          .secret = g->plan.secret,
                                          .board = &g->plan.shm->plugins,
                                          .place = g->plan.worker};

@@ -196,6 +196,7 @@ static enum mb_rc build(void *ctx, const struct mb_stage_place *at, struct mb_pl
                                            .db = at->db,
                                            .client = at->client,
                                            .tables = at->tables,
+                                           .rates = at->rates,
                                            .secret = r->site.secret,
                                            .board = at->board};
     struct mb_states states;

@@ -101,6 +101,7 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
     struct mb_vm_plan vm = {.loop = place->loop,
                             .db = place->db,
                             .client = place->client,
+                            .rates = place->rates,
                             .scripts = slot->scripts,
                             .nscripts = slot->nscripts,
                             .settings = s->settings,

@@ -29,6 +29,7 @@ struct mb_scripts_place {
     struct mb_db *db;         /* NULL while only checking */
     struct mb_client *client; /* the same */
     struct mb_tables *tables; /* the same */
+    struct mb_rates *rates;   /* the same */
     const unsigned char *secret;
     struct mb_plugin_board *board; /* NULL while only checking */
     unsigned place;

@@ -29,13 +29,15 @@ enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config, uint3
                       struct mb_err *err)
 {
     uint32_t connections = (uint32_t)config->http_max_connections;
-    void *memory = NULL, *tally = NULL;
+    uint32_t counters = (uint32_t)config->rates_counters;
+    void *memory = NULL, *tally = NULL, *rates = NULL;
     if (nworkers == 0 || nworkers > MB_MAX_WORKERS)
         return mb_fail(err, MB_E_CONFIG, "workers: %u is out of range; it must be 1 to %d",
                        nworkers, MB_MAX_WORKERS);
     enum mb_rc rc = map(&memory, sizeof **out, err);
     if (rc == MB_OK && config->http_max_connections_per_address > 0)
         rc = map(&tally, mb_tally_size(nworkers, connections), err);
+    if (rc == MB_OK) rc = map(&rates, mb_rates_size(counters), err);
     if (rc != MB_OK) return rc;
     struct mb_shm *shm = memory;
     shm->nworkers = nworkers;
@@ -46,7 +48,8 @@ enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config, uint3
     shm->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (shm->bell < 0)
         return mb_fail(err, MB_E_IO, "eventfd: could not be made: %s", strerror(errno));
-    rc = mb_shelf_new(&shm->shelf, (size_t)config->reload_max_bytes, err);
+    rc = mb_rates_init(&shm->rates, rates, counters, err);
+    if (rc == MB_OK) rc = mb_shelf_new(&shm->shelf, (size_t)config->reload_max_bytes, err);
     if (rc == MB_OK) *out = shm;
     return rc;
 }

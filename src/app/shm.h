@@ -1,7 +1,8 @@
 #pragma once
 /*
  * The memory that supervisor and children share: heartbeats, what runs where, counters. Made
- * once before the first fork; plain atomics, no locks, so a killed process leaves nothing held.
+ * once before the first fork; plain atomics, and locks only where a killed process gives them back
+ * (rates.h), so it leaves nothing held.
  */
 #include <stdatomic.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include "app/shelf.h"
 #include "bind/background.h"
 #include "bind/handler.h"
+#include "bind/rates.h"
 #include "client/client.h"
 #include "db/db.h"
 #include "net/http.h"
@@ -62,6 +64,7 @@ struct mb_shm {
     int bell; /* eventfd: a child wrote something here that the supervisor waits for */
     int64_t started_wall_ms;
     struct mb_tally *tally; /* connections by client address; NULL = they have no ceiling */
+    struct mb_rates *rates;
     struct mb_shelf *shelf;
     struct mb_plugin_board plugins;
     struct mb_background_stats jobs;

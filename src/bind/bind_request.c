@@ -323,6 +323,19 @@ static int req_header(lua_State *L)
     return push_field(L, view_of(L)->http, (struct mb_str){lower, name.len});
 }
 
+/* set_field(name, value): of whatever answer comes, a problem that is raised too. */
+static int req_set_field(lua_State *L)
+{
+    struct mb_str name, value;
+    const struct mb_request_view *view = view_of(L);
+    name.ptr = luaL_checklstring(L, 2, &name.len);
+    value.ptr = luaL_checklstring(L, 3, &value.len);
+    if (!mb_http_set_field(view->http, name, value))
+        return luaL_error(L, "'%s' is no header field that an answer may have, or there is no room "
+                             "for it", name.ptr);
+    return 0;
+}
+
 static int req_read(lua_State *L) { return mb_stream_read(L, view_of(L)->stream); }
 static int req_begin(lua_State *L) { return mb_stream_begin(L, view_of(L)->stream); }
 static int req_write(lua_State *L) { return mb_stream_write(L, view_of(L)->stream); }
@@ -410,6 +423,7 @@ static int req_newindex(lua_State *L)
 int mb_request_register(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"header", req_header},
+                                       {"set_field", req_set_field},
                                        {"read", req_read},
                                        {"begin", req_begin},
                                        {"write", req_write},

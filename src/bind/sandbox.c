@@ -81,7 +81,7 @@ static const struct mb_vm_module c_modules[] = {
     {"mb.crypto", mb_open_crypto}, {"mb.http", mb_open_http},
     {"mb.text", mb_open_text},     {"mb.id", mb_open_id},
     {"mb.config", open_config},    {"mb.scripts", open_scripts},
-    {"mb.shape", mb_open_shape},
+    {"mb.shape", mb_open_shape},   {"mb.rate", mb_open_rate},
     {"mb.source", open_source},    {"mb.background", mb_open_background},
 };
 

@@ -12,6 +12,7 @@
 #include "net/route.h"
 
 struct mb_client;
+struct mb_rates;
 struct mb_vm;
 
 struct mb_script {
@@ -42,11 +43,13 @@ struct mb_vm_limits {
     uint32_t cpu_ms;            /* worker.script_cpu: between two waits; 0 = no limit */
 };
 
-/* Borrowed for the life of the state: scripts, settings, modules, secret, db, client, owner. */
+/* Borrowed for the life of the state: scripts, settings, modules, secret, db, client, rates,
+ * owner. */
 struct mb_vm_plan {
     uv_loop_t *loop;
     struct mb_db *db;         /* NULL while only checking scripts */
     struct mb_client *client; /* the same */
+    struct mb_rates *rates;   /* rates.h; the same */
     const struct mb_script *scripts;
     size_t nscripts;
     const struct mb_vm_setting *settings;

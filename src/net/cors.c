@@ -84,8 +84,7 @@ char *mb_cors__put(const struct mb_cors *c, const struct mb_http_request *r,
     p = put(p, c->any ? MB_STR("*") : mb_request__known(r, MB_KNOWN_ORIGIN));
     if (!plan->preflight)
         return put(p, MB_STR("\r\nAccess-Control-Expose-Headers: ETag, Location, Retry-After, "
-                             "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, "
-                             "RateLimit-Reset"));
+                             "X-Request-Id, RateLimit, RateLimit-Policy"));
     return put(p, MB_STR("\r\nAccess-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE"
                          "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, "
                          "Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent"

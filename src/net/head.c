@@ -81,6 +81,35 @@ bool mb_head__is_fine(const struct mb_reply_plan *plan)
     return true;
 }
 
+/* Where the line of that name begins in the fields that were set, and its length; len 0 = there is none. */
+static struct mb_str find_line(const struct mb_buf *lines, struct mb_str name)
+{
+    for (size_t at = 0; at < lines->len;) {
+        const char *line = lines->data + at, *end = memchr(line + 2, '\r', lines->len - at - 2);
+        size_t n = end ? (size_t)(end - line) : lines->len - at;
+        if (n > name.len + 2 && line[name.len + 2] == ':' &&
+            mb_str_ieq((struct mb_str){line + 2, name.len}, name))
+            return (struct mb_str){line, n};
+        at += n;
+    }
+    return (struct mb_str){NULL, 0};
+}
+
+bool mb_http_set_field(struct mb_http_request *r, struct mb_str name, struct mb_str value)
+{
+    struct mb_buf *lines = &r->fields_out;
+    if (!mb_guard_is_token(name) || !mb_guard_is_field_value(value) || is_reserved(name))
+        return false;
+    struct mb_str old = find_line(lines, name);
+    if (old.len > 0) {
+        size_t at = (size_t)(old.ptr - lines->data);
+        memmove(lines->data + at, old.ptr + old.len, lines->len - at - old.len);
+        lines->len -= old.len;
+    }
+    return mb_buf_addf(lines, "\r\n%.*s: %.*s", (int)name.len, name.ptr, (int)value.len,
+                       value.ptr) == MB_OK;
+}
+
 static char *put(char *p, struct mb_str s)
 {
     memcpy(p, s.ptr, s.len);
@@ -167,6 +196,7 @@ static size_t room_for(const struct mb_http_request *r, const struct mb_reply_pl
 {
     size_t n = FIXED_BYTES + mb_request__known(r, MB_KNOWN_ORIGIN).len;
     n += plan->type ? strlen(plan->type) : 0;
+    n += r->fields_out.len;
     n += r->generation ? strlen(r->generation) + sizeof "\r\nX-Generation: " : 0;
     for (size_t i = 0; i < plan->nextra; i++)
         n += plan->extra[i].name.len + plan->extra[i].value.len + 4;
@@ -202,6 +232,8 @@ enum mb_rc mb_head__write(struct mb_http_request *r, const struct mb_reply_plan 
         p = put(p, mb_str_z(r->generation));
     }
     p = put_extra(p, plan);
+    if (r->fields_out.len > 0)
+        p = put(p, mb_buf_str(&r->fields_out));
     p = put(p, MB_STR("\r\n\r\n"));
     out->len = (size_t)(p - out->data);
     return MB_OK;

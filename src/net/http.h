@@ -136,6 +136,9 @@ void *mb_http_data(const struct mb_http_request *r);
 void mb_http_set_route(struct mb_http_request *r, const char *pattern);
 /* X-Generation of the answer: which scripts gave it; borrowed as above. */
 void mb_http_set_generation(struct mb_http_request *r, const char *name);
+/* A field of whatever answer comes, the server's own ones too, in place of an earlier one of that name; to be
+ * set before the reply. False when it is not to be sent (see mb_http_reply), or without memory. */
+bool mb_http_set_field(struct mb_http_request *r, struct mb_str name, struct mb_str value);
 
 /* In on_head. max_bytes is cut to limits.max_body; a longer body is answered 413. */
 void mb_http_accept_body(struct mb_http_request *r, enum mb_body_mode mode, uint64_t max_bytes);

@@ -12,6 +12,7 @@ enum {
     TEXT_BYTES = 2048,          /* target and fields of most requests */
     KEPT_TEXT_BYTES = 16 * 1024, /* more than this is not kept for the next request */
     KEPT_BODY_BYTES = 16 * 1024,
+    FIELDS_OUT_BYTES = 4096,
 };
 
 static struct mb_http_request *make_block(const struct mb_http_server *s)
@@ -27,6 +28,7 @@ static struct mb_http_request *make_block(const struct mb_http_server *s)
     }
     r->text_cap = TEXT_BYTES;
     mb_buf_init(&r->body, 0);
+    mb_buf_init(&r->fields_out, FIELDS_OUT_BYTES);
     return r;
 }
 
@@ -42,12 +44,14 @@ struct mb_http_request *mb_request__new(struct mb_conn *c)
     }
     char *text = r->text;
     uint32_t cap = r->text_cap;
-    struct mb_buf body = r->body;
+    struct mb_buf body = r->body, fields_out = r->fields_out;
     memset(r, 0, offsetof(struct mb_http_request, id));
     r->text = text;
     r->text_cap = cap;
     r->body = body;
+    r->fields_out = fields_out;
     mb_buf_clear(&r->body);
+    mb_buf_clear(&r->fields_out);
     r->fields = (struct mb_field *)(r + 1);
     r->conn = c;
     r->id[0] = '\0';
@@ -61,6 +65,7 @@ struct mb_http_request *mb_request__new(struct mb_conn *c)
 static void free_block(struct mb_http_request *r)
 {
     mb_buf_reset(&r->body);
+    mb_buf_reset(&r->fields_out);
     free(r->text);
     free(r);
 }

@@ -78,6 +78,7 @@ struct mb_http_request {
     struct mb_chunk_guard chunks;
     const char *chunk_mark;   /* where in the bytes being parsed those begin that it has not seen */
     struct mb_buf body;
+    struct mb_buf fields_out; /* "\r\nName: value" of mb_http_set_field, one after the other */
     uint64_t started_ns, deadline_ns;
     uint64_t body_started;    /* loop time */
 

@@ -10,10 +10,12 @@
 
 #include "base/clock.h"
 #include "bind/budget.h"
+#include "bind/rates.h"
 #include "bind/rows.h"
 #include "spec/limit.h"
 
 enum { PATIENCE_MS = 60000, CLOSE_MS = 2000, ROUNDS = 1000, PIECE = 65536, ROUNDED_MS = 2 };
+enum { COUNTERS = 1024 };
 
 struct mb_stage {
     struct mb_stage_plan plan;
@@ -28,6 +30,8 @@ struct mb_stage {
     struct mb_http_server *http;
     struct mb_background_room room;
     struct mb_plugin_board board;
+    struct mb_rates *rates;
+    void *rates_memory;
     struct {
         struct mb_db_stats db;
         struct mb_http_stats http;
@@ -189,6 +193,7 @@ enum mb_rc mb_stage_mark(struct mb_stage *s, struct mb_err *err)
 
 enum mb_rc mb_stage_take_back(struct mb_stage *s, struct mb_err *err)
 {
+    mb_rates_clear_all(s->rates);
     return change_levels(s, mb_db_take_back, err);
 }
 
@@ -335,14 +340,24 @@ static void on_head(void *ctx, struct mb_http_request *req)
     mb_handler_take(s->handler, req);
 }
 
+static enum mb_rc open_rates(struct mb_stage *s, struct mb_err *err)
+{
+    s->rates_memory = calloc(1, mb_rates_size(COUNTERS));
+    return s->rates_memory != NULL
+               ? mb_rates_init(&s->rates, s->rates_memory, COUNTERS, err)
+               : mb_fail(err, MB_E_NOMEM, "no memory for the server under test");
+}
+
 static enum mb_rc open_parts(struct mb_stage *s, struct mb_buf *diagnostics, struct mb_err *err)
 {
     enum mb_rc rc = mb_db_new(&s->db, &s->loop, &s->plan.db, &s->stats.db, err);
     if (rc == MB_OK)
         rc = mb_client_new(&s->client, &s->loop, &s->plan.client, &s->stats.client, err);
     if (rc == MB_OK) rc = mb_tables_new(&s->tables, &s->loop, &s->plan.tables, s->plan.secret, err);
+    if (rc == MB_OK) rc = open_rates(s, err);
     if (rc != MB_OK) return rc;
-    const struct mb_stage_place place = {&s->loop, s->db, s->client, s->tables, &s->board};
+    const struct mb_stage_place place = {&s->loop,  s->db,     s->client,
+                                         s->tables, &s->board, s->rates};
     rc = s->plan.build(s->plan.ctx, &place, &s->plugins, &s->vm, diagnostics, err);
     if (rc == MB_OK) rc = mb_plugins_attach(s->plugins, &s->loop);
     return rc;
@@ -418,5 +433,6 @@ void mb_stage_free(struct mb_stage *s)
     mb_tables_free(s->tables);
     mb_db_free(s->db);
     (void)uv_loop_close(&s->loop);
+    free(s->rates_memory);
     free(s);
 }

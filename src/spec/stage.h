@@ -19,6 +19,7 @@ struct mb_stage_place {
     struct mb_client *client;
     struct mb_tables *tables;
     struct mb_plugin_board *board;
+    struct mb_rates *rates;
 };
 
 /* Borrowed for its life. The database is one made for tests: examples in app/rehearsal.c. */
@@ -54,7 +55,7 @@ MB_MUST_CHECK enum mb_rc mb_stage_query_everywhere(struct mb_stage *s, struct mb
 /* The same on another database, over a connection of its own, and for good. */
 MB_MUST_CHECK enum mb_rc mb_stage_query_at(struct mb_stage *s, const char *url, struct mb_str sql,
                                            struct mb_buf *rows, struct mb_err *err);
-/* Sets a mark in the database, or takes back all since the last one. */
+/* Sets a mark in the database, or takes back all since the last one, and forgets what was counted for rates. */
 MB_MUST_CHECK enum mb_rc mb_stage_mark(struct mb_stage *s, struct mb_err *err);
 MB_MUST_CHECK enum mb_rc mb_stage_take_back(struct mb_stage *s, struct mb_err *err);
 /* Schedules, reads the outbox and runs jobs until none is due; how many ended how. */

@@ -22,8 +22,15 @@ local function clean_environment()
   return env
 end
 
+-- All clients of a test share one address, and some tests are hundreds of them.
+local MANY <const> = {
+  MEDBOOKD_BOOKING_GUEST_RATE_ADDRESS = "1000000", MEDBOOKD_BOOKING_GUEST_RATE = "1000000",
+  MEDBOOKD_HTTP_MAX_CONNECTIONS_PER_ADDRESS = "0",
+}
+
 local function environment(self, options)
   local env = clean_environment()
+  for k, v in pairs(MANY) do env[k] = v end
   env.MEDBOOKD_LISTEN = "127.0.0.1:" .. self.port
   env.MEDBOOKD_ADMIN_LISTEN = "127.0.0.1:" .. self.admin_port
   env.MEDBOOKD_DATA_DIR = self.data_dir
