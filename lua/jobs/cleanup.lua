@@ -5,8 +5,14 @@ local config = require "mb.config"
 local db = require "mb.db"
 local jobs = require "workflows.jobs"
 
-local KEEP_JOBS <const> = config "jobs.keep"
-local KEEP_EVENTS <const> = config "outbox.keep"
+local KEEP_JOBS <const> = config.declare("jobs.keep", {
+  type = "duration", default = "7d", least = "1s", most = "365d",
+  help = "how long a finished job is kept to be looked at",
+})
+local KEEP_EVENTS <const> = config.declare("outbox.keep", {
+  type = "duration", default = "30d", least = "1s", most = "36500d",
+  help = "how long an event is kept that every subscriber got",
+})
 local ROWS <const>, ROUNDS <const> = 1000, 50
 
 -- The rest waits for the next time.

@@ -4,7 +4,10 @@ local bookings = require "queries.bookings"
 local config = require "mb.config"
 local db = require "mb.db"
 
-local AFTER <const> = config "booking.expire_after"
+local AFTER <const> = config.declare("booking.expire_after", {
+  type = "duration", default = "24h", least = "1s", most = "365d",
+  help = "a booking that nobody confirms is given up after this, or when it would start",
+})
 
 return {
   kind = "bookings.expire", every = "1min", max_attempts = 3,

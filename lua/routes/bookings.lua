@@ -3,12 +3,22 @@ local answers = require "validation.answers"
 local booking = require "workflows.booking"
 local bookings = require "queries.bookings"
 local conditional = require "mb.conditional"
+local config = require "mb.config"
 local db = require "mb.db"
 local idempotency = require "mb.idempotency"
 local permit = require "mb.permit"
 local rules = require "permissions.bookings"
 local session = require "workflows.session"
 local validation = require "validation.bookings"
+
+config.declare("booking.guest_rate_address", {
+  type = "integer", default = 30, least = 0, most = 1000000,
+  help = "bookings by guests in an hour from one IPv4 address or one /64 of IPv6; 0 = any number",
+})
+config.declare("booking.guest_rate", {
+  type = "integer", default = 300, least = 0, most = 1000000,
+  help = "bookings by guests in a minute on this machine; 0 = any number",
+})
 
 -- The booking that the path names; nil when there is none.
 local function named(req)

@@ -10,6 +10,11 @@ local problem = require "mb.problem"
 local states = require "workflows.states.booking"
 local transition = require "mb.transition"
 
+config.declare("booking.cancel_until", {
+  type = "duration", default = "2h", least = "0s", most = "365d",
+  help = "a patient may cancel until this long before the start",
+})
+
 -- outcome -> status, detail
 local REFUSALS <const> = {
   slot_not_found = { 404, "there is no such slot" },

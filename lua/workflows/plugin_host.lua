@@ -11,10 +11,18 @@ local problem = require "mb.problem"
 local queries = require "queries.plugin_state"
 local span = require "mb.span"
 
-local MAX_KEYS <const> = math.tointeger(config "plugins.state_keys")
-local MAX_VALUE <const> = math.tointeger(config "plugins.state_value")
-local MAX_ROWS <const> = math.tointeger(config "plugins.result_rows")
-local MAX_RESULT <const> = math.tointeger(config "plugins.result_bytes")
+local function number(key, default, least, most, help)
+  return math.tointeger(config.declare(key, {
+    type = "integer", default = default, least = least, most = most, help = help,
+  }))
+end
+local MAX_KEYS <const> = number("plugins.state_keys", 1000, 0, 1000000,
+  "how many keys one plugin may have in its state")
+local MAX_VALUE <const> = number("plugins.state_value", 16384, 64, 1048576,
+  "bytes of one value of a plugin's state, as JSON")
+local MAX_ROWS <const> = number("plugins.result_rows", 1000, 1, 1000000,
+  "rows that a statement on the tables of a plugin may return")
+local MAX_RESULT <const> = number("plugins.result_bytes", 262144, 1024, 67108864, "their bytes, as JSON")
 local MAX_KEY <const>, MAX_PAYLOAD <const> = 200, 65000
 
 local function fail(...)

@@ -9,7 +9,9 @@ local problem = require "mb.problem"
 local sessions = require "queries.sessions"
 local users = require "queries.users"
 
-local LIFETIME <const> = config "auth.session_lifetime"
+local LIFETIME <const> = config.declare("auth.session_lifetime", {
+  type = "duration", default = "12h", least = "1min", most = "365d", help = "how long a sign-in lasts",
+})
 
 -- Verified against when the address is unknown, so that both cases take the same time.
 local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"

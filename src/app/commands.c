@@ -22,7 +22,7 @@
 #include "app/supervisor.h"
 #include "net/http.h"
 
-enum { TOOL_CONNECTIONS = 32, MAX_CONFIG_TEXT = 1 << 20 };
+enum { TOOL_CONNECTIONS = 32 };
 
 static int fail(const struct mb_err *err)
 {
@@ -54,6 +54,7 @@ enum { MAX_DIAGNOSTICS = 1 << 20, MAX_TOLD = 1 << 24 };
 /* What a command wants to know of the scripts. */
 struct question {
     const struct mb_options *options;
+    const struct mb_config *config;
     const struct mb_site_migrations *migrations;
     size_t nscripts;
     struct mb_buf answer;
@@ -85,30 +86,30 @@ static int ask_scripts(const struct mb_config *config, const struct mb_bundle *t
     return rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static enum mb_rc look_whole(struct mb_vm *vm, void *ctx, struct mb_err *err)
+static enum mb_rc look_whole(const struct mb_states *states, void *ctx, struct mb_err *err)
 {
     struct question *q = ctx;
     enum mb_rc rc = mb_schema_check(&q->migrations->server, &q->migrations->plugins, err);
     if (rc != MB_OK) return rc;
     return mb_buf_addf(&q->answer, "%zu scripts, %zu routes: no error\n", q->nscripts,
-                       mb_vm_route_count(vm));
+                       mb_vm_route_count(states->vm));
 }
 
-static enum mb_rc look_routes(struct mb_vm *vm, void *ctx, struct mb_err *err)
+static enum mb_rc look_routes(const struct mb_states *states, void *ctx, struct mb_err *err)
 {
     struct question *q = ctx;
-    return mb_vm_tell(vm, "mb.explain", "routes", NULL, &q->answer, err);
+    return mb_vm_tell(states->vm, "mb.explain", "routes", NULL, &q->answer, err);
 }
 
-static enum mb_rc look_openapi(struct mb_vm *vm, void *ctx, struct mb_err *err)
+static enum mb_rc look_openapi(const struct mb_states *states, void *ctx, struct mb_err *err)
 {
     struct question *q = ctx;
-    enum mb_rc rc = mb_vm_tell(vm, "mb.openapi", "get", NULL, &q->answer, err);
+    enum mb_rc rc = mb_vm_tell(states->vm, "mb.openapi", "get", NULL, &q->answer, err);
     return rc == MB_OK ? mb_buf_add(&q->answer, "\n", 1) : rc;
 }
 
 /* The route is found as a request finds it. */
-static enum mb_rc look_explain(struct mb_vm *vm, void *ctx, struct mb_err *err)
+static enum mb_rc look_explain(const struct mb_states *states, void *ctx, struct mb_err *err)
 {
     struct question *q = ctx;
     const char *word = q->options->words[0], *path = q->options->words[1];
@@ -122,19 +123,19 @@ static enum mb_rc look_explain(struct mb_vm *vm, void *ctx, struct mb_err *err)
                        "%.40s is no method; there are GET, POST, PUT, PATCH, DELETE", word);
     if (strlen(path) > sizeof scratch)
         return mb_fail(err, MB_E_CONFIG, "the path is longer than %zu bytes", sizeof scratch);
-    mb_routes_match(mb_vm_routes(vm), (enum mb_method)method, mb_str_z(path), scratch, &match);
+    mb_routes_match(mb_vm_routes(states->vm), (enum mb_method)method, mb_str_z(path), scratch, &match);
     if (match.route < 0)
         return mb_fail(err, MB_E_CONFIG, "%s %.200s: %s; medbookd routes lists them", word, path,
                        match.route == -2 ? "this path does not answer to that method"
                                          : "there is no such path");
     (void)snprintf(index, sizeof index, "%d", match.route);
-    return mb_vm_tell(vm, "mb.explain", "explain", index, &q->answer, err);
+    return mb_vm_tell(states->vm, "mb.explain", "explain", index, &q->answer, err);
 }
 
 static int ask(const struct mb_options *o, const struct mb_config *config, mb_scripts_look look)
 {
     struct mb_site_migrations migrations = {0};
-    struct question question = {.options = o, .migrations = &migrations};
+    struct question question = {.options = o, .config = config, .migrations = &migrations};
     struct mb_site site = {.config = config};
     struct mb_bundle scripts = {0};
     struct mb_err err = {0};
@@ -224,15 +225,23 @@ static enum mb_rc print_effective(const struct mb_config *config, struct mb_buf 
     return MB_OK;
 }
 
+/* The program's own keys, then those of the scripts. */
+static enum mb_rc look_config(const struct mb_states *states, void *ctx, struct mb_err *err)
+{
+    struct question *q = ctx;
+    bool is_effective = q->options->is_effective;
+    enum mb_rc rc = is_effective ? print_effective(q->config, &q->answer)
+                                 : mb_config_sample(&q->answer);
+    if (rc == MB_OK)
+        rc = is_effective ? mb_config_declared_print(states->declared, &q->answer)
+                          : mb_config_declared_sample(states->declared, &q->answer);
+    return rc == MB_OK ? rc : mb_fail(err, rc, "config: out of memory");
+}
+
 static int print_config(const struct mb_options *o, const struct mb_config *config)
 {
-    struct mb_buf out;
-    mb_buf_init(&out, MAX_CONFIG_TEXT);
-    enum mb_rc rc = o->is_effective ? print_effective(config, &out) : mb_config_sample(&out);
-    bool is_written =
-        rc == MB_OK && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
-    mb_buf_reset(&out);
-    if (is_written) return EXIT_SUCCESS;
+    int code = ask(o, config, look_config);
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) return code;
     mb_say("config: could not write it to standard output");
     return EXIT_FAILURE;
 }
@@ -364,6 +373,13 @@ static int plugin(const struct mb_options *o, const struct mb_config *config)
 
 /* ---- dispatch ---- */
 
+/* Commands that load the scripts, which tells them of settings that fit no key. */
+static bool loads_scripts(enum mb_command c)
+{
+    return c == MB_COMMAND_CHECK || c == MB_COMMAND_ROUTES || c == MB_COMMAND_OPENAPI ||
+           c == MB_COMMAND_EXPLAIN || c == MB_COMMAND_CONFIG;
+}
+
 int mb_commands_run(int argc, char **argv)
 {
     static int (*const commands[])(const struct mb_options *, const struct mb_config *) = {
@@ -390,6 +406,9 @@ int mb_commands_run(int argc, char **argv)
     }
     if (options.is_answered) return EXIT_SUCCESS;
     if (mb_config_load(&config, options.file, options.sets, options.nsets, &err) != MB_OK)
+        return fail(&err);
+    if (!loads_scripts(options.command) && options.command != MB_COMMAND_RUN &&
+        mb_scripts_settle(&config, &err) != MB_OK)
         return fail(&err);
     return commands[options.command](&options, &config);
 }

@@ -1,6 +1,6 @@
 /*
- * Loads the configuration: defaults, file, environment, command line; one parser per type. It
- * must not know what a key is for.
+ * Loads the configuration: defaults, file, environment, command line. It must not know what a key is
+ * for. How a value is read: config_value.c.
  */
 #include "app/config.h"
 
@@ -24,160 +24,76 @@ struct load {
     struct mb_err *err;
 };
 
-/* Texts of settings live as long as the process; held here so that none is ever lost. */
+/* Settings live as long as the process; held here so that none is ever lost. */
 struct kept {
     struct kept *next;
-    char text[];
+    max_align_t bytes[];
 };
 static struct kept *all_kept;
+
+static void *keep_bytes(size_t n)
+{
+    struct kept *k = malloc(sizeof *k + n);
+    if (k == NULL) return NULL;
+    k->next = all_kept;
+    all_kept = k;
+    return k->bytes;
+}
 
 static const char *keep(const char *text)
 {
     size_t n = strlen(text) + 1;
-    struct kept *k = malloc(sizeof *k + n);
-    if (k == NULL) return NULL;
-    memcpy(k->text, text, n);
-    k->next = all_kept;
-    all_kept = k;
-    return k->text;
-}
-
-/* ---- values ---- */
-
-/* "10s" -> 10000. A number without unit is taken as bytes, but never as a duration (of what?). */
-static bool read_scaled(const char *text, const struct mb_config__key *k, int64_t *out)
-{
-    if (!isdigit((unsigned char)*text) && *text != '-') return false;
-    char *end = NULL;
-    errno = 0;
-    int64_t n = strtoll(text, &end, 10);
-    if (errno != 0 || end == text) return false;
-    while (*end == ' ') end++;
-
-    size_t count = 0;
-    const struct mb_config__unit *units = mb_config__units(k, &count);
-    if (*end == '\0') {
-        *out = n;
-        return k->type != MB_CFG_MS || n == 0;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(end, units[i].name) == 0)
-            return !__builtin_mul_overflow(n, units[i].factor, out);
-    return false;
-}
-
-static bool read_bool(const char *value, bool *out)
-{
-    *out = strcmp(value, "true") == 0;
-    return *out || strcmp(value, "false") == 0;
-}
-
-static enum mb_rc check_range(const struct load *l, const struct mb_config__key *k, int64_t v)
-{
-    if (v >= k->least && v <= k->most) return MB_OK;
-    struct mb_buf range;
-    mb_buf_init(&range, 128);
-    enum mb_rc rc = MB_OK;
-    if (k->type == MB_CFG_INT) {
-        rc = mb_buf_addf(&range, "%lld to %lld", (long long)k->least, (long long)k->most);
-    } else {
-        rc = mb_config__print_scaled(k->least, k, &range);
-        if (rc == MB_OK) rc = mb_buf_addz(&range, " to ");
-        if (rc == MB_OK) rc = mb_config__print_scaled(k->most, k, &range);
-    }
-    if (rc == MB_OK)
-        rc = mb_fail(l->err, MB_E_CONFIG, "%s: %s is out of range; it must be %.*s", l->origin,
-                     k->name, (int)range.len, range.data);
-    mb_buf_reset(&range);
-    return rc;
-}
-
-static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k, const char *value)
-{
-    char *field = (char *)l->config + k->offset;
-    int64_t number = 0;
-    bool fits = true;
-    switch (k->type) {
-    case MB_CFG_WORD:
-    case MB_CFG_NETWORKS:
-    case MB_CFG_ORIGINS:
-    case MB_CFG_HOSTS:
-    case MB_CFG_PLACE:
-    case MB_CFG_DSN:
-    case MB_CFG_USER:
-    case MB_CFG_PORTS:
-    case MB_CFG_FILE:
-    case MB_CFG_FOLDER:
-    case MB_CFG_HOME:
-        /* A default may be overridden by what follows; then it matters to nobody whether the
-         * machine at hand allows it. */
-        fits = l->is_default || mb_config__is_text_of(k, value);
-        if (fits && (*(const char **)(void *)field = keep(value)) == NULL)
-            return mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
-        break;
-    case MB_CFG_BOOL: fits = read_bool(value, (bool *)field); break;
-    case MB_CFG_INT:
-    case MB_CFG_MS:
-    case MB_CFG_BYTES:
-        fits = read_scaled(value, k, &number);
-        if (fits && check_range(l, k, number) != MB_OK) return MB_E_CONFIG;
-        *(int64_t *)(void *)field = number;
-        break;
-    }
-    if (fits) return MB_OK;
-    if (k->type == MB_CFG_DSN) /* not shown: it may hold a password */
-        return mb_fail(l->err, MB_E_CONFIG, "%s: %s cannot be read; it must be %s", l->origin,
-                       k->name, mb_config__expected(k));
-    return mb_fail(l->err, MB_E_CONFIG, "%s: %s cannot be \"%.60s\"; it must be %s", l->origin,
-                   k->name, value, mb_config__expected(k));
+    char *kept = keep_bytes(n);
+    return kept != NULL ? memcpy(kept, text, n) : NULL;
 }
 
 /* ---- keys ---- */
 
-static const struct mb_config__key *find_key(const char *name)
+static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k, const char *value)
 {
-    for (size_t i = 0; i < MB_CONFIG__COUNT; i++)
-        if (strcmp(mb_config__keys[i].name, name) == 0) return &mb_config__keys[i];
-    return NULL;
+    char *field = (char *)l->config + k->offset;
+    union mb_config__value v = {0};
+    /* A default may be overridden by what follows; then it matters to nobody whether the machine at
+     * hand allows it. */
+    bool is_taken = l->is_default && mb_config__is_text(k);
+    enum mb_rc rc = MB_OK;
+    if (is_taken)
+        v.text = value;
+    else
+        rc = mb_config__set(k, l->origin, value, &v, l->err);
+    if (rc != MB_OK) return rc;
+    if (mb_config__is_text(k)) {
+        if ((*(const char **)(void *)field = keep(v.text)) == NULL)
+            rc = mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
+    } else if (k->type == MB_CFG_BOOL) {
+        *(bool *)field = v.flag;
+    } else {
+        *(int64_t *)(void *)field = v.number;
+    }
+    return rc;
 }
 
-/* Edits (insert, delete, replace) that turn a into b; names longer than the row are far apart. */
-static size_t distance(const char *a, const char *b)
+/* For the scripts; behind those that are there. */
+static enum mb_rc put_off(const struct load *l, const char *name, const char *value, unsigned line,
+                          bool is_variable)
 {
-    enum { ROW = 64 };
-    size_t row[ROW], n = strlen(b);
-    if (n >= ROW) return SIZE_MAX;
-    for (size_t j = 0; j <= n; j++) row[j] = j;
-    for (size_t i = 1; *a != '\0'; a++, i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= n; j++) {
-            size_t replace = diagonal + (*a != b[j - 1]);
-            diagonal = row[j];
-            size_t edge = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            row[j] = replace < edge ? replace : edge;
-        }
-    }
-    return row[n];
-}
-
-static enum mb_rc unknown_key(const struct load *l, const char *name)
-{
-    const struct mb_config__key *near = NULL;
-    size_t best = 4;
-    for (size_t i = 0; i < MB_CONFIG__COUNT; i++) {
-        size_t d = distance(name, mb_config__keys[i].name);
-        if (d < best) {
-            best = d;
-            near = &mb_config__keys[i];
-        }
-    }
-    if (near != NULL)
-        return mb_fail(l->err, MB_E_CONFIG, "%s: unknown key \"%.60s\"; did you mean %s?",
-                       l->origin, name, near->name);
-    return mb_fail(l->err, MB_E_CONFIG,
-                   "%s: unknown key \"%.60s\"; \"medbookd config\" lists all keys", l->origin,
-                   name);
+    struct mb_config_pending **last = &l->config->pending;
+    for (; *last != NULL; last = &(*last)->next)
+        if (line > 0 && strcmp((*last)->name, name) == 0)
+            return mb_fail(l->err, MB_E_CONFIG,
+                           "%s: %.60s is already set in line %u; remove one of them", l->origin,
+                           name, (*last)->line);
+    struct mb_config_pending *p = keep_bytes(sizeof *p);
+    if (p == NULL) return mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
+    *p = (struct mb_config_pending){.name = keep(name),
+                                    .origin = keep(l->origin),
+                                    .value = keep(value),
+                                    .is_variable = is_variable,
+                                    .line = line};
+    if (p->name == NULL || p->origin == NULL || p->value == NULL)
+        return mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
+    *last = p;
+    return MB_OK;
 }
 
 /* ---- sources ---- */
@@ -230,8 +146,8 @@ static enum mb_rc load_line(struct load *l, char *line, unsigned number, unsigne
     char *name = NULL, *value = NULL;
     if (!split_pair(line, &name, &value))
         return mb_fail(l->err, MB_E_CONFIG, "%s: not a setting; write key = value", l->origin);
-    const struct mb_config__key *k = find_key(name);
-    if (k == NULL) return unknown_key(l, name);
+    const struct mb_config__key *k = mb_config__find(name);
+    if (k == NULL) return put_off(l, name, value, number, false);
     unsigned *first = &seen[k - mb_config__keys];
     if (*first != 0)
         return mb_fail(l->err, MB_E_CONFIG, "%s: %s is already set in line %u; remove one of them",
@@ -271,17 +187,6 @@ static enum mb_rc load_file(struct load *l, const char *file)
     return rc;
 }
 
-/* The variable's name and the key's agree: capitals, and '_' where the key has '.'. */
-static bool is_variable_of(const char *variable, size_t len, const char *key)
-{
-    if (strlen(key) != len) return false;
-    for (size_t i = 0; i < len; i++) {
-        char want = key[i] == '.' ? '_' : (char)toupper((unsigned char)key[i]);
-        if (variable[i] != want) return false;
-    }
-    return true;
-}
-
 static enum mb_rc load_variable(struct load *l, const char *entry)
 {
     static const char prefix[] = "MEDBOOKD_";
@@ -295,10 +200,15 @@ static enum mb_rc load_variable(struct load *l, const char *entry)
     (void)snprintf(origin, sizeof origin, "environment variable %.*s", (int)whole, entry);
     l->origin = origin;
     for (size_t i = 0; i < MB_CONFIG__COUNT; i++)
-        if (is_variable_of(name, len, mb_config__keys[i].name))
+        if (mb_config__is_variable_of(name, len, mb_config__keys[i].name))
             return set_value(l, &mb_config__keys[i], entry[whole] == '=' ? entry + whole + 1 : "");
-    return mb_fail(l->err, MB_E_CONFIG, "%s: no such key; \"medbookd config\" lists all keys",
-                   origin);
+    char key[MB_CONFIG__MAX_NAME];
+    if (len >= sizeof key)
+        return mb_fail(l->err, MB_E_CONFIG, "%s: no such key; \"medbookd config\" lists all keys",
+                       origin);
+    memcpy(key, name, len);
+    key[len] = '\0';
+    return put_off(l, key, entry[whole] == '=' ? entry + whole + 1 : "", 0, true);
 }
 
 static enum mb_rc load_set(struct load *l, const char *set)
@@ -311,8 +221,8 @@ static enum mb_rc load_set(struct load *l, const char *set)
     memcpy(copy, set, strlen(set) + 1);
     if (!split_pair(copy, &name, &value))
         return mb_fail(l->err, MB_E_CONFIG, "--set: \"%.60s\" is not key=value", set);
-    const struct mb_config__key *k = find_key(name);
-    return k == NULL ? unknown_key(l, name) : set_value(l, k, value);
+    const struct mb_config__key *k = mb_config__find(name);
+    return k == NULL ? put_off(l, name, value, 0, false) : set_value(l, k, value);
 }
 
 /* Port 0 stands for any free one. */

@@ -3,8 +3,9 @@
  * The configuration: every key of medbookd with its type, default, range and meaning, in one
  * table. A value comes from, in rising order: the default here, the file (medbookd.conf:
  * `key = value`, # comments), the environment (MEDBOOKD_ + key in capitals, dots as underscores),
- * the command line (--set key=value). An unknown key, a wrong type, and what cannot be an address,
- * a user, a folder or a connection string, are refused by name and line.
+ * the command line (--set key=value). A wrong type, and what cannot be an address, a user, a folder or a
+ * connection string, are refused by name and line; a key that is not here must be one that scripts declare
+ * (config_declared.h), else it is refused too.
  * Durations take ms, s, min, h, d; sizes take B, KB, MB, GB (1024).
  */
 #include <stdint.h>
@@ -161,22 +162,10 @@ enum mb_config_type {
     X(rates_counters, "rates.counters", INT, "65536", 512, 16777216, "",                           \
       "counters of rate limits that are kept at once, 24 bytes each; when there are more, the "    \
       "lowest counts are forgotten")                                                               \
-    X(booking_guest_rate_address, "booking.guest_rate_address", INT, "30", 0, 1000000, "",         \
-      "bookings by guests in an hour from one IPv4 address or one /64 of IPv6; 0 = any number")    \
-    X(booking_guest_rate, "booking.guest_rate", INT, "300", 0, 1000000, "",                        \
-      "bookings by guests in a minute on this machine; 0 = any number")                            \
-    X(booking_cancel_until, "booking.cancel_until", MS, "2h", 0, 31536000000, "",                  \
-      "a patient may cancel until this long before the start")                                     \
-    X(booking_expire_after, "booking.expire_after", MS, "24h", 1000, 31536000000, "",              \
-      "a booking that nobody confirms is given up after this, or when it would start")             \
     X(jobs_concurrency, "jobs.concurrency", INT, "4", 0, 64, "",                                   \
       "jobs of one machine at once; 0 = it runs none, and others on this database do")             \
     X(jobs_poll_interval, "jobs.poll_interval", MS, "500ms", 10, 60000, "",                        \
       "how often the jobs process looks for what is due, and reads the outbox")                    \
-    X(jobs_keep, "jobs.keep", MS, "7d", 1000, 31536000000, "",                                     \
-      "how long a finished job is kept to be looked at")                                           \
-    X(outbox_keep, "outbox.keep", MS, "30d", 1000, 3153600000000, "",                              \
-      "how long an event is kept that every subscriber got")                                       \
     X(client_timeout, "client.timeout", MS, "10s", 1, 3600000, "",                                 \
       "a request of a script to another server, from begin to end")                                \
     X(client_connect_timeout, "client.connect_timeout", MS, "3s", 1, 3600000, "",                  \
@@ -203,8 +192,6 @@ enum mb_config_type {
       "passwords that a worker verifies at once; each takes a processor and 19 MB")                \
     X(auth_hash_queue, "auth.hash_queue", INT, "64", 0, 100000, "",                                \
       "sign-ins that may wait for that; more are refused with 503")                                \
-    X(auth_session_lifetime, "auth.session_lifetime", MS, "12h", 60000, 31536000000, "",           \
-      "how long a sign-in lasts")                                                                  \
     X(reload_max_bytes, "reload.max_bytes", BYTES, "16MB", 65536, 1073741824, "",                  \
       "all scripts together")                                                                      \
     X(reload_load_timeout, "reload.load_timeout", MS, "5s", 1, 3600000, "",                        \
@@ -229,18 +216,10 @@ enum mb_config_type {
     X(plugins_secrets, "plugins.secrets", FOLDER, "secrets", 0, 0, "",                             \
       "a folder with a folder for each plugin, in it a file for each secret that it declares; "    \
       "need not exist")                                                                            \
-    X(plugins_state_keys, "plugins.state_keys", INT, "1000", 0, 1000000, "",                       \
-      "how many keys one plugin may have in its state")                                            \
-    X(plugins_state_value, "plugins.state_value", INT, "16384", 64, 1048576, "",                   \
-      "bytes of one value of a plugin's state, as JSON")                                           \
     X(plugins_connections, "plugins.connections", INT, "2", 1, 64, "",                             \
       "connections of one process to the tables of one plugin")                                    \
     X(plugins_statement_timeout, "plugins.statement_timeout", MS, "5s", 1, 3600000, "",            \
       "one statement on the tables of a plugin")                                                   \
-    X(plugins_result_rows, "plugins.result_rows", INT, "1000", 1, 1000000, "",                     \
-      "rows that such a statement may return")                                                     \
-    X(plugins_result_bytes, "plugins.result_bytes", INT, "262144", 1024, 67108864, "",             \
-      "their bytes, as JSON")                                                                      \
     X(plugins_max_asks, "plugins.max_asks", INT, "100", 0, 1000000, "",                            \
       "what one call of a plugin may ask of the server: state, tables, jobs, secrets, http")       \
     X(plugins_log_lines, "plugins.log_lines", INT, "200", 0, 1000000, "",                          \
@@ -292,6 +271,18 @@ struct mb_config {
 #undef MB_X_BOOL
 #undef MB_X_MS
 #undef MB_X_BYTES
+    struct mb_config_pending *pending;
+};
+
+/* A setting of a key that is not in the table: scripts may declare it (config_declared.h). In rising order of
+ * strength; texts live for ever. */
+struct mb_config_pending {
+    struct mb_config_pending *next;
+    const char *name;   /* of the key, or of the variable behind MEDBOOKD_ */
+    const char *origin; /* "medbookd.conf:12", "environment variable …", "--set" */
+    const char *value;
+    bool is_variable;
+    unsigned line; /* of the file; 0 = from elsewhere */
 };
 
 /* file NULL: ./medbookd.conf when it exists. sets: "key=value" texts. Strings live for ever. */
@@ -301,5 +292,5 @@ MB_MUST_CHECK enum mb_rc mb_config_load(struct mb_config *out, const char *file,
 size_t mb_config_count(void);
 const char *mb_config_key(size_t i);
 enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *out);
-/* The commented file with every key at its default. */
+/* The commented file with every key at its default; those of scripts follow (config_declared.h). */
 enum mb_rc mb_config_sample(struct mb_buf *out);

@@ -69,28 +69,17 @@ enum mb_rc mb_config_text(const struct mb_config *c, size_t i, struct mb_buf *ou
     if (i >= MB_CONFIG__COUNT) return MB_E_INVALID;
     const struct mb_config__key *k = &mb_config__keys[i];
     const char *field = (const char *)c + k->offset;
-    switch (k->type) {
-    case MB_CFG_NETWORKS:
-    case MB_CFG_ORIGINS:
-    case MB_CFG_HOSTS:
-    case MB_CFG_PLACE:
-    case MB_CFG_DSN:
-    case MB_CFG_USER:
-    case MB_CFG_PORTS:
-    case MB_CFG_FILE:
-    case MB_CFG_FOLDER:
-    case MB_CFG_HOME:
-    case MB_CFG_WORD: return mb_buf_addz(out, *(const char *const *)(const void *)field);
-    case MB_CFG_BOOL: return mb_buf_addz(out, *(const bool *)field ? "true" : "false");
-    case MB_CFG_INT: return mb_buf_i64(out, *(const int64_t *)(const void *)field);
-    case MB_CFG_MS:
-    case MB_CFG_BYTES:
-        return mb_config__print_scaled(*(const int64_t *)(const void *)field, k, out);
-    }
-    return MB_E_INVALID;
+    union mb_config__value v;
+    if (mb_config__is_text(k))
+        v.text = *(const char *const *)(const void *)field;
+    else if (k->type == MB_CFG_BOOL)
+        v.flag = *(const bool *)field;
+    else
+        v.number = *(const int64_t *)(const void *)field;
+    return mb_config__print(k, &v, out);
 }
 
-static enum mb_rc sample_key(const struct mb_config__key *k, struct mb_buf *out)
+enum mb_rc mb_config__sample(const struct mb_config__key *k, struct mb_buf *out)
 {
     enum mb_rc rc = mb_buf_addf(out, "\n# %s\n", k->help);
     if (rc == MB_OK) rc = mb_buf_addf(out, "# %s", mb_config__expected(k));
@@ -115,6 +104,6 @@ enum mb_rc mb_config_sample(struct mb_buf *out)
              "# http.max_body), and stronger still --set http.max_body=2MB on the command line.\n"
              "# A # starts a comment only at the beginning of a line.\n");
     for (size_t i = 0; rc == MB_OK && i < MB_CONFIG__COUNT; i++)
-        rc = sample_key(&mb_config__keys[i], out);
+        rc = mb_config__sample(&mb_config__keys[i], out);
     return rc;
 }

@@ -150,10 +150,10 @@ static void read_tree(struct mb_reload *r)
     r->step = STEP_ROOM;
 }
 
-static enum mb_rc count_routes(struct mb_vm *vm, void *ctx, struct mb_err *err)
+static enum mb_rc count_routes(const struct mb_states *states, void *ctx, struct mb_err *err)
 {
     (void)err;
-    *(size_t *)ctx = mb_vm_route_count(vm);
+    *(size_t *)ctx = mb_vm_route_count(states->vm);
     return MB_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "app/locate.h"
+#include "app/site.h"
 
 static struct mb_vm_limits vm_limits(const struct mb_config *c)
 {
@@ -93,6 +94,12 @@ static void add_columns(const struct mb_shelf_slot *slot, struct mb_buf *diagnos
     mb_buf_reset(&located);
 }
 
+static enum mb_rc declare(void *ctx, const struct mb_vm_declaration *it, struct mb_buf *value,
+                          struct mb_err *err)
+{
+    return mb_config_declare(ctx, it, value, err);
+}
+
 /* The server's scripts read the manifests of the plugins, so these come first. */
 enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_slot *slot,
                             const struct mb_scripts_place *place, struct mb_states *out,
@@ -122,10 +129,14 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
                                             .limits = plugin_limits(s->config),
                                             .board = place->board,
                                             .place = place->place};
-    *out = (struct mb_states){NULL, NULL};
+    *out = (struct mb_states){NULL, NULL, NULL};
     enum mb_rc rc = mb_plugins_new(&out->plugins, &plugins, diagnostics, err);
+    if (rc == MB_OK) rc = mb_config_declared_new(&out->declared, s->config, err);
     vm.owner = out->plugins;
+    vm.declare = declare;
+    vm.declare_ctx = out->declared;
     if (rc == MB_OK) rc = mb_vm_new(&out->vm, &vm, diagnostics, err);
+    if (rc == MB_OK) rc = mb_config_declared_check(out->declared, err);
     if (rc == MB_E_SCRIPT) add_columns(slot, diagnostics, err);
     if (rc != MB_OK) mb_scripts_discard(out);
     return rc;
@@ -135,7 +146,8 @@ void mb_scripts_discard(struct mb_states *states)
 {
     mb_vm_free(states->vm);
     mb_plugins_free(states->plugins);
-    *states = (struct mb_states){NULL, NULL};
+    mb_config_declared_free(states->declared);
+    *states = (struct mb_states){NULL, NULL, NULL};
 }
 
 enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shelf_slot *slot,
@@ -144,14 +156,41 @@ enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shel
 {
     uv_loop_t loop;
     struct mb_scripts scripts;
-    struct mb_states states = {NULL, NULL};
+    struct mb_states states = {NULL, NULL, NULL};
     const struct mb_scripts_place place = {.loop = &loop};
     if (uv_loop_init(&loop) != 0) return mb_fail(err, MB_E_NOMEM, "no memory for the check");
     enum mb_rc rc = mb_scripts_open(&scripts, config, err);
     if (rc == MB_OK) rc = mb_scripts_build(&scripts, slot, &place, &states, diagnostics, err);
-    if (rc == MB_OK) rc = look(states.vm, ctx, err);
+    if (rc == MB_OK) rc = look(&states, ctx, err);
     mb_scripts_discard(&states);
     mb_scripts_close(&scripts);
     uv_loop_close(&loop);
     return rc;
+}
+
+static enum mb_rc look_nowhere(const struct mb_states *states, void *ctx, struct mb_err *err)
+{
+    (void)states, (void)ctx, (void)err;
+    return MB_OK;
+}
+
+enum mb_rc mb_scripts_settle(const struct mb_config *config, struct mb_err *err)
+{
+    struct mb_site site = {.config = config};
+    struct mb_bundle tree = {0};
+    struct mb_shelf *shelf = NULL;
+    struct mb_err why;
+    if (config->pending == NULL) return MB_OK;
+    enum mb_rc rc = mb_home_find(site.home, config, &why);
+    if (rc == MB_OK) rc = mb_site_scripts(&site, &tree, &why);
+    if (rc == MB_OK) rc = mb_shelf_new(&shelf, (size_t)config->reload_max_bytes, &why);
+    if (rc == MB_OK) rc = mb_shelf_put(shelf, 0, &tree, &why);
+    if (rc == MB_OK) {
+        rc = mb_scripts_check(config, &shelf->slot[0], look_nowhere, NULL, NULL, &why);
+        if (rc == MB_E_CONFIG) *err = why;
+    } else {
+        rc = MB_OK;
+    }
+    mb_bundle_free(&tree);
+    return rc == MB_E_CONFIG ? rc : MB_OK;
 }

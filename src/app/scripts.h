@@ -3,7 +3,7 @@
  * Building a state of scripts out of configuration and sources, and checking sources offline as a
  * start or a reload would.
  */
-#include "app/config.h"
+#include "app/config_declared.h"
 #include "app/shelf.h"
 #include "plugin/plugins.h"
 
@@ -21,6 +21,7 @@ void mb_scripts_close(struct mb_scripts *s);
 struct mb_states {
     struct mb_plugins *plugins;
     struct mb_vm *vm;
+    struct mb_config_declared *declared; /* keys of the server's scripts */
 };
 
 /* What belongs to the process that builds. */
@@ -37,7 +38,7 @@ struct mb_scripts_place {
 };
 
 /* On any thread; borrows s, the slot and what place names. *diagnostics, when not NULL: a line for each
- * fault, with file and line. */
+ * fault, with file and line. MB_E_CONFIG: a setting fits no key, of the program or of these scripts. */
 MB_MUST_CHECK enum mb_rc mb_scripts_build(const struct mb_scripts *s,
                                           const struct mb_shelf_slot *slot,
                                           const struct mb_scripts_place *place,
@@ -47,7 +48,8 @@ MB_MUST_CHECK enum mb_rc mb_scripts_build(const struct mb_scripts *s,
 void mb_scripts_discard(struct mb_states *states);
 
 /* Looks at scripts that were built. */
-typedef enum mb_rc (*mb_scripts_look)(struct mb_vm *vm, void *ctx, struct mb_err *err);
+typedef enum mb_rc (*mb_scripts_look)(const struct mb_states *states, void *ctx,
+                                      struct mb_err *err);
 
 /* Builds the scripts as a worker would, shows them to look(ctx) and throws them away. MB_E_SCRIPT:
  * *diagnostics has a line for each fault, with file and line. */
@@ -55,3 +57,6 @@ MB_MUST_CHECK enum mb_rc mb_scripts_check(const struct mb_config *config,
                                           const struct mb_shelf_slot *slot, mb_scripts_look look,
                                           void *ctx, struct mb_buf *diagnostics,
                                           struct mb_err *err);
+/* Whether all that is set fits a key, of the program or of the scripts of the home: MB_E_CONFIG says what does
+ * not. Scripts that do not load are for others to tell. */
+MB_MUST_CHECK enum mb_rc mb_scripts_settle(const struct mb_config *config, struct mb_err *err);

@@ -18,6 +18,7 @@
 #include "app/listen.h"
 #include "app/notify.h"
 #include "app/say.h"
+#include "app/scripts.h"
 #include "app/site.h"
 #include "app/watch.h"
 #include "base/clock.h"
@@ -78,11 +79,22 @@ static enum mb_rc refuse_shared(const struct supervisor *s, struct mb_err *err)
                    s->site.dir.path, (long)s->site.holder);
 }
 
-/* Everything that may be refused without a process having been started. */
+static enum mb_rc settle(void *ctx, struct mb_err *err) { return mb_scripts_settle(ctx, err); }
+
+/* In a child, as scripts are loaded. */
+static enum mb_rc check_settings(struct supervisor *s, struct mb_err *err)
+{
+    const struct mb_child_plan child = {.user = &s->site.user, .signals = &s->site.signals};
+    struct mb_config config = *s->site.config;
+    return config.pending != NULL ? mb_child_call(&child, settle, &config, err) : MB_OK;
+}
+
+/* Everything that may be refused without a process of the service having been started. */
 static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, struct mb_err *err)
 {
     enum mb_rc rc = mb_site_open(&s->site, config, err);
     if (rc == MB_OK && s->site.holder != 0) rc = refuse_shared(s, err);
+    if (rc == MB_OK) rc = check_settings(s, err);
     if (rc == MB_OK) rc = mb_site_secret(&s->site, err);
     if (rc == MB_OK) rc = mb_site_migrations(&s->site, &s->migrations, err);
     if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);

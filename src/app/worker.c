@@ -310,5 +310,6 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     uv_loop_close(&w->loop);
     free(w);
     mb_log_flush();
-    return rc == MB_OK ? EXIT_SUCCESS : rc == MB_E_SCRIPT ? EX_CONFIG : EXIT_FAILURE;
+    bool is_of_scripts = rc == MB_E_SCRIPT || rc == MB_E_CONFIG;
+    return rc == MB_OK ? EXIT_SUCCESS : is_of_scripts ? EX_CONFIG : EXIT_FAILURE;
 }

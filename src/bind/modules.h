@@ -19,6 +19,7 @@ int mb_open_crypto(lua_State *L);     /* mb.crypto */
 int mb_open_id(lua_State *L);         /* mb.id: cuid, reference */
 int mb_open_text(lua_State *L);       /* mb.text: measure, is_email, is_phone, distance */
 int mb_open_shape(lua_State *L);      /* mb.shape */
+int mb_open_config(lua_State *L);     /* mb.config: the configuration, declare */
 int mb_open_rate(lua_State *L);       /* mb.rate: take, look, give, clear, network */
 int mb_open_http(lua_State *L);       /* mb.http: request, host */
 int mb_open_background(lua_State *L); /* mb.background: background.h */

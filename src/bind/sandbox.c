@@ -29,31 +29,12 @@ static bool script_name(const char *module, char *out, size_t cap)
     return true;
 }
 
-static int l_setting(lua_State *L)
-{
-    const char *key = luaL_checkstring(L, 1);
-    const struct mb_vm_plan *plan = mb_vm_plan(mb_vm_of(L));
-    for (size_t i = 0; i < plan->nsettings; i++)
-        if (strcmp(plan->settings[i].key, key) == 0) {
-            lua_pushstring(L, plan->settings[i].value);
-            return 1;
-        }
-    return luaL_error(L, "unknown configuration key '%s'", key);
-}
-
 static int l_scripts(lua_State *L);
 
 /* mb.scripts is one function: scripts("routes/") -> the modules of that folder, in order. */
 static int open_scripts(lua_State *L)
 {
     lua_pushcfunction(L, l_scripts);
-    return 1;
-}
-
-/* mb.config is one function: config("booking.cancel_until") -> the value as text. */
-static int open_config(lua_State *L)
-{
-    lua_pushcfunction(L, l_setting);
     return 1;
 }
 
@@ -80,7 +61,7 @@ static const struct mb_vm_module c_modules[] = {
     {"mb.log", mb_open_log},       {"mb.time", mb_open_time},
     {"mb.crypto", mb_open_crypto}, {"mb.http", mb_open_http},
     {"mb.text", mb_open_text},     {"mb.id", mb_open_id},
-    {"mb.config", open_config},    {"mb.scripts", open_scripts},
+    {"mb.config", mb_open_config},    {"mb.scripts", open_scripts},
     {"mb.shape", mb_open_shape},   {"mb.rate", mb_open_rate},
     {"mb.source", open_source},    {"mb.background", mb_open_background},
 };

@@ -30,6 +30,13 @@ struct mb_vm_setting {
     const char *key, *value; /* configuration keys that scripts may read, as text */
 };
 
+/* A key of the configuration that a script declares; texts as it writes them, NULL where it has none. */
+struct mb_vm_declaration {
+    const char *key, *type, *dflt, *least, *most, *help;
+    const char *words; /* "a|b" */
+    const char *at;    /* "routes/bookings.lua:12" */
+};
+
 /* Ceilings of what a client may send; configuration keys of the same names. */
 struct mb_vm_limits {
     uint64_t max_json_body;     /* http.max_json_body: of a route without max_body */
@@ -54,6 +61,11 @@ struct mb_vm_plan {
     size_t nscripts;
     const struct mb_vm_setting *settings;
     size_t nsettings;
+    /* Appends the value in force of a key that a script declares; NULL = none may. MB_E_SCRIPT: err says what is
+     * wrong with the declaration. */
+    enum mb_rc (*declare)(void *ctx, const struct mb_vm_declaration *it, struct mb_buf *value,
+                          struct mb_err *err);
+    void *declare_ctx;           /* only used while the state is built */
     const unsigned char *secret; /* 32 bytes */
     size_t memory_max;           /* bytes of the whole state */
     size_t text_max;             /* bytes of one string; 0 = as many as there is room for */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/config_declared.h"
 #include "tap.h"
 
 static struct mb_config config;
@@ -17,7 +18,13 @@ static bool load(const char *file, const char *set)
     memset(&err, 0, sizeof err);
     bool is_loaded = mb_config_load(&config, file, &copy, set[0] != 0, &err) == MB_OK;
     free(copy);
-    return is_loaded;
+    /* No scripts: what the program does not know, nobody does. */
+    struct mb_config_declared *none;
+    if (!is_loaded) return false;
+    if (mb_config_declared_new(&none, &config, &err) != MB_OK) abort();
+    enum mb_rc rc = mb_config_declared_check(none, &err);
+    mb_config_declared_free(none);
+    return rc == MB_OK;
 }
 
 static bool load_text(const char *text)
