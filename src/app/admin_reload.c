@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "app/control.h"
+#include "app/control_client.h"
 #include "base/json.h"
 
 enum { MAX_TEXT = 1 << 20, PIECE = 4096 };

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "app/console.h"
-#include "app/control.h"
+#include "app/control_client.h"
 #include "app/demo.h"
 #include "app/jobs.h"
 #include "app/options.h"
@@ -123,7 +123,8 @@ static enum mb_rc look_explain(const struct mb_states *states, void *ctx, struct
                        "%.40s is no method; there are GET, POST, PUT, PATCH, DELETE", word);
     if (strlen(path) > sizeof scratch)
         return mb_fail(err, MB_E_CONFIG, "the path is longer than %zu bytes", sizeof scratch);
-    mb_routes_match(mb_vm_routes(states->vm), (enum mb_method)method, mb_str_z(path), scratch, &match);
+    mb_routes_match(mb_vm_routes(states->vm), (enum mb_method)method, mb_str_z(path), scratch,
+                    &match);
     if (match.route < 0)
         return mb_fail(err, MB_E_CONFIG, "%s %.200s: %s; medbookd routes lists them", word, path,
                        match.route == -2 ? "this path does not answer to that method"
@@ -230,8 +231,8 @@ static enum mb_rc look_config(const struct mb_states *states, void *ctx, struct 
 {
     struct question *q = ctx;
     bool is_effective = q->options->is_effective;
-    enum mb_rc rc = is_effective ? print_effective(q->config, &q->answer)
-                                 : mb_config_sample(&q->answer);
+    enum mb_rc rc =
+        is_effective ? print_effective(q->config, &q->answer) : mb_config_sample(&q->answer);
     if (rc == MB_OK)
         rc = is_effective ? mb_config_declared_print(states->declared, &q->answer)
                           : mb_config_declared_sample(states->declared, &q->answer);

@@ -1,25 +1,21 @@
-/* A unix socket, addressed by way of the folder's descriptor: its path may be any length. */
 #define _GNU_SOURCE
 #include "app/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "app/say.h"
+#include "app/control_socket.h"
 #include "base/clock.h"
 
-enum { MAX_CLIENTS = 8, MAX_WORD = 32, WORD_MS = 5000, SEND_MS = 1000 };
+enum { MAX_CLIENTS = 8, WORD_MS = 5000, SEND_MS = 1000 };
 
 struct client {
     struct mb_control *owner;
     int fd; /* -1 = free */
-    char word[MAX_WORD];
+    char word[MB_CONTROL__MAX_WORD];
     size_t len;
     bool has_asked;
     uint64_t deadline_ns; /* for its word */
@@ -32,27 +28,14 @@ struct mb_control {
     struct client clients[MAX_CLIENTS];
 };
 
-static const char LEAF[] = "control.sock";
-
-static bool address_of(int folder, struct sockaddr_un *out)
-{
-    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int n = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/%s", folder, LEAF);
-    return n > 0 && (size_t)n < sizeof out->sun_path;
-}
-
-static int open_folder(const char *path) { return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC); }
-
-/* ---- supervisor ---- */
-
 /* The folder is locked by this process: a socket that lies there is a dead server's. */
 static int listen_in(const struct mb_site *site)
 {
     struct sockaddr_un address;
-    int folder = open_folder(site->dir.path);
+    int folder = mb_control__open_folder(site->dir.path);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool is_open = folder >= 0 && fd >= 0 && address_of(folder, &address);
-    if (is_open) (void)unlinkat(folder, LEAF, 0);
+    bool is_open = folder >= 0 && fd >= 0 && mb_control__address(folder, &address);
+    if (is_open) (void)unlinkat(folder, MB_CONTROL__LEAF, 0);
     is_open = is_open && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
               listen(fd, MAX_CLIENTS) == 0;
     int why = errno;
@@ -78,7 +61,7 @@ enum mb_rc mb_control_open(struct mb_control **out, struct mb_site *site, struct
     mb_user_return(&site->user);
     return c->fd >= 0 ? MB_OK
                       : mb_fail(err, MB_E_IO, "control socket %.150s/%s: could not be made: %s",
-                                site->dir.path, LEAF, strerror(why));
+                                site->dir.path, MB_CONTROL__LEAF, strerror(why));
 }
 
 static void leave(struct client *client)
@@ -122,7 +105,8 @@ static void ask(struct client *client)
 
 static void read_word(struct client *client)
 {
-    ssize_t n = recv(client->fd, client->word + client->len, MAX_WORD - client->len, MSG_DONTWAIT);
+    ssize_t n = recv(client->fd, client->word + client->len, MB_CONTROL__MAX_WORD - client->len,
+                     MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) {
         leave(client);
@@ -133,7 +117,7 @@ static void read_word(struct client *client)
     if (end != NULL && !client->has_asked) {
         *end = '\0';
         ask(client);
-    } else if (client->len == MAX_WORD) {
+    } else if (client->len == MB_CONTROL__MAX_WORD) {
         leave(client);
     }
 }
@@ -180,49 +164,10 @@ void mb_control_close(struct mb_control *c)
     for (unsigned i = 0; i < MAX_CLIENTS; i++)
         if (c->clients[i].fd >= 0) leave(&c->clients[i]);
     if (c->fd >= 0) {
-        int folder = open_folder(c->site->dir.path);
-        if (folder >= 0) (void)unlinkat(folder, LEAF, 0);
+        int folder = mb_control__open_folder(c->site->dir.path);
+        if (folder >= 0) (void)unlinkat(folder, MB_CONTROL__LEAF, 0);
         if (folder >= 0) (void)close(folder);
         (void)close(c->fd);
     }
     free(c);
-}
-
-/* ---- who asks ---- */
-
-/* flags: of the socket */
-static int connect_to(const char *path, int flags)
-{
-    struct sockaddr_un address;
-    int folder = open_folder(path), fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-    bool is_open = folder >= 0 && fd >= 0 && address_of(folder, &address) &&
-                   connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    int why = errno;
-    if (folder >= 0) (void)close(folder);
-    if (!is_open && fd >= 0) (void)close(fd);
-    errno = why;
-    return is_open ? fd : -1;
-}
-
-int mb_control_connect(const char *folder) { return connect_to(folder, SOCK_NONBLOCK); }
-
-int mb_control_call(const struct mb_site *site, const char *word)
-{
-    char text[MAX_WORD], line[4096];
-    int fd = connect_to(site->dir.path, 0);
-    if (fd < 0) {
-        mb_say("data folder %s: the server that uses it could not be reached: %s", site->dir.path,
-               strerror(errno));
-        return EXIT_FAILURE;
-    }
-    (void)snprintf(text, sizeof text, "%s\n", word);
-    send_text(fd, text);
-    FILE *in = fdopen(fd, "r");
-    bool has_answer = in != NULL && fgets(line, sizeof line, in) != NULL;
-    bool is_done = has_answer && strcmp(line, "ok\n") == 0;
-    while (has_answer && fgets(line, sizeof line, in) != NULL)
-        (void)fprintf(is_done ? stdout : stderr, "%s%s", is_done ? "" : "medbookd: ", line);
-    if (!has_answer) mb_say("the server ended before it answered");
-    if (in != NULL) (void)fclose(in);
-    return is_done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
