@@ -142,6 +142,13 @@ describe("what one adds after README.md and lua/README.md", function()
     assert.equal(422, site:get("/v1/languages?limit=0").status)
   end)
 
+  it("is a route with a limit and a key of its own", function()
+    local r = site:get "/v1/greetings"
+    assert.same({ 200, "Sawubona", '"address";q=60;w=60' },
+      { r.status, r.json.greeting, r.headers["ratelimit-policy"] })
+    assert.matches("\n#greetings.rate = 60\n", site:command("config").out, 1, true)
+  end)
+
   it("is a plugin that is made, tested and put into service", function()
     run_blocks({ block_named "plugin" }, site)
     assert.equal("clinic.hello", site:admin("/v1/admin/plugins").json.plugins[1].name)
