@@ -156,7 +156,7 @@ COMMENT ON FUNCTION mb_refresh(text, timestamptz, timestamptz) IS
 
 -- ---- journals ----
 
--- Answers are kept for 24 hours. An anonymous caller is known by what was asked.
+-- Answers are kept for 24 hours. Anonymous callers share one scope, '', as a key must bind whoever sent it.
 CREATE OR REPLACE FUNCTION mb_answer(actor text, path text, request_key text, request_hash text)
     RETURNS TABLE (outcome text, "resourceId" text, "body" text)
     LANGUAGE sql STABLE
@@ -164,7 +164,7 @@ CREATE OR REPLACE FUNCTION mb_answer(actor text, path text, request_key text, re
 SELECT CASE WHEN k."requestHash" = request_hash THEN 'replayed' ELSE 'idempotency_mismatch' END,
        k."resourceId", k."body"
   FROM "IdempotencyKey" k
- WHERE k."caller" = coalesce(actor, request_hash) AND k."route" = path AND k."key" = request_key
+ WHERE k."caller" = coalesce(actor, '') AND k."route" = path AND k."key" = request_key
    AND k."createdAt" > mb_now() - interval '24 hours'
 $$;
 COMMENT ON FUNCTION mb_answer(text, text, text, text) IS 'the answer that a request with this key got before';
@@ -193,7 +193,7 @@ BEGIN
     ), answered AS (
         INSERT INTO "IdempotencyKey" AS k
                ("caller", "route", "key", "requestHash", "status", "body", "resourceId", "createdAt")
-        SELECT coalesce(actor, request_hash), path, request_key, request_hash, answer_status, answer, b."id",
+        SELECT coalesce(actor, ''), path, request_key, request_hash, answer_status, answer, b."id",
                b."updatedAt"
          WHERE request_key IS NOT NULL
         ON CONFLICT ON CONSTRAINT "IdempotencyKey_pkey" DO UPDATE

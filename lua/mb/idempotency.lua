@@ -7,7 +7,8 @@ local problem = require "mb.problem"
 local HEADER <const> = {
   name = "Idempotency-Key",
   description = "1 to 255 printable characters that name this request: sent again with the same body it gives the "
-    .. "same answer and has no second effect, for 24 hours",
+    .. "same answer and has no second effect, for 24 hours; with another body it is refused. Make it random, as a "
+    .. "UUID: callers without an account share one scope, so whoever guesses a key is answered in its place",
 }
 
 -- key, hash of the body; nothing without the header. Keys are 1 to 255 printable characters.

@@ -40,6 +40,7 @@ local function step(action, permission, summary, body)
       [409] = { "transition_not_allowed", "already_confirmed", "already_cancelled", "already_completed",
                 "already_no_show", "too_late", "too_early", "request_in_progress" },
       [412] = { "version_mismatch" },
+      [422] = { "idempotency_mismatch" },
     },
     handler = function(req, row, judge)
       local key, hash = idempotency.of(req, req.body)

@@ -4,6 +4,7 @@ local clinics = require "chaos.clinic"
 local cluster = require "support.cluster"
 local races = require "chaos.races"
 local seeded = require "chaos.seed"
+local tools = require "chaos.tools"
 
 describe("Idempotency-Key", function()
   local clinic
@@ -35,6 +36,24 @@ describe("Idempotency-Key", function()
     assert.equal(first.body, restarted.body)
     assert.same({ ["201"] = 50 }, later.status)
     assert.same({ ["201"] = 50 }, restarted.status)
+  end)
+
+  it("binds callers without an account: 40 of them at once, one key, five slots, one booking", function()
+    local key, slots = "bound-" .. seeded.seed, clinic:take_slots(5)
+    local summary = tools.hammer("race", clinic.port, {
+      clients = 40, key = key, fields = clinics.FIELDS, slots = clinics.slot_file { slots },
+    })
+    for code in pairs(summary.codes) do
+      assert.is_true(code == "idempotency_mismatch" or code == "request_in_progress", code)
+    end
+    assert.equal("1", clinic:query(([[SELECT count(*) AS n FROM "Booking" WHERE "guestName" = '%s']]):format(key))[1].n)
+    local mismatches = 0
+    for _, slot in ipairs(slots) do
+      local later = book(slot, key)
+      mismatches = mismatches + (later.status == 422 and later.json.code == "idempotency_mismatch" and 1 or 0)
+    end
+    assert.equal(4, mismatches)
+    assert.is_nil(clinic:broken())
   end)
 
   it("writes one outbox row for all of them", function()
