@@ -97,19 +97,46 @@ COMMENT ON FUNCTION mb_availability_standing() IS
 
 -- ---- slot status ----
 
+-- Whether too little lies between two times of one provider: the larger buffer of the two that meet has to
+-- be free, not their sum. Buffers are minutes. The planner inlines it.
+CREATE OR REPLACE FUNCTION mb_too_close(since timestamptz, until timestamptz, before integer, after integer,
+                                        other_since timestamptz, other_until timestamptz, other_before integer,
+                                        other_after integer)
+    RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+SELECT since < other_until + greatest(before, other_after) * interval '1 min'
+   AND other_since < until + greatest(after, other_before) * interval '1 min'
+$$;
+
+-- Holds that refuse a time to everybody but their holder. The planner inlines it.
+CREATE OR REPLACE FUNCTION mb_holds(provider text, since timestamptz, until timestamptz, config text)
+    RETURNS TABLE ("holder" text)
+    LANGUAGE sql STABLE
+    AS $$
+SELECT h."holder"
+  FROM "SlotHold" h
+ WHERE h."providerId" = provider AND h."expiresAt" > mb_now()
+   AND (SELECT mb_too_close(since, until, c."bufferBefore", c."bufferAfter", h."startTime", h."endTime",
+                            h."bufferBefore", h."bufferAfter")
+          FROM "ServiceAvailabilityConfig" c WHERE c."id" = config)
+$$;
+
 CREATE OR REPLACE FUNCTION mb_slot_status(provider text, since timestamptz, until timestamptz)
     RETURNS TABLE ("id" text, "status" text, "blockedByEventId" text)
     LANGUAGE sql STABLE
     AS $$
 SELECT s."id", d."status", CASE WHEN d."status" = 'BLOCKED' THEN e."id" END
-  FROM "CalculatedAvailabilitySlot" s
+  FROM "ProviderAgenda" g
+  JOIN "CalculatedAvailabilitySlot" s ON s."providerId" = g."providerId"
+  JOIN "ServiceAvailabilityConfig" c ON c."id" = s."serviceConfigId"
   LEFT JOIN "CalendarIntegration" i ON i."providerId" = s."providerId"
   LEFT JOIN LATERAL (
-      SELECT c."id"
-        FROM "CalendarEvent" c
-       WHERE c."calendarIntegrationId" = i."id" AND c."startTime" < s."endTime" AND c."endTime" > s."startTime"
-         AND c."blocksAvailability" AND c."syncStatus" <> 'EXTERNAL_DELETED'
-       ORDER BY c."startTime", c."id"
+      SELECT x."id"
+        FROM "CalendarEvent" x
+       WHERE x."calendarIntegrationId" = i."id" AND x."startTime" < s."endTime" AND x."endTime" > s."startTime"
+         AND x."blocksAvailability" AND x."syncStatus" <> 'EXTERNAL_DELETED'
+       ORDER BY x."startTime", x."id"
        LIMIT 1) e ON true
  CROSS JOIN LATERAL (
       SELECT CASE
@@ -123,17 +150,18 @@ SELECT s."id", d."status", CASE WHEN d."status" = 'BLOCKED' THEN e."id" END
                  -- than 240 minutes. Never by && here: see 0017_index_live_bookings.
                  AND b."startTime" < s."endTime" + interval '240 min'
                  AND b."startTime" > s."startTime" - interval '28 hours'
-                 AND b."startTime" - b."bufferBefore" * interval '1 min' < s."endTime"
-                 AND b."endTime" + b."bufferAfter" * interval '1 min' > s."startTime")
+                 AND mb_too_close(s."startTime", s."endTime", c."bufferBefore", c."bufferAfter",
+                                  b."startTime", b."endTime", b."bufferBefore", b."bufferAfter"))
               THEN 'INVALID'
           ELSE 'AVAILABLE'
       END AS "status"
       OFFSET 0) d -- keeps the planner from working the status out for each mention of it
- WHERE s."providerId" = provider AND s."endTime" > since AND s."startTime" < until
-   AND s."startTime" > since - interval '24 hours' -- no slot is longer
+ WHERE g."providerId" = provider
+   AND s."endTime" > since - g."reach" * interval '1 min' AND s."startTime" < until + g."reach" * interval '1 min'
+   AND s."startTime" > since - g."reach" * interval '1 min' - interval '24 hours' -- no slot is longer
 $$;
 COMMENT ON FUNCTION mb_slot_status(text, timestamptz, timestamptz) IS
-    'what the status of each slot of a provider that touches a time has to be, from its causes';
+    'what the status of each slot of a provider that a cause at this time reaches has to be, from all causes';
 
 CREATE OR REPLACE FUNCTION mb_refresh(provider text, since timestamptz, until timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE
@@ -152,7 +180,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mb_refresh(text, timestamptz, timestamptz) IS
-    'brings the slots of a provider that touch a time to their derived status; the caller holds the agenda';
+    'brings the slots of a provider that a cause at this time reaches to their derived status; the caller holds the agenda';
 
 -- ---- journals ----
 
@@ -241,10 +269,8 @@ SELECT coalesce(
            CASE WHEN s."startTime" <= mb_now() THEN 'slot_past'
                 WHEN coalesce(p.refusal, a.refusal) IS NOT NULL THEN 'not_bookable'
                 WHEN EXISTS (
-                    SELECT FROM "SlotHold" h
-                     WHERE h."providerId" = s."providerId" AND h."expiresAt" > mb_now()
-                       AND h."startTime" < s."endTime" AND h."endTime" > s."startTime"
-                       AND h."holder" IS DISTINCT FROM hold_token) THEN 'slot_held'
+                    SELECT FROM mb_holds(s."providerId", s."startTime", s."endTime", s."serviceConfigId") h
+                     WHERE h."holder" IS DISTINCT FROM hold_token) THEN 'slot_held'
                 WHEN client IS NOT NULL AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = client)
                     THEN 'client_not_found'
                 WHEN online IS NULL AND s."isOnlineAvailable" AND s."isInPerson" THEN 'mode_required'
@@ -270,6 +296,7 @@ CREATE OR REPLACE FUNCTION mb_book(slot text, booking text, client text, guest_n
 DECLARE
     path constant text := 'POST /v1/bookings';
     owner text;
+    reach integer; -- minutes, of the widest buffer of this provider
     offer record;
     at timestamptz;
     b "Booking"%ROWTYPE;
@@ -280,7 +307,7 @@ BEGIN
     IF owner IS NULL THEN
         outcome := 'slot_not_found';
     ELSIF outcome IS NULL THEN
-        PERFORM FROM "ProviderAgenda" WHERE "providerId" = owner FOR NO KEY UPDATE;
+        SELECT g."reach" INTO reach FROM "ProviderAgenda" g WHERE g."providerId" = owner FOR NO KEY UPDATE;
     END IF;
     IF request_key IS NOT NULL THEN
         -- The first version, as answered then, but a token that works today.
@@ -336,10 +363,13 @@ BEGIN
         UPDATE "CalculatedAvailabilitySlot" s
            SET "status" = CASE WHEN s."id" = slot THEN 'BOOKED' ELSE 'INVALID' END::"SlotStatus",
                "version" = s."version" + 1, "lastCalculated" = at, "updatedAt" = at
-         WHERE s."providerId" = owner AND s."status" = 'AVAILABLE'
-           AND s."startTime" < b."endTime" + b."bufferAfter" * interval '1 min'
-           AND s."endTime" > b."startTime" - b."bufferBefore" * interval '1 min'
-           AND s."startTime" > b."startTime" - b."bufferBefore" * interval '1 min' - interval '24 hours';
+          FROM "ServiceAvailabilityConfig" c
+         WHERE s."providerId" = owner AND s."status" = 'AVAILABLE' AND c."id" = s."serviceConfigId"
+           AND s."startTime" < b."endTime" + reach * interval '1 min'
+           AND s."endTime" > b."startTime" - reach * interval '1 min'
+           AND s."startTime" > b."startTime" - reach * interval '1 min' - interval '24 hours'
+           AND mb_too_close(s."startTime", s."endTime", c."bufferBefore", c."bufferAfter",
+                            b."startTime", b."endTime", b."bufferBefore", b."bufferAfter");
         IF NOT mb_conclude(b, 'created', actor, path, request_key, request_hash, 201, answer) THEN
             RAISE EXCEPTION 'idempotency key in use' USING ERRCODE = 'serialization_failure';
         END IF;
@@ -403,8 +433,7 @@ BEGIN
          WHERE x."id" = booking
         RETURNING x.* INTO b;
         IF to_status = 'CANCELLED' THEN
-            PERFORM mb_refresh(b."providerId", b."startTime" - b."bufferBefore" * interval '1 min',
-                               b."endTime" + b."bufferAfter" * interval '1 min');
+            PERFORM mb_refresh(b."providerId", b."startTime", b."endTime");
         END IF;
         answer := mb_booking_body(b);
         IF NOT mb_conclude(b, event, actor, path, request_key, request_hash, 200, answer) THEN

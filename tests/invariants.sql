@@ -17,6 +17,19 @@ SELECT 'I2 live bookings of a provider do not overlap', a."id", 'overlaps ' || b
   JOIN live b ON b."providerId" = a."providerId" AND b."id" > a."id"
              AND b."startTime" < a."endTime" AND b."endTime" > a."startTime"
 UNION ALL
+SELECT 'live bookings of a provider keep the larger of their buffers free', a."id", 'too close to ' || b."id"
+  FROM live a
+  JOIN live b ON b."providerId" = a."providerId" AND b."startTime" >= a."endTime"
+             AND b."startTime" < a."endTime" + interval '240 min' -- no buffer is wider
+             AND b."startTime" - a."endTime" < interval '1 min' * CASE WHEN a."bufferAfter" > b."bufferBefore"
+                                                                       THEN a."bufferAfter" ELSE b."bufferBefore" END
+UNION ALL
+SELECT 'an agenda knows how far buffers reach', g."providerId", format('%s, not %s minutes', g."reach", c.reach)
+  FROM "ProviderAgenda" g
+  JOIN (SELECT "providerId", max(greatest("bufferBefore", "bufferAfter")) AS reach
+          FROM "ServiceAvailabilityConfig" GROUP BY 1) c ON c."providerId" = g."providerId"
+ WHERE g."reach" < c.reach
+UNION ALL
 SELECT 'I3 a kept answer speaks of a booking as it was made', k."resourceId", 'key ' || k."key"
   FROM "IdempotencyKey" k
   LEFT JOIN "Booking" b ON b."id" = k."resourceId"

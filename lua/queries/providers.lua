@@ -49,9 +49,7 @@ SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalRe
          AND ($2::text IS NULL OR s."serviceId" IN (SELECT v."id" FROM "Service" v WHERE $2 IN (v."id", v."name")))
          AND ($3::text IS NULL OR s."locationId" IN (SELECT l."id" FROM "Location" l WHERE ]] .. IS_NAMED .. [[))
          AND ($5::boolean IS NULL OR CASE WHEN $5 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
-         AND NOT EXISTS (SELECT FROM "SlotHold" h
-                          WHERE h."providerId" = p."id" AND h."expiresAt" > mb_now()
-                            AND h."startTime" < s."endTime" AND h."endTime" > s."startTime")
+         AND NOT EXISTS (SELECT FROM mb_holds(p."id", s."startTime", s."endTime", s."serviceConfigId"))
        ORDER BY s."startTime", s."id"
        LIMIT 1) n ON true
  ORDER BY p."name", p."id"]]),

@@ -4,9 +4,7 @@ local query = require "mb.query"
 
 -- Somebody else holds the slot's time. CASE has it asked slot by slot, by key.
 local HELD <const> = [[EXISTS (
-       SELECT FROM "SlotHold" h
-        WHERE h."providerId" = s."providerId" AND h."expiresAt" > mb_now()
-          AND h."startTime" < s."endTime" AND h."endTime" > s."startTime")]]
+       SELECT FROM mb_holds(s."providerId", s."startTime", s."endTime", s."serviceConfigId"))]]
 local NOT_HELD <const> = [[
 
    AND CASE WHEN ]] .. HELD .. [[ THEN false ELSE true END]]

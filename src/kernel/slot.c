@@ -1,10 +1,9 @@
 /*
  * Cutting and marking. Cutting walks marks: from an instant to the first mark at or after it,
  * within the segment of one zone offset; where the offset changes, it goes on from the change
- * with the new one. Marking is one sweep per kind: slots of one service all have the same length,
- * so starts and ends rise together, and of all intervals that begin before a slot ends only the
- * one that ends last matters: the slot is touched if and only if that one ends after its start.
- * Pure: integers only, no clock, no memory of its own.
+ * with the new one. Marking takes one interval after the other: slots of one service all have the
+ * same length, so starts and ends rise together, and what an interval touches lies side by side,
+ * from the first slot that ends after the interval begins. Pure: integers only, no clock, no memory of its own.
  */
 #include "kernel/slot.h"
 
@@ -26,6 +25,11 @@ static bool is_span(int64_t start, int64_t end)
     return start >= earliest && end <= latest && start < end;
 }
 
+static bool are_buffers(struct mb_slot_buffers b)
+{
+    return b.before <= MB_SLOT_MOST_BUFFER && b.after <= MB_SLOT_MOST_BUFFER;
+}
+
 static enum mb_rc check(const struct mb_slot_plan *p, struct mb_err *err)
 {
     if (!is_span(p->start, p->end))
@@ -33,11 +37,20 @@ static enum mb_rc check(const struct mb_slot_plan *p, struct mb_err *err)
     if (p->minutes == 0 || p->minutes > MB_SLOT_MOST_MINUTES)
         return mb_fail(err, MB_E_INVALID, "the duration must be 1 to %d minutes",
                        (int)MB_SLOT_MOST_MINUTES);
+    if (!are_buffers(p->buffers))
+        return mb_fail(err, MB_E_INVALID, "a buffer must be 0 to %d minutes",
+                       (int)MB_SLOT_MOST_BUFFER);
     for (size_t i = 0; i < p->nbusy; i++) {
-        if (!is_span(p->busy[i].start, p->busy[i].end))
+        const struct mb_busy *b = &p->busy[i];
+        if (!is_span(b->start, b->end))
             return mb_fail(err, MB_E_INVALID, "busy interval %zu must end after it begins", i);
-        if (i > 0 && p->busy[i].start < p->busy[i - 1].start)
-            return mb_fail(err, MB_E_INVALID, "busy interval %zu is out of order", i);
+        if (!are_buffers(b->buffers))
+            return mb_fail(err, MB_E_INVALID,
+                           "the buffers of busy interval %zu must be 0 to %d minutes", i,
+                           (int)MB_SLOT_MOST_BUFFER);
+        if (b->kind == MB_BUSY_BLOCKER && b->buffers.before + b->buffers.after > 0)
+            return mb_fail(err, MB_E_INVALID, "busy interval %zu is a blocker and has no buffers",
+                           i);
     }
     return MB_OK;
 }
@@ -97,34 +110,37 @@ static void raise_to(struct mb_slot *slot, enum mb_slot_status status)
     if (slot->status < status) slot->status = status;
 }
 
-/* Gives status to every slot that an interval touches, blockers or bookings. */
-static void mark_touched(const struct cutter *c, bool blockers, enum mb_slot_status status)
+static int64_t gap_ms(uint32_t a, uint32_t b) { return (int64_t)(a > b ? a : b) * MINUTE_MS; }
+
+/* Index of the first slot that ends after a time. */
+static size_t first_after(const struct cutter *c, int64_t time)
 {
-    const struct mb_slot_plan *p = c->plan;
-    int64_t busy_until = INT64_MIN;
-    size_t next = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        struct mb_slot *slot = &c->out[i];
-        for (; next < p->nbusy && p->busy[next].start < slot->end; next++) {
-            bool wanted = (p->busy[next].kind == MB_BUSY_BLOCKER) == blockers;
-            if (wanted && p->busy[next].end > busy_until) busy_until = p->busy[next].end;
-        }
-        if (busy_until > slot->start) raise_to(slot, status);
+    size_t low = 0, high = c->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (c->out[middle].end > time)
+            high = middle;
+        else
+            low = middle + 1;
     }
+    return low;
 }
 
-/* Gives BOOKED to the slots that an own booking fits exactly. */
-static void mark_booked(const struct cutter *c)
+/* Raises the status of every slot that an interval touches or comes too close to. */
+static void mark(const struct cutter *c, const struct mb_busy *b)
 {
-    const struct mb_slot_plan *p = c->plan;
-    size_t i = 0;
-    for (size_t k = 0; k < p->nbusy; k++) {
-        while (i < c->count && c->out[i].start < p->busy[k].start) i++;
-        if (i == c->count) return;
+    const struct mb_slot_buffers none = {0, 0};
+    const struct mb_slot_buffers own = b->kind == MB_BUSY_BLOCKER ? none : c->plan->buffers;
+    int64_t since = b->start - gap_ms(b->buffers.before, own.after);
+    int64_t until = b->end + gap_ms(b->buffers.after, own.before);
+    for (size_t i = first_after(c, since); i < c->count && c->out[i].start < until; i++) {
         struct mb_slot *slot = &c->out[i];
-        if (p->busy[k].kind == MB_BUSY_OWN && slot->start == p->busy[k].start &&
-            slot->end == p->busy[k].end)
+        if (b->kind == MB_BUSY_BLOCKER)
+            raise_to(slot, MB_SLOT_BLOCKED);
+        else if (b->kind == MB_BUSY_OWN && slot->start == b->start && slot->end == b->end)
             raise_to(slot, MB_SLOT_BOOKED);
+        else
+            raise_to(slot, MB_SLOT_INVALID);
     }
 }
 
@@ -136,9 +152,7 @@ enum mb_rc mb_slot_cut(const struct mb_slot_plan *plan, struct mb_slot *out, siz
     if (rc != MB_OK) return rc;
     struct cutter c = {.plan = plan, .out = out, .cap = cap};
     if (!cut(&c)) return mb_fail(err, MB_E_LIMIT, "the window makes more than %zu slots", cap);
-    mark_touched(&c, false, MB_SLOT_INVALID);
-    mark_touched(&c, true, MB_SLOT_BLOCKED);
-    mark_booked(&c);
+    for (size_t i = 0; i < plan->nbusy; i++) mark(&c, &plan->busy[i]);
     *count = c.count;
     return MB_OK;
 }

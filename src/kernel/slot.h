@@ -33,15 +33,22 @@ enum mb_slot_status { MB_SLOT_STATUSES(MB_X) };
 #undef MB_X
 
 enum mb_busy_kind {
-    MB_BUSY_BOOKING, /* a live booking, widened by its buffers: slots it touches are INVALID */
-    MB_BUSY_BLOCKER, /* external event, break, block: slots it touches are BLOCKED */
-    MB_BUSY_OWN,     /* a live booking of this very service, not widened: the slot with exactly its
-                        bounds is BOOKED, others it touches are INVALID */
+    MB_BUSY_BOOKING, /* a live booking or a hold: slots too close to it are INVALID */
+    MB_BUSY_BLOCKER, /* external event, break, block: slots it touches are BLOCKED; has no buffers */
+    MB_BUSY_OWN,     /* a live booking of this very service: the slot with exactly its bounds is
+                        BOOKED, others too close to it are INVALID */
+};
+
+/* Minutes to be kept free before and after. Between two appointments the larger of the two that
+ * meet counts, not their sum, whichever was made first. */
+struct mb_slot_buffers {
+    uint32_t before, after;
 };
 
 struct mb_busy {
-    int64_t start, end;
+    int64_t start, end; /* without its buffers */
     enum mb_busy_kind kind;
+    struct mb_slot_buffers buffers;
 };
 
 struct mb_slot {
@@ -54,15 +61,17 @@ struct mb_slot_plan {
     uint32_t minutes;   /* duration of the service; an hour stays 60 minutes when clocks change */
     enum mb_slot_rule rule;
     const struct mb_zone *zone; /* of the owner */
-    const struct mb_busy *busy; /* ordered by start; they may overlap each other */
+    const struct mb_busy *busy; /* in any order; they may overlap each other */
     size_t nbusy;
+    struct mb_slot_buffers buffers; /* of the service */
 };
 
-enum { MB_SLOT_MOST_MINUTES = 7 * 24 * 60 };
+enum { MB_SLOT_MOST_MINUTES = 7 * 24 * 60, MB_SLOT_MOST_BUFFER = 240 };
 
 /* Writes the slots, ordered by start, to out. MB_E_LIMIT when there are more than cap: then none
  * counts. MB_E_INVALID: the window or an interval does not end after it begins, the duration is 0
- * or over a week, a time is outside the years 1 to 9999, busy is not ordered. */
+ * or over a week, a buffer is over MB_SLOT_MOST_BUFFER or a blocker's, a time is outside the years
+ * 1 to 9999. */
 MB_MUST_CHECK enum mb_rc mb_slot_cut(const struct mb_slot_plan *plan, struct mb_slot *out,
                                      size_t cap, size_t *count, struct mb_err *err);
 

@@ -61,7 +61,8 @@ static struct mb_slot_plan sast(const struct mb_zone *z, int from_hour, int from
                                  rule,
                                  z,
                                  NULL,
-                                 0};
+                                 0,
+                                 {0, 0}};
 }
 
 static void test_vectors(const struct mb_zone *z)
@@ -104,33 +105,63 @@ static void test_seconds(const struct mb_zone *z)
 static void test_status(const struct mb_zone *z)
 {
     struct mb_slot_plan p = sast(z, 9, 0, 13, 0, 60, MB_RULE_ON_THE_HALF_HOUR);
-    const struct mb_busy booking[] = {{at(23, 8, 0), at(23, 9, 0), MB_BUSY_OWN}};
+    const struct mb_busy booking[] = {{at(23, 8, 0), at(23, 9, 0), MB_BUSY_OWN, {0, 0}}};
     p.busy = booking;
     p.nbusy = 1;
     expect(&p, "09:00 09:30i 10:00* 10:30i 11:00 11:30 12:00",
            "books the slot held, invalidates its overlaps, drops none");
-    const struct mb_busy other[] = {{at(23, 8, 0), at(23, 9, 0), MB_BUSY_BOOKING}};
+    const struct mb_busy other[] = {{at(23, 8, 0), at(23, 9, 0), MB_BUSY_BOOKING, {0, 0}}};
     p.busy = other;
     expect(&p, "09:00 09:30i 10:00i 10:30i 11:00 11:30 12:00",
            "does not book the slot of another service's booking");
-    const struct mb_busy blocker[] = {{at(23, 8, 59), at(23, 9, 1), MB_BUSY_BLOCKER}};
+    const struct mb_busy blocker[] = {{at(23, 8, 59), at(23, 9, 1), MB_BUSY_BLOCKER, {0, 0}}};
     p.busy = blocker;
     expect(&p, "09:00 09:30 10:00b 10:30b 11:00b 11:30 12:00", "blocks what a blocker touches");
     const struct mb_busy mixed[] = {
-        {at(23, 7, 0), at(23, 11, 0), MB_BUSY_BLOCKER}, /* a long one, then shorter ones inside */
-        {at(23, 7, 30), at(23, 7, 40), MB_BUSY_BLOCKER},
-        {at(23, 8, 0), at(23, 9, 0), MB_BUSY_OWN},
-        {at(23, 9, 30), at(23, 10, 30), MB_BUSY_BOOKING},
+        {at(23, 7, 0),
+         at(23, 11, 0),
+         MB_BUSY_BLOCKER,
+         {0, 0}}, /* a long one, then shorter ones inside */
+        {at(23, 7, 30), at(23, 7, 40), MB_BUSY_BLOCKER, {0, 0}},
+        {at(23, 8, 0), at(23, 9, 0), MB_BUSY_OWN, {0, 0}},
+        {at(23, 9, 30), at(23, 10, 30), MB_BUSY_BOOKING, {0, 0}},
     };
     p.busy = mixed;
     p.nbusy = 4;
     expect(&p, "09:00b 09:30b 10:00* 10:30b 11:00b 11:30b 12:00b",
            "lets booked beat blocked, and blocked beat invalid");
-    const struct mb_busy touching[] = {{at(23, 6, 0), at(23, 7, 0), MB_BUSY_BLOCKER},
-                                       {at(23, 11, 0), at(23, 12, 0), MB_BUSY_BOOKING}};
+    const struct mb_busy touching[] = {{at(23, 6, 0), at(23, 7, 0), MB_BUSY_BLOCKER, {0, 0}},
+                                       {at(23, 11, 0), at(23, 12, 0), MB_BUSY_BOOKING, {0, 0}}};
     p.busy = touching;
     p.nbusy = 2;
     expect(&p, "09:00 09:30 10:00 10:30 11:00 11:30 12:00", "leaves alone what only touches");
+}
+
+static void test_buffers(const struct mb_zone *z)
+{
+    struct mb_slot_plan p = sast(z, 6, 0, 10, 0, 30, MB_RULE_CONTINUOUS);
+    struct mb_busy busy[] = {{at(23, 6, 0), at(23, 6, 30), MB_BUSY_OWN, {10, 0}}};
+    p.busy = busy;
+    p.nbusy = 1;
+    expect(&p, "06:00 06:30 07:00 07:30i 08:00* 08:30 09:00 09:30",
+           "keeps free what a booking wants before itself");
+    p.buffers.before = 10;
+    expect(&p, "06:00 06:30 07:00 07:30i 08:00* 08:30i 09:00 09:30",
+           "and what the slot after it wants before itself");
+    p.buffers = (struct mb_slot_buffers){30, 20};
+    busy[0].buffers = (struct mb_slot_buffers){30, 30};
+    expect(&p, "06:00 06:30 07:00 07:30i 08:00* 08:30i 09:00 09:30",
+           "counts the larger of two buffers, not their sum");
+    p.buffers.before = 31;
+    expect(&p, "06:00 06:30 07:00 07:30i 08:00* 08:30i 09:00i 09:30", "to the minute");
+    busy[0] = (struct mb_busy){at(23, 6, 0), at(23, 6, 30), MB_BUSY_BLOCKER, {0, 0}};
+    expect(&p, "06:00 06:30 07:00 07:30 08:00b 08:30 09:00 09:30", "keeps none from a blocker");
+    const struct mb_busy two[] = {{at(23, 7, 30), at(23, 8, 0), MB_BUSY_BOOKING, {0, 0}},
+                                  {at(23, 5, 0), at(23, 5, 30), MB_BUSY_BOOKING, {240, 0}}};
+    p.buffers = (struct mb_slot_buffers){0, 0};
+    p.busy = two;
+    p.nbusy = 2;
+    expect(&p, "06:00i 06:30i 07:00i 07:30 08:00 08:30 09:00 09:30i", "takes them in any order");
 }
 
 static void expect_refused(struct mb_slot_plan p, const char *text, const char *fact)
@@ -155,11 +186,19 @@ static void test_refusals(const struct mb_zone *z)
     p.minutes = UINT32_MAX;
     expect_refused(p, "the duration must be 1 to 10080 minutes", "refuses a duration over a week");
     p = good;
-    const struct mb_busy disorder[] = {{2, 3, MB_BUSY_BOOKING}, {1, 4, MB_BUSY_BOOKING}};
-    p.busy = disorder;
-    p.nbusy = 2;
-    expect_refused(p, "busy interval 1 is out of order", "refuses intervals out of order");
-    const struct mb_busy empty[] = {{2, 2, MB_BUSY_BOOKING}};
+    p.buffers.after = 241;
+    expect_refused(p, "a buffer must be 0 to 240 minutes", "refuses a buffer over four hours");
+    p = good;
+    const struct mb_busy wide[] = {{1, 2, MB_BUSY_BOOKING, {241, 0}}};
+    p.busy = wide;
+    p.nbusy = 1;
+    expect_refused(p, "the buffers of busy interval 0 must be 0 to 240 minutes",
+                   "refuses that of a booking");
+    const struct mb_busy blocker[] = {{1, 2, MB_BUSY_BLOCKER, {0, 5}}};
+    p.busy = blocker;
+    expect_refused(p, "busy interval 0 is a blocker and has no buffers",
+                   "refuses buffers of a blocker");
+    const struct mb_busy empty[] = {{2, 2, MB_BUSY_BOOKING, {0, 0}}};
     p.busy = empty;
     p.nbusy = 1;
     expect_refused(p, "busy interval 0 must end after it begins", "refuses an empty interval");
@@ -190,7 +229,8 @@ static struct mb_slot_plan window(const struct mb_zone *z, struct mb_wall from, 
                                  rule,
                                  z,
                                  NULL,
-                                 0};
+                                 0,
+                                 {0, 0}};
 }
 
 static void test_zones(void)
@@ -240,13 +280,24 @@ static bool is_mark(int64_t ms, enum mb_slot_rule rule)
     return tm.tm_min == 0 || (rule == MB_RULE_ON_THE_HALF_HOUR && tm.tm_min == 30);
 }
 
+/* Whether the first, widened by its buffers, overlaps the second as it is. */
+static bool touches(int64_t start, int64_t end, struct mb_slot_buffers b, int64_t other_start,
+                    int64_t other_end)
+{
+    return start - (int64_t)b.before * MINUTE < other_end &&
+           other_start < end + (int64_t)b.after * MINUTE;
+}
+
 static enum mb_slot_status naive_status(const struct mb_slot_plan *p, int64_t start, int64_t end)
 {
     bool booked = false, blocked = false, invalid = false;
     for (size_t i = 0; i < p->nbusy; i++) {
         const struct mb_busy *b = &p->busy[i];
-        if (b->start >= end || b->end <= start) continue;
-        if (b->kind == MB_BUSY_BLOCKER)
+        bool blocks = b->kind == MB_BUSY_BLOCKER;
+        if (!touches(b->start, b->end, b->buffers, start, end) &&
+            (blocks || !touches(start, end, p->buffers, b->start, b->end)))
+            continue;
+        if (blocks)
             blocked = true;
         else if (b->kind == MB_BUSY_OWN && b->start == start && b->end == end)
             booked = true;
@@ -274,10 +325,12 @@ static size_t naive_cut(const struct mb_slot_plan *p, struct mb_slot *out)
     return n;
 }
 
-static int by_start(const void *a, const void *b)
+static struct mb_slot_buffers random_buffers(void)
 {
-    int64_t x = ((const struct mb_busy *)a)->start, y = ((const struct mb_busy *)b)->start;
-    return (x > y) - (x < y);
+    if (random_between(0, 2) == 0) return (struct mb_slot_buffers){0, 0};
+    int64_t most = random_between(0, 3) ? 60 : MB_SLOT_MOST_BUFFER;
+    return (struct mb_slot_buffers){(uint32_t)random_between(0, most),
+                                    (uint32_t)random_between(0, most)};
 }
 
 /* Half of the intervals lie exactly on a slot, the others anywhere. */
@@ -294,9 +347,11 @@ static void fill_busy(const struct mb_slot_plan *p, struct mb_busy *busy)
             from = found[random_between(0, (int64_t)nfound - 1)].start;
             span = (int64_t)p->minutes * MINUTE;
         }
-        busy[i] = (struct mb_busy){from, from + span, (enum mb_busy_kind)random_between(0, 2)};
+        enum mb_busy_kind kind = (enum mb_busy_kind)random_between(0, 2);
+        busy[i] = (struct mb_busy){from, from + span, kind,
+                                   kind == MB_BUSY_BLOCKER ? (struct mb_slot_buffers){0, 0}
+                                                           : random_buffers()};
     }
-    qsort(busy, p->nbusy, sizeof *busy, by_start);
 }
 
 static struct mb_slot_plan random_plan(const struct mb_zone *z, struct mb_busy *busy)
@@ -313,7 +368,8 @@ static struct mb_slot_plan random_plan(const struct mb_zone *z, struct mb_busy *
                              .rule = (enum mb_slot_rule)random_between(0, 2),
                              .zone = z,
                              .busy = busy,
-                             .nbusy = (size_t)random_between(0, 8)};
+                             .nbusy = (size_t)random_between(0, 8),
+                             .buffers = random_buffers()};
     fill_busy(&p, busy);
     return p;
 }
@@ -359,6 +415,7 @@ int main(void)
     test_vectors(&johannesburg);
     test_seconds(&johannesburg);
     test_status(&johannesburg);
+    test_buffers(&johannesburg);
     test_refusals(&johannesburg);
     test_words();
     test_zones();

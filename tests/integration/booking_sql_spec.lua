@@ -115,7 +115,7 @@ describe("a booking", function()
   it("keeps its buffers free", function()
     psql.run(database.url, [[UPDATE "ServiceAvailabilityConfig" SET "bufferBefore" = 10, "bufferAfter" = 40]])
     book "0930"
-    for slot, status in pairs { ["0830"] = "AVAILABLE", ["0900"] = "INVALID", ["1000"] = "INVALID",
+    for slot, status in pairs { ["0830"] = "INVALID", ["0900"] = "INVALID", ["1000"] = "INVALID",
                                 ["1030"] = "INVALID", ["1100"] = "BLOCKED" } do
       assert.equal(status, status_of(slot), slot)
     end

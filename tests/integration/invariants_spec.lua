@@ -17,6 +17,9 @@ end
 local BREAKS <const> = {
   ["I1 one live booking per slot"] = twin [["notes": "twice"]],
   ["I2 live bookings of a provider do not overlap"] = twin [["slotId": "0830"]],
+  ["live bookings of a provider keep the larger of their buffers free"] = twin [["slotId": "0830",
+    "startTime": "2100-01-04T08:40Z", "endTime": "2100-01-04T09:00Z", "bufferBefore": 15, "bufferAfter": 0]],
+  ["an agenda knows how far buffers reach"] = [[UPDATE "ServiceAvailabilityConfig" SET "bufferAfter" = 5]],
   ["I3 a kept answer speaks of a booking as it was made"] =
     [[UPDATE "IdempotencyKey" SET "body" = replace("body"::text, '"booking"', '"other"')]],
   ["I4 a booking has one answer at most"] = [[INSERT INTO "IdempotencyKey"

@@ -41,6 +41,7 @@ local CHECKS <const> = {
   Booking_buffer_check = [[UPDATE "Booking" SET "bufferAfter" = 241]],
   Booking_status_check = [[UPDATE "Booking" SET "status" = 'CANCELLED', "slotId" = NULL, "cancelledAt" = now()]],
   SlotHold_endTime_check = [[UPDATE "SlotHold" SET "endTime" = "startTime"]],
+  SlotHold_buffer_check = [[UPDATE "SlotHold" SET "bufferAfter" = 241]],
   SlotHold_expiresAt_check = [[UPDATE "SlotHold" SET "expiresAt" = "createdAt"]],
   SubscriptionPlan_basePrice_check = [[UPDATE "SubscriptionPlan" SET "basePrice" = -1]],
   SubscriptionPlan_currency_check = [[UPDATE "SubscriptionPlan" SET "currency" = 'Rand']],
