@@ -10,21 +10,6 @@ CREATE OR REPLACE FUNCTION mb_instant(at timestamptz) RETURNS text
     AS $$ SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') $$;
 COMMENT ON FUNCTION mb_instant(timestamptz) IS 'an instant as the API writes it: 2026-11-22T08:00:00.000Z';
 
-CREATE OR REPLACE FUNCTION mb_reference() RETURNS text
-    LANGUAGE plpgsql VOLATILE PARALLEL SAFE
-    AS $$
-DECLARE
-    alphabet constant text := '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-    random bytea := uuid_send(gen_random_uuid()); -- bytes 6 and 8 hold version bits
-BEGIN
-    RETURN substr(alphabet, 1 + (get_byte(random, 0) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 1) & 31), 1)
-        || substr(alphabet, 1 + (get_byte(random, 2) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 3) & 31), 1)
-        || substr(alphabet, 1 + (get_byte(random, 4) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 5) & 31), 1)
-        || substr(alphabet, 1 + (get_byte(random, 10) & 31), 1) || substr(alphabet, 1 + (get_byte(random, 11) & 31), 1);
-END
-$$;
-COMMENT ON FUNCTION mb_reference() IS 'eight random Crockford characters: a booking reference that can be said';
-
 CREATE OR REPLACE FUNCTION mb_booking_body(b record) RETURNS text
     LANGUAGE plpgsql STABLE
     AS $$
@@ -197,41 +182,52 @@ SELECT CASE WHEN k."requestHash" = request_hash THEN 'replayed' ELSE 'idempotenc
 $$;
 COMMENT ON FUNCTION mb_answer(text, text, text, text) IS 'the answer that a request with this key got before';
 
--- Ends a change of a booking: counts it on the agenda, tells the others, says who did it and keeps
--- the answer, in one statement, as each costs a start of the executor. False: the same key is in work
--- for another provider, so this change must not stand; sent again, the call will learn how that ended.
-CREATE OR REPLACE FUNCTION mb_conclude(b record, event text, actor text, path text, request_key text,
-                                       request_hash text, answer_status integer, answer text)
+-- Ends a change of a booking: a new one takes its time from the slots; then it counts the change on the agenda,
+-- tells the others and says who did it, in one statement, as each costs a start of the executor. A request with
+-- a key has its answer kept. `reach`: of the provider's agenda for a new booking, else null. False: the same key
+-- is in work for another provider, so this change must not stand; sent again, the call will learn how that ended.
+CREATE OR REPLACE FUNCTION mb_conclude(b record, event text, request jsonb, answer text, reach integer)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     AS $$
-DECLARE
-    kept boolean;
 BEGIN
     WITH agenda AS (
         UPDATE "ProviderAgenda" SET "version" = "version" + 1 WHERE "providerId" = b."providerId"
+    ), taken AS (
+        -- What mb_refresh would find, in a tenth of the time.
+        UPDATE "CalculatedAvailabilitySlot" s
+           SET "status" = CASE WHEN s."id" = b."slotId" THEN 'BOOKED' ELSE 'INVALID' END::"SlotStatus",
+               "version" = s."version" + 1, "lastCalculated" = b."updatedAt", "updatedAt" = b."updatedAt"
+          FROM "ServiceAvailabilityConfig" c
+         WHERE reach IS NOT NULL
+           AND s."providerId" = b."providerId" AND s."status" = 'AVAILABLE' AND c."id" = s."serviceConfigId"
+           AND s."startTime" < b."endTime" + reach * interval '1 min'
+           AND s."endTime" > b."startTime" - reach * interval '1 min'
+           AND s."startTime" > b."startTime" - reach * interval '1 min' - interval '24 hours'
+           AND mb_too_close(s."startTime", s."endTime", c."bufferBefore", c."bufferAfter",
+                            b."startTime", b."endTime", b."bufferBefore", b."bufferAfter")
     ), told AS (
         INSERT INTO "Outbox" ("type", "resource", "resourceId", "payload", "createdAt")
         VALUES ('booking.' || event, 'Booking', b."id", jsonb_build_object(
                     'providerId', b."providerId", 'status', b."status", 'version', b."version"), b."updatedAt")
-    ), audited AS (
-        INSERT INTO "AuditLog" ("userId", "action", "category", "resource", "resourceId", "metadata", "createdAt")
-        VALUES (actor, 'BOOKING_' || upper(event), 'DATA_MODIFICATION', 'Booking', b."id",
-                jsonb_build_object('status', b."status", 'version', b."version"), b."updatedAt")
-    ), answered AS (
-        INSERT INTO "IdempotencyKey" AS k
-               ("caller", "route", "key", "requestHash", "status", "body", "resourceId", "createdAt")
-        SELECT coalesce(actor, ''), path, request_key, request_hash, answer_status, answer, b."id",
-               b."updatedAt"
-         WHERE request_key IS NOT NULL
-        ON CONFLICT ON CONSTRAINT "IdempotencyKey_pkey" DO UPDATE
-           SET "requestHash" = excluded."requestHash", "status" = excluded."status", "body" = excluded."body",
-               "resourceId" = excluded."resourceId", "createdAt" = excluded."createdAt"
-         WHERE k."createdAt" <= excluded."createdAt" - interval '24 hours'
-        RETURNING 1
     )
-    SELECT request_key IS NULL OR EXISTS (SELECT FROM answered) INTO kept;
-    RETURN kept;
+    INSERT INTO "AuditLog" ("userId", "action", "category", "resource", "resourceId", "ipAddress", "userAgent",
+                            "requestId", "metadata", "createdAt")
+    VALUES (request ->> 'userId', 'BOOKING_' || upper(event), 'DATA_MODIFICATION', 'Booking', b."id",
+            request ->> 'address', request ->> 'agent', request ->> 'requestId',
+            jsonb_build_object('status', b."status", 'version', b."version"), b."updatedAt");
+    IF NOT request ? 'key' THEN
+        RETURN true;
+    END IF;
+    INSERT INTO "IdempotencyKey" AS k
+           ("caller", "route", "key", "requestHash", "status", "body", "resourceId", "createdAt")
+    VALUES (coalesce(request ->> 'userId', ''), request ->> 'route', request ->> 'key', request ->> 'hash',
+            (request ->> 'answerStatus')::integer, answer, b."id", b."updatedAt")
+    ON CONFLICT ON CONSTRAINT "IdempotencyKey_pkey" DO UPDATE
+       SET "requestHash" = excluded."requestHash", "status" = excluded."status", "body" = excluded."body",
+           "resourceId" = excluded."resourceId", "createdAt" = excluded."createdAt"
+     WHERE k."createdAt" <= excluded."createdAt" - interval '24 hours';
+    RETURN FOUND;
 END
 $$;
 
@@ -255,12 +251,13 @@ SELECT CASE status WHEN 'BOOKED' THEN 'slot_taken' WHEN 'INVALID' THEN 'slot_ove
 $$;
 COMMENT ON FUNCTION mb_slot_refusal(text) IS 'why a slot of this status cannot be booked, or null';
 
--- A slot as it is offered to this caller now: why it cannot be booked, in the order that helps them
--- most, or null, and what a booking takes over from it. Who books holds the agenda meanwhile.
-CREATE OR REPLACE FUNCTION mb_offer(slot text, client text, online boolean, hold_token text)
+-- A slot as it is offered now to whoever asks by `request` (clientId, isOnline, holdToken, or {} for anybody):
+-- why it cannot be booked, in the order that helps them most, or null, and what a booking takes over from it.
+-- Who books holds the agenda meanwhile.
+CREATE OR REPLACE FUNCTION mb_offer(slot text, request jsonb)
     RETURNS TABLE (outcome text, reason text, "providerId" text, "serviceId" text, "serviceConfigId" text,
-                   "locationId" text, "startTime" timestamptz, "endTime" timestamptz, "price" numeric,
-                   "isOnline" boolean, "bufferBefore" integer, "bufferAfter" integer,
+                   "locationId" text, "organizationId" text, "startTime" timestamptz, "endTime" timestamptz,
+                   "price" numeric, "isOnline" boolean, "bufferBefore" integer, "bufferAfter" integer,
                    "requiresConfirmation" boolean)
     LANGUAGE sql STABLE
     AS $$
@@ -270,33 +267,40 @@ SELECT coalesce(
                 WHEN coalesce(p.refusal, a.refusal) IS NOT NULL THEN 'not_bookable'
                 WHEN EXISTS (
                     SELECT FROM mb_holds(s."providerId", s."startTime", s."endTime", s."serviceConfigId") h
-                     WHERE h."holder" IS DISTINCT FROM hold_token) THEN 'slot_held'
-                WHEN client IS NOT NULL AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = client)
+                     WHERE h."holder" IS DISTINCT FROM request ->> 'holdToken') THEN 'slot_held'
+                WHEN request ? 'clientId' AND NOT EXISTS (SELECT FROM "User" u WHERE u."id" = request ->> 'clientId')
                     THEN 'client_not_found'
-                WHEN online IS NULL AND s."isOnlineAvailable" AND s."isInPerson" THEN 'mode_required'
-                WHEN NOT CASE WHEN coalesce(online, s."isOnlineAvailable") THEN s."isOnlineAvailable"
+                WHEN x.online IS NULL AND s."isOnlineAvailable" AND s."isInPerson" THEN 'mode_required'
+                WHEN NOT CASE WHEN coalesce(x.online, s."isOnlineAvailable") THEN s."isOnlineAvailable"
                               ELSE s."isInPerson" END THEN 'mode_unavailable'
            END),
        coalesce(p.refusal, a.refusal),
-       s."providerId", s."serviceId", s."serviceConfigId", s."locationId", s."startTime", s."endTime", s."price",
-       coalesce(online, s."isOnlineAvailable"), c."bufferBefore", c."bufferAfter", a."requiresConfirmation"
+       s."providerId", s."serviceId", s."serviceConfigId", s."locationId", v."organizationId", s."startTime",
+       s."endTime", s."price", coalesce(x.online, s."isOnlineAvailable"), c."bufferBefore", c."bufferAfter",
+       v."requiresConfirmation"
   FROM "CalculatedAvailabilitySlot" s
   JOIN "ServiceAvailabilityConfig" c ON c."id" = s."serviceConfigId"
+  JOIN "Availability" v ON v."id" = s."availabilityId"
   JOIN mb_provider_standing() p ON p."id" = s."providerId"
   JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
+ CROSS JOIN (VALUES ((request ->> 'isOnline')::boolean)) x (online)
  WHERE s."id" = slot
 $$;
 
-CREATE OR REPLACE FUNCTION mb_book(slot text, booking text, client text, guest_name text, guest_email text,
-                                   guest_phone text, guest_whatsapp text, online boolean, remark text,
-                                   actor text, request_key text, request_hash text, hold_token text)
+-- Books a slot. `request` is what lua/workflows/booking.lua sends: slotId, bookingId, reference, what the booking
+-- is to hold, and who asks how: userId, address, agent, requestId, route, key, hash, answerStatus. What is
+-- unknown is left out.
+-- The checks saw every overlap, so that what a constraint refuses all the same is an error, as 23505: whoever
+-- calls looks at its name (Booking_slotId_key, Booking_providerId_startTime_endTime_excl: taken;
+-- Booking_reference_key: again with another one; Booking_pkey: made by this very call before).
+CREATE OR REPLACE FUNCTION mb_book(request jsonb)
     RETURNS TABLE (outcome text, booking_id text, booking_version integer, token_version integer, answer text)
     LANGUAGE plpgsql VOLATILE
     AS $$
 DECLARE
-    path constant text := 'POST /v1/bookings';
+    slot constant text := request ->> 'slotId';
     owner text;
-    reach integer; -- minutes, of the widest buffer of this provider
+    reach integer;
     offer record;
     at timestamptz;
     b "Booking"%ROWTYPE;
@@ -309,10 +313,10 @@ BEGIN
     ELSIF outcome IS NULL THEN
         SELECT g."reach" INTO reach FROM "ProviderAgenda" g WHERE g."providerId" = owner FOR NO KEY UPDATE;
     END IF;
-    IF request_key IS NOT NULL THEN
+    IF request ? 'key' THEN
         -- The first version, as answered then, but a token that works today.
         RETURN QUERY SELECT k.outcome, k."resourceId", 1, x."tokenVersion", k."body"
-                       FROM mb_answer(actor, path, request_key, request_hash) k
+                       FROM mb_answer(request ->> 'userId', request ->> 'route', request ->> 'key', request ->> 'hash') k
                        LEFT JOIN "Booking" x ON x."id" = k."resourceId";
         IF FOUND THEN
             PERFORM mb_wrote_nothing();
@@ -320,32 +324,29 @@ BEGIN
         END IF;
     END IF;
     IF outcome IS NULL THEN
-        SELECT * INTO offer FROM mb_offer(slot, client, online, hold_token);
+        SELECT * INTO offer FROM mb_offer(slot, request);
         outcome := offer.outcome;
     END IF;
     IF outcome IS NULL THEN
         at := date_trunc('milliseconds', mb_now()); -- after the lock, so in the order of the timeline
-        -- The check above saw every overlap; the constraints are the net below it.
         INSERT INTO "Booking" (
             "id", "slotId", "createdById", "clientId", "guestName", "guestEmail", "guestPhone", "guestWhatsapp",
             "price", "isOnline", "isInPerson", "status", "notes", "confirmedAt", "createdAt", "updatedAt",
             "reference", "providerId", "serviceId", "serviceConfigId", "locationId", "startTime", "endTime",
             "bufferBefore", "bufferAfter", "organizationId")
         VALUES (
-            booking, slot, actor, client, guest_name, guest_email, guest_phone, guest_whatsapp,
+            request ->> 'bookingId', slot, request ->> 'userId', request ->> 'clientId', request ->> 'guestName',
+            request ->> 'guestEmail', request ->> 'guestPhone', request ->> 'guestWhatsapp',
             offer."price", offer."isOnline", NOT offer."isOnline",
-            CASE WHEN offer."requiresConfirmation" THEN 'PENDING' ELSE 'CONFIRMED' END::"BookingStatus", remark,
-            CASE WHEN NOT offer."requiresConfirmation" THEN at END, at, at,
-            mb_reference(), owner, offer."serviceId", offer."serviceConfigId", offer."locationId",
-            offer."startTime", offer."endTime", offer."bufferBefore", offer."bufferAfter",
-            (SELECT a."organizationId" FROM "CalculatedAvailabilitySlot" s
-               JOIN "Availability" a ON a."id" = s."availabilityId" WHERE s."id" = slot))
-        ON CONFLICT DO NOTHING
+            CASE WHEN offer."requiresConfirmation" THEN 'PENDING' ELSE 'CONFIRMED' END::"BookingStatus",
+            request ->> 'notes', CASE WHEN NOT offer."requiresConfirmation" THEN at END, at, at,
+            request ->> 'reference', owner, offer."serviceId", offer."serviceConfigId", offer."locationId",
+            offer."startTime", offer."endTime", offer."bufferBefore", offer."bufferAfter", offer."organizationId")
         RETURNING * INTO b;
-        outcome := CASE WHEN FOUND THEN 'created' ELSE 'slot_taken' END;
+        outcome := 'created';
     ELSIF outcome = 'slot_taken' THEN
         -- By this very call, perhaps: sent again because its answer was lost.
-        SELECT * INTO b FROM "Booking" x WHERE x."id" = booking AND x."slotId" = slot;
+        SELECT * INTO b FROM "Booking" x WHERE x."id" = request ->> 'bookingId' AND x."slotId" = slot;
         IF FOUND THEN
             outcome := 'replayed';
         END IF;
@@ -358,50 +359,38 @@ BEGIN
     END IF;
     IF outcome <> 'created' THEN
         PERFORM mb_wrote_nothing();
-    ELSE
-        -- What mb_refresh would find, in a tenth of the time.
-        UPDATE "CalculatedAvailabilitySlot" s
-           SET "status" = CASE WHEN s."id" = slot THEN 'BOOKED' ELSE 'INVALID' END::"SlotStatus",
-               "version" = s."version" + 1, "lastCalculated" = at, "updatedAt" = at
-          FROM "ServiceAvailabilityConfig" c
-         WHERE s."providerId" = owner AND s."status" = 'AVAILABLE' AND c."id" = s."serviceConfigId"
-           AND s."startTime" < b."endTime" + reach * interval '1 min'
-           AND s."endTime" > b."startTime" - reach * interval '1 min'
-           AND s."startTime" > b."startTime" - reach * interval '1 min' - interval '24 hours'
-           AND mb_too_close(s."startTime", s."endTime", c."bufferBefore", c."bufferAfter",
-                            b."startTime", b."endTime", b."bufferBefore", b."bufferAfter");
-        IF NOT mb_conclude(b, 'created', actor, path, request_key, request_hash, 201, answer) THEN
-            RAISE EXCEPTION 'idempotency key in use' USING ERRCODE = 'serialization_failure';
-        END IF;
+    ELSIF NOT mb_conclude(b, 'created', request, answer, reach) THEN
+        RAISE EXCEPTION 'idempotency key in use' USING ERRCODE = 'serialization_failure';
     END IF;
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION mb_book IS
+COMMENT ON FUNCTION mb_book(jsonb) IS
     'books a slot once: created, replayed, idempotency_mismatch, or why not, as slot_taken';
 
 -- One step of a booking's workflow (lua/workflows/states/booking.lua says which there are). Two steps of
 -- one booking at once queue for the agenda; the second sees what the first made of it.
-CREATE OR REPLACE FUNCTION mb_move_booking(booking text, expected_version integer, actor text, action text,
-                                           from_statuses text[], to_status text, event text, reason_code text,
-                                           reason text, notice interval, begun boolean, request_key text,
-                                           request_hash text)
+-- `request`: bookingId, version expected, action, fromStatuses, toStatus, event, reasonCode, reason, notice, begun,
+-- and who asks how, as for mb_book. What is unknown is left out.
+CREATE OR REPLACE FUNCTION mb_move_booking(request jsonb)
     RETURNS TABLE (outcome text, status text, booking_id text, booking_version integer, answer text)
     LANGUAGE plpgsql VOLATILE
     AS $$
 DECLARE
-    path constant text := 'POST /v1/bookings/' || booking || '/' || action;
+    booking constant text := request ->> 'bookingId';
+    to_status constant text := request ->> 'toStatus';
+    actor constant text := request ->> 'userId';
     at timestamptz;
     b "Booking"%ROWTYPE;
 BEGIN
     SELECT * INTO b FROM "Booking" x WHERE x."id" = booking;
-    IF b."status"::text = ANY (from_statuses) THEN
+    IF request -> 'fromStatuses' ? b."status"::text THEN
         PERFORM FROM "ProviderAgenda" WHERE "providerId" = b."providerId" FOR NO KEY UPDATE;
         SELECT * INTO b FROM "Booking" x WHERE x."id" = booking; -- what it became while we waited
     END IF;
-    IF request_key IS NOT NULL THEN
+    IF request ? 'key' THEN
         RETURN QUERY SELECT k.outcome, b."status"::text, k."resourceId", (k."body"::json ->> 'version')::integer, k."body"
-                       FROM mb_answer(actor, path, request_key, request_hash) k;
+                       FROM mb_answer(actor, request ->> 'route', request ->> 'key', request ->> 'hash') k;
         IF FOUND THEN
             PERFORM mb_wrote_nothing();
             RETURN;
@@ -409,10 +398,10 @@ BEGIN
     END IF;
     at := date_trunc('milliseconds', mb_now());
     outcome := CASE WHEN b."id" IS NULL THEN 'booking_not_found'
-                    WHEN b."version" <> expected_version THEN 'version_mismatch'
-                    WHEN b."status"::text <> ALL (from_statuses) THEN 'transition_not_allowed'
-                    WHEN at + notice > b."startTime" THEN 'too_late'
-                    WHEN begun AND at < b."startTime" THEN 'too_early'
+                    WHEN b."version" <> (request ->> 'version')::integer THEN 'version_mismatch'
+                    WHEN NOT request -> 'fromStatuses' ? b."status"::text THEN 'transition_not_allowed'
+                    WHEN at + (request ->> 'notice')::interval > b."startTime" THEN 'too_late'
+                    WHEN (request ->> 'begun')::boolean AND at < b."startTime" THEN 'too_early'
                     ELSE 'moved' END;
     IF outcome <> 'moved' THEN
         PERFORM mb_wrote_nothing();
@@ -420,7 +409,8 @@ BEGIN
         WITH noted AS (
             INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus", "userId",
                                          "reasonCode", "createdAt")
-            VALUES ('Booking', booking, action, b."status"::text, to_status, actor, reason_code, at)
+            VALUES ('Booking', booking, request ->> 'action', b."status"::text, to_status, actor,
+                    request ->> 'reasonCode', at)
         )
         UPDATE "Booking" x
            SET "status" = to_status::"BookingStatus",
@@ -429,14 +419,15 @@ BEGIN
                "confirmedById" = CASE WHEN to_status = 'CONFIRMED' THEN actor ELSE x."confirmedById" END,
                "cancelledAt" = CASE WHEN to_status = 'CANCELLED' THEN at END,
                "cancelledById" = CASE WHEN to_status = 'CANCELLED' THEN actor END,
-               "reasonCode" = reason_code, "cancelReason" = reason, "version" = x."version" + 1, "updatedAt" = at
+               "reasonCode" = request ->> 'reasonCode', "cancelReason" = request ->> 'reason',
+               "version" = x."version" + 1, "updatedAt" = at
          WHERE x."id" = booking
         RETURNING x.* INTO b;
         IF to_status = 'CANCELLED' THEN
             PERFORM mb_refresh(b."providerId", b."startTime", b."endTime");
         END IF;
         answer := mb_booking_body(b);
-        IF NOT mb_conclude(b, event, actor, path, request_key, request_hash, 200, answer) THEN
+        IF NOT mb_conclude(b, request ->> 'event', request, answer, NULL) THEN
             RAISE EXCEPTION 'idempotency key in use' USING ERRCODE = 'serialization_failure';
         END IF;
     END IF;
@@ -446,7 +437,7 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION mb_move_booking IS
-    'moves a booking from one of these statuses to another: moved, replayed, or why not; notice and begun null = at any time';
+COMMENT ON FUNCTION mb_move_booking(jsonb) IS
+    'moves a booking from one of these statuses to another: moved, replayed, or why not; without notice and begun at any time';
 
 RESET ROLE;

@@ -4,27 +4,26 @@
 local query = require "mb.query"
 
 return {
-  -- Books a slot. $1 slot, $2 new id of the booking, $3 client or null, $4 to $7 guest's name,
-  -- e-mail, phone, WhatsApp, $8 online, in person (false) or null, $9 notes, $10 the user who asks
-  -- or null, $11 idempotency key or null, $12 hash of the request, $13 hold token or null.
+  -- Books a slot. $1 a JSON object: slotId, bookingId and reference (new ones), clientId or guestName and
+  -- guestEmail, guestPhone, guestWhatsapp, isOnline, notes, holdToken, and what mb.caller makes of a request.
+  -- What is unknown is left out.
   -- outcome: created, replayed, idempotency_mismatch, slot_not_found, slot_taken, slot_overlapped,
   -- slot_blocked, slot_held, slot_past, not_bookable, mode_required, mode_unavailable,
   -- client_not_found. body is JSON text, byte for byte the same when replayed.
+  -- Violates a constraint of "Booking" when the slot, its time, the id or the reference is taken all the same.
   book = query.write("bookings.book", [[
 SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_version AS "tokenVersion",
        r.answer AS "body"
-  FROM mb_book($1, $2, $3, $4, $5, $6, $7, $8::boolean, $9, $10, $11, $12, $13) r]]),
+  FROM mb_book($1::jsonb) r]]),
 
-  -- Takes a booking one step along its workflow. $1 booking, $2 version expected or null, $3 the user
-  -- who asks or null, $4 action, $5 statuses it may leave, $6 status it leads to, $7 event that is told,
-  -- $8 reason code or null, $9 reason in words or null, $10 notice to be kept before the start, as
-  -- '2 hours', or null, $11 whether it must have begun, $12 idempotency key or null, $13 hash of the
-  -- request. outcome: moved, replayed, idempotency_mismatch, booking_not_found, version_mismatch,
+  -- Takes a booking one step along its workflow. $1 a JSON object: bookingId, version expected, action,
+  -- fromStatuses it may leave, toStatus, event that is told, reasonCode, reason in words, notice to be kept before
+  -- the start, as "2 hours", begun (true: it must have), and what mb.caller makes of a request. What is unknown
+  -- is left out. outcome: moved, replayed, idempotency_mismatch, booking_not_found, version_mismatch,
   -- transition_not_allowed, too_late, too_early. status: what it is now.
   move = query.write("bookings.move", [[
 SELECT r.outcome, r.status, r.booking_id AS "id", r.booking_version AS "version", r.answer AS "body"
-  FROM mb_move_booking($1, $2::integer, $3, $4, $5::text[], $6, $7, $8, $9, $10::interval, $11::boolean, $12,
-                       $13) r]]),
+  FROM mb_move_booking($1::jsonb) r]]),
 
   -- Some that nobody confirmed in time, longest overdue first. $1 how long there is time, as '24h'.
   overdue = query.read("bookings.overdue", [[

@@ -111,5 +111,5 @@ SELECT to_json(ARRAY(
   -- there is no such slot.
   explain = query.read("slots.explain", [[
 SELECT nullif(r.outcome, 'mode_required') AS "outcome", r.reason AS "reason"
-  FROM mb_offer($1, NULL, NULL, NULL) r]]),
+  FROM mb_offer($1, '{}') r]]),
 }

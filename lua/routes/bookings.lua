@@ -2,6 +2,7 @@
 local answers = require "validation.answers"
 local booking = require "workflows.booking"
 local bookings = require "queries.bookings"
+local caller = require "mb.caller"
 local conditional = require "mb.conditional"
 local config = require "mb.config"
 local db = require "mb.db"
@@ -43,11 +44,9 @@ local function step(action, permission, summary, body)
       [422] = { "idempotency_mismatch" },
     },
     handler = function(req, row, judge)
-      local key, hash = idempotency.of(req, req.body)
       local done = booking.move(row, action:gsub("-", "_"), {
         reason = req.body.reason, version = conditional.expected(req, row.version),
-        user_id = req.user_id, key = key, hash = hash,
-      }, judge)
+      }, caller.of(req, 200), judge)
       return 200, done.body, { ETag = conditional.etag(done.version) }
     end,
   }
@@ -72,8 +71,7 @@ return {
                 "idempotency_mismatch" },
     },
     handler = function(req)
-      local key, hash = idempotency.of(req, req.body)
-      local made = booking.create(req.body, { user_id = req.user_id, role = req.user_role, key = key, hash = hash })
+      local made = booking.create(req.body, caller.of(req, 201))
       return 201, made.body, { ETag = conditional.etag(made.version), Location = "/v1/bookings/" .. made.id }
     end,
   },

@@ -42,10 +42,18 @@ local function refuse(outcome)
   error(problem(known[1], outcome, known[2]))
 end
 
+-- `request` of a statement: what `what` holds beside what it is told of the caller (mb.caller).
+local function beside(caller, what)
+  for name, value in pairs(caller) do
+    what[name] = value
+  end
+  return what
+end
+
 -- A statement that lost its race for a lock or its connection in mid-air tells the client to
 -- repeat: with an Idempotency-Key that is safe.
-local function run(statement, ...)
-  local ok, rows = pcall(db.query, statement, ...)
+local function run(statement, request)
+  local ok, rows = pcall(db.query, statement, json.encode(request))
   if ok then
     return rows[1]
   end
@@ -56,28 +64,51 @@ local function run(statement, ...)
   error(rows, 0)
 end
 
+-- What a constraint says of a booking that every check let pass. Random names that exist already are made anew.
+local TAKEN <const> = { Booking_slotId_key = true, Booking_providerId_startTime_endTime_excl = true }
+local COLLIDED <const> = { Booking_pkey = true, Booking_reference_key = true }
+local TRIES <const> = 3
+
+local function book(request)
+  for try = 1, TRIES do
+    request.bookingId, request.reference = id.cuid(), id.reference()
+    local ok, found = pcall(run, bookings.book, request)
+    if ok then
+      return found
+    end
+    local constraint = problem.is(found) and found.constraint
+    if TAKEN[constraint] then
+      return { outcome = "slot_taken" }
+    elseif not COLLIDED[constraint] or try == TRIES then
+      error(found, 0)
+    end
+  end
+end
+
 -- The stored answer with what must never be stored: the token made from it.
 local function with_token(row)
   local token = manage_token.make(row.id, row.tokenVersion)
   return json.raw(('%s,"manageToken":"%s"}'):format(row.body:sub(1, -2), token))
 end
 
--- caller: { user_id, role, key, hash }. Returns { id, version, body }.
+-- Books what the body of the route asks for. caller: of mb.caller. Returns { id, version, body }.
 local function create(input, caller)
   local is_guest = input.guestName ~= nil
   local client = input.clientId
   if not is_guest and not client then
-    client = caller.user_id
+    client = caller.userId
   end
   if not is_guest and not client then
     error(problem(422, "validation_failed", "guestName is required: say who the appointment is for",
       { errors = { { pointer = "/guestName", detail = "is required without an account" } } }))
   end
-  if client and client ~= caller.user_id then
+  if client and client ~= caller.userId then
     error(problem(403, "client_not_allowed", "you may book for yourself or for a guest"))
   end
-  local row = run(bookings.book, input.slotId, id.cuid(), client, input.guestName, input.guestEmail,
-    input.guestPhone, input.guestWhatsapp, input.isOnline, input.notes, caller.user_id, caller.key, caller.hash, nil)
+  local row = book(beside(caller, {
+    slotId = input.slotId, clientId = client, guestName = input.guestName, guestEmail = input.guestEmail,
+    guestPhone = input.guestPhone, guestWhatsapp = input.guestWhatsapp, isOnline = input.isOnline, notes = input.notes,
+  }))
   if row.outcome ~= "created" and row.outcome ~= "replayed" then
     refuse(row.outcome)
   end
@@ -90,12 +121,19 @@ for _, it in ipairs(states.transitions) do
   notices[it] = it.guards.notice and config(it.guards.notice)
 end
 
--- Takes the booking of a row of `get` one step. how: { reason, version, user_id, key, hash }. Returns
--- { version, body }.
-local function move(booking, action, how, judge)
+-- Takes a booking one step. how: { version expected or nil, reason in words or nil }.
+local function step(it, booking, how, caller)
+  return run(bookings.move, beside(caller, {
+    bookingId = booking, version = how.version, reason = how.reason, action = it.action,
+    fromStatuses = it.from, toStatus = it.to, event = it.effects.event,
+    reasonCode = it.effects.reason_code, notice = notices[it], begun = it.guards.begun,
+  }))
+end
+
+-- The same for the booking of a row of `get`, as this caller may (mb.caller, a judge). Returns { version, body }.
+local function move(booking, action, how, caller, judge)
   local row = transition.run(states, action, booking, judge, function(it)
-    return run(bookings.move, booking.id, how.version, how.user_id, action, it.from, it.to, it.effects.event,
-      it.effects.reason_code, how.reason, notices[it], it.guards.begun, how.key, how.hash)
+    return step(it, booking.id, how, caller)
   end)
   if row.outcome ~= "moved" and row.outcome ~= "replayed" then
     refuse(row.outcome)
@@ -105,9 +143,7 @@ end
 
 -- Gives up a booking that nobody confirmed; one that was decided meanwhile stays as it is.
 local function expire(booking)
-  local it = states:own "expire"
-  local row = run(bookings.move, booking, nil, nil, it.action, it.from, it.to, it.effects.event,
-    it.effects.reason_code, nil, nil, nil, nil, nil)
+  local row = step(states:own "expire", booking, {}, {})
   if row.outcome ~= "moved" and row.outcome ~= "transition_not_allowed" then
     refuse(row.outcome)
   end

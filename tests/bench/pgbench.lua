@@ -6,15 +6,10 @@ local file <close> = assert(io.popen(("lua5.4 '%s/sql.lua' '%s' queries.bookings
   arg[0]:match("^(.*)/"), folder)))
 local sql = require("cjson").decode(file:read("a"))["bookings.book"]
 
-local VALUES <const> = {
-  "'cslot' || lpad(:n::text, 20, '0')",  -- slot
-  "'cbook' || lpad(:n::text, 20, '0')",  -- id of the booking
-  "NULL", "'Bench Guest'", "'guest@example.org'", "NULL", "NULL", -- client, guest
-  "NULL", "NULL", "NULL", "NULL", "NULL", "NULL", -- online, notes, actor, key, hash, hold token
-}
+local REQUEST <const> = [[jsonb_build_object('slotId', 'cslot' || lpad(:n::text, 20, '0'),
+  'bookingId', 'cbook' || lpad(:n::text, 20, '0'), 'reference', lpad(:n::text, 8, '0'), 'guestName', 'Bench Guest',
+  'guestEmail', 'guest' || :n || '@example.org', 'address', '127.0.0.1', 'requestId', lpad(:n::text, 16, '0'))]]
 
 print("\\set i :i + 1")
 print("\\set n (:i - 1) * :clients + :client_id + 1")
-print((sql:gsub("%$(%d+)", function(n)
-  return assert(VALUES[tonumber(n)], "bookings.book has a parameter that pgbench.lua does not know")
-end)) .. ";")
+print((sql:gsub("%$1::jsonb", REQUEST)) .. ";")

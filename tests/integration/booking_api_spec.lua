@@ -317,6 +317,50 @@ describe("the booking API", function()
       assert.equal("1", value(count:format(slot.provider)))
     end)
 
+    it("says that a slot is taken when only a constraint still knows it", function()
+      local slot = free_slot()
+      assert.equal(201, post("/v1/bookings", guest(slot)).status)
+      local set = [[UPDATE "CalculatedAvailabilitySlot" SET "status" = '%s' WHERE "id" = '%s']]
+      database.run(set:format("AVAILABLE", slot.id))
+      local r = post("/v1/bookings", guest(slot))
+      database.run(set:format("BOOKED", slot.id))
+      is_refused(r, 409, "slot_taken")
+    end)
+
+    it("takes another id or reference when a booking has the first one", function()
+      local slot, made = free_slot(), post("/v1/bookings", guest(free_slot())).json
+      for column, own in pairs { reference = made.reference, id = made.id } do
+        database.run(([[CREATE SEQUENCE tries;
+          CREATE FUNCTION collide() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$BEGIN
+            IF nextval('tries') = 1 THEN NEW."%s" := '%s'; END IF; RETURN NEW; END$$;
+          CREATE TRIGGER collide BEFORE INSERT ON "Booking" FOR EACH ROW EXECUTE FUNCTION collide()]])
+          :format(column, own))
+        local r = post("/v1/bookings", guest(slot))
+        local tries = value "SELECT last_value AS v FROM tries"
+        database.run [[DROP TRIGGER collide ON "Booking"; DROP FUNCTION collide; DROP SEQUENCE tries]]
+        assert.equal(201, r.status, r.body)
+        assert.equal("2", tries)
+        assert.are_not.equal(own, r.json[column])
+        slot = free_slot()
+      end
+    end)
+
+    it("notes who asked from where by which request, however long the agent's name is", function()
+      local made = post("/v1/bookings", guest(free_slot()), { ["User-Agent"] = "büro " .. ("x"):rep(600) })
+      assert.equal(201, made.status, made.body)
+      local cancelled = post(("/v1/bookings/%s/cancel"):format(made.json.id), {},
+        { Authorization = "Bearer " .. made.json.manageToken, ["User-Agent"] = "curl" })
+      assert.equal(200, cancelled.status, cancelled.body)
+      local rows = database.query(([[SELECT "action", "ipAddress", "userAgent", "requestId" FROM "AuditLog"
+        WHERE "resourceId" = '%s' ORDER BY "id"]]):format(made.json.id))
+      assert.same({
+        { action = "BOOKING_CREATED", ipAddress = "127.0.0.1", userAgent = "büro " .. ("x"):rep(495),
+          requestId = made.headers["x-request-id"] },
+        { action = "BOOKING_CANCELLED", ipAddress = "127.0.0.1", userAgent = "curl",
+          requestId = cancelled.headers["x-request-id"] },
+      }, rows)
+    end)
+
     it("replays with a token that works today", function()
       local slot = free_slot()
       local function book() return post("/v1/bookings", guest(slot), { ["Idempotency-Key"] = "raised" }).json end

@@ -34,15 +34,18 @@ describe("a booking's workflow", function()
   end)
   after_each(function()
     assert.same({}, database.query(paths.read "tests/invariants.sql"))
-    database.run [[SELECT mb_move_booking("id", NULL, NULL, 'cancel', '{PENDING,CONFIRMED}', 'CANCELLED', 'cancelled',
-      'x', NULL, NULL, NULL, NULL, NULL) FROM "Booking" WHERE "status" IN ('PENDING', 'CONFIRMED')]]
+    database.run [[SELECT mb_move_booking(jsonb_build_object('bookingId', "id", 'action', 'cancel',
+      'event', 'cancelled', 'fromStatuses', '["PENDING", "CONFIRMED"]'::jsonb, 'toStatus', 'CANCELLED',
+      'reasonCode', 'x')) FROM "Booking" WHERE "status" IN ('PENDING', 'CONFIRMED')]]
   end)
 
   -- A new booking of the patient in this status, which the clock makes one of now or of 2100.
   local function new(status, has_begun)
-    local id = psql.value(database.url, [[SELECT booking_id FROM mb_book((SELECT "id" FROM "CalculatedAvailabilitySlot"
-      WHERE "status" = 'AVAILABLE' AND "id" LIKE '%0' ORDER BY "id" LIMIT 1), mb_cuid(), 'patient', NULL, NULL, NULL,
-      NULL, false, NULL, NULL, NULL, NULL, NULL)]])
+    local id = psql.value(database.url, [[SELECT booking_id FROM mb_book(jsonb_build_object(
+      'slotId', (SELECT "id" FROM "CalculatedAvailabilitySlot"
+                  WHERE "status" = 'AVAILABLE' AND "id" LIKE '%0' ORDER BY "id" LIMIT 1),
+      'bookingId', mb_cuid(), 'reference', substr(md5(random()::text), 1, 8), 'clientId', 'patient',
+      'isOnline', false))]])
     assert.is_truthy(id, "no slot is left")
     if status == "CONFIRMED" then
       local change = [[UPDATE "Booking" SET "status" = 'CONFIRMED', "confirmedAt" = now() WHERE "id" = '%s']]

@@ -10,8 +10,8 @@ local seeded = require "chaos.seed"
 local TRIALS <const> = [[
 INSERT INTO "Availability" ("id", "providerId", "startTime", "endTime", "createdById", "status", "requiresConfirmation")
 VALUES ('tuesday', 'provider', '2100-01-05 06:00Z', '2100-01-05 10:00Z', 'user', 'ACCEPTED', false);
-INSERT INTO "CalculatedAvailabilitySlot" ("id", "availabilityId", "serviceId", "serviceConfigId", "startTime", "endTime",
-    "lastCalculated", "providerId", "price", "isOnlineAvailable", "isInPerson")
+INSERT INTO "CalculatedAvailabilitySlot" ("id", "availabilityId", "serviceId", "serviceConfigId", "startTime",
+    "endTime", "lastCalculated", "providerId", "price", "isOnlineAvailable", "isInPerson")
 SELECT c."id" || to_char(t AT TIME ZONE 'UTC', ' HH24MI'), 'tuesday', c."serviceId", c."id", t, t + length, now(),
        'provider', 100, false, true
   FROM (SELECT *, CASE "id" WHEN 'config' THEN interval '20 min' ELSE interval '35 min' END AS length
@@ -23,7 +23,8 @@ CREATE TABLE fault (trial text, step text, slot text, status text, wanted text);
 
 -- Books or does not; returns the outcome.
 CREATE FUNCTION try_to_book(slot text) RETURNS text LANGUAGE sql AS
-    $$SELECT outcome FROM mb_book(slot, slot, 'patient', NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, NULL)$$;
+    $$SELECT outcome FROM mb_book(jsonb_build_object('slotId', slot, 'bookingId', slot, 'clientId', 'patient',
+                                                     'reference', slot, 'isOnline', false))$$;
 
 -- The status that a slot must have, minute by minute. Bookings bear the names of their slots.
 CREATE FUNCTION wanted(slot "CalculatedAvailabilitySlot") RETURNS text LANGUAGE plpgsql AS $$
@@ -39,10 +40,12 @@ BEGIN
             RETURN 'BOOKED';
         ELSIF b."startTime" >= slot."endTime" THEN
             lies_between := b."startTime" - slot."endTime";
-            has_to_lie := CASE WHEN mine."bufferAfter" > b."bufferBefore" THEN mine."bufferAfter" ELSE b."bufferBefore" END;
+            has_to_lie := CASE WHEN mine."bufferAfter" > b."bufferBefore" THEN mine."bufferAfter"
+                               ELSE b."bufferBefore" END;
         ELSIF slot."startTime" >= b."endTime" THEN
             lies_between := slot."startTime" - b."endTime";
-            has_to_lie := CASE WHEN mine."bufferBefore" > b."bufferAfter" THEN mine."bufferBefore" ELSE b."bufferAfter" END;
+            has_to_lie := CASE WHEN mine."bufferBefore" > b."bufferAfter" THEN mine."bufferBefore"
+                               ELSE b."bufferAfter" END;
         ELSE
             RETURN 'INVALID';
         END IF;
@@ -66,8 +69,10 @@ DECLARE
     came text := 'one';
     may boolean;
 BEGIN
-    UPDATE "ServiceAvailabilityConfig" SET "bufferBefore" = buffers[1], "bufferAfter" = buffers[2] WHERE "id" = 'config';
-    UPDATE "ServiceAvailabilityConfig" SET "bufferBefore" = buffers[3], "bufferAfter" = buffers[4] WHERE "id" = 'config60';
+    UPDATE "ServiceAvailabilityConfig" SET "bufferBefore" = buffers[1], "bufferAfter" = buffers[2]
+     WHERE "id" = 'config';
+    UPDATE "ServiceAvailabilityConfig" SET "bufferBefore" = buffers[3], "bufferAfter" = buffers[4]
+     WHERE "id" = 'config60';
     IF try_to_book(first) <> 'created' THEN
         faults := faults || ROW(trial, 'first', first, 'refused', 'created')::fault;
     END IF;
@@ -80,8 +85,8 @@ BEGIN
         came := 'both';
         faults := faults || ARRAY(SELECT f FROM look(trial, 'second') f);
     END IF;
-    PERFORM mb_move_booking(first, NULL, NULL, 'cancel', '{CONFIRMED}', 'CANCELLED', 'cancelled', 'x', NULL, NULL, NULL,
-                            NULL, NULL);
+    PERFORM mb_move_booking(jsonb_build_object('bookingId', first, 'action', 'cancel', 'event', 'cancelled',
+        'fromStatuses', '["CONFIRMED"]'::jsonb, 'toStatus', 'CANCELLED', 'reasonCode', 'x'));
     faults := faults || ARRAY(SELECT f FROM look(trial, 'cancelled') f);
     RAISE EXCEPTION 'undo';
 EXCEPTION WHEN raise_exception THEN

@@ -168,9 +168,11 @@ describe("the server's own jobs", function()
 
   it("give up bookings that nobody confirmed in time, and no others", function()
     local function book()
-      return value [[SELECT booking_id FROM mb_book((SELECT "id" FROM "CalculatedAvailabilitySlot"
-        WHERE "status" = 'AVAILABLE' AND "id" LIKE '%%0' ORDER BY "id" LIMIT 1), mb_cuid(), 'patient', NULL, NULL, NULL,
-        NULL, false, NULL, NULL, NULL, NULL, NULL)]]
+      return value [[SELECT booking_id FROM mb_book(jsonb_build_object(
+        'slotId', (SELECT "id" FROM "CalculatedAvailabilitySlot"
+                    WHERE "status" = 'AVAILABLE' AND "id" LIKE '%%0' ORDER BY "id" LIMIT 1),
+        'bookingId', mb_cuid(), 'reference', substr(md5(random()::text), 1, 8), 'clientId', 'patient',
+        'isOnline', false))]]
     end
     local old, new, confirmed = book(), book(), book()
     database.run(([[UPDATE "Booking" SET "createdAt" = now() - interval '24 hours 1 s' WHERE "id" IN ('%s', '%s');

@@ -41,7 +41,7 @@ local HISTORY <const> = [[
                          "confirmedAt", "reference", "providerId", "serviceId", "serviceConfigId", "startTime",
                          "endTime")
   SELECT mb_cuid(), 'Guest', 'guest@example.org', 500, false, true, 'COMPLETED', d,
-         mb_reference(), c."providerId", c."serviceId", c."id", d, d + interval '30 min'
+         upper(substr(mb_cuid(), 18)), c."providerId", c."serviceId", c."id", d, d + interval '30 min'
     FROM (SELECT DISTINCT ON ("providerId") * FROM "ServiceAvailabilityConfig" ORDER BY "providerId") c,
          generate_series(now() - interval '3 years', now() - interval '2 days', '1 day') d;
   RESET session_replication_role;
@@ -174,10 +174,12 @@ describe("a plan", function()
       local plans = executed {
         { "providers.list", nil, nil, nil, nil, false, 20 }, { "providers.get", slot.providerId },
         { "slots.facts", slot.providerId }, { "slots.explain", slot.id },
-        { "bookings.book", slot.id, "cvisit", nil, "Guest", "guest@example.org", nil, nil, false },
+        { "bookings.book", cjson.encode { slotId = slot.id, bookingId = "cvisit", reference = "V1S1T000",
+                                          guestName = "Guest", guestEmail = "guest@example.org", isOnline = false } },
         { "bookings.get", "cvisit" },
-        { "bookings.move", "cvisit", nil, nil, "cancel", "{PENDING,CONFIRMED}", "CANCELLED", "cancelled",
-          "cancelled_by_patient", nil, "2 hours" },
+        { "bookings.move", cjson.encode { bookingId = "cvisit", action = "cancel", event = "cancelled",
+                                          fromStatuses = { "PENDING", "CONFIRMED" }, toStatus = "CANCELLED",
+                                          reasonCode = "cancelled_by_patient", notice = "2 hours" } },
       }
       assert.truthy(plans:find("FROM mb_slot_status(", 1, true), plans) -- functions called are among them
       assert.same({ LIVE_BOOKINGS }, used(plans, { LIVE_BOOKINGS, table.unpack(constraints) }))

@@ -247,8 +247,9 @@ describe("the roles", function()
   end)
 
   it("let the server read and write rows, and book", function()
-    assert.is_nil(refusal_as("medbookd_app", [[SELECT * FROM mb_book('1000', mb_cuid(), 'patient', NULL, NULL, NULL,
-      NULL, false, NULL, NULL, 'k', 'h', NULL)]]))
+    assert.is_nil(refusal_as("medbookd_app", [[SELECT * FROM mb_book('{"slotId": "1000",
+      "bookingId": "b", "reference": "0000000B", "clientId": "patient", "isOnline": false, "key": "k", "hash": "h",
+      "route": "POST /v1/bookings", "answerStatus": 201}')]]))
   end)
 
   it("do not let the server change the schema", function()

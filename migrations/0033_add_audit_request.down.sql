@@ -1,0 +1,1 @@
+ALTER TABLE "AuditLog" DROP COLUMN "requestId";
