@@ -51,7 +51,8 @@ local render
 -- As JSON Schema; is_input: what is sent may hold nothing else.
 local function plain(spec, components, is_input)
   local it = {
-    type = spec.type, description = spec.description, minimum = spec.minimum, maximum = spec.maximum,
+    type = spec.type ~= "any" and spec.type or nil, description = spec.description,
+    minimum = spec.minimum, maximum = spec.maximum,
     minLength = spec.minLength, maxLength = spec.maxLength, maxItems = spec.maxItems, default = spec.default,
     enum = spec.enum and json.array { table.unpack(spec.enum) },
   }
@@ -70,6 +71,9 @@ local function plain(spec, components, is_input)
     it.required = spec.required and #spec.required > 0 and json.array { table.unpack(spec.required) } or nil
     if is_input then
       it.additionalProperties = false
+    elseif spec.additionalProperties then
+      it.additionalProperties = spec.additionalProperties == true
+        or render(spec.additionalProperties, components, false)
     end
   end
   return it

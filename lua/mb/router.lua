@@ -184,6 +184,20 @@ local function compile(checks, handler, authenticate, load_standing)
   end
 end
 
+-- What the server holds answers to, in the order of statuses; nil where a route promises nothing.
+local function promised(route)
+  local list = route.responses and {}
+  for status, it in pairs(route.responses or {}) do
+    list[#list + 1] = {
+      status = status, schema = type(it) == "table" and it or nil, media = type(it) == "string" and it or nil,
+    }
+  end
+  if list then
+    table.sort(list, function(a, b) return a.status < b.status end)
+  end
+  return list
+end
+
 local routes = {}
 routes.__index = routes
 
@@ -229,11 +243,12 @@ function routes:add_one(route, file, i)
     body = route.body == "stream" and "stream" or route.body and "json" or "none",
     max_body = math.tointeger(route.max_body) or 0,
     run = compile(checks, handler, self.authenticate, self.load_standing),
+    responses = promised(route),
     route = route, rule = checks.rule, auth = checks.auth, limits = checks.limits, hooks = hooks,
   }
 end
 
--- The list for the server, of { where, method, pattern, body, max_body, run }, and for mb.openapi and
+-- The list for the server, of { where, method, pattern, body, max_body, run, responses }, and for mb.openapi and
 -- mb.explain { route, rule, auth, limits, hooks }; raises every fault of every route.
 function routes:compiled()
   local patterns = {}

@@ -1,13 +1,16 @@
 -- Compiles JSON-Schema-like tables into checks of path parameters, queries and bodies. Known keywords:
 -- type (object, array, string, integer, number, boolean), properties, required, items, enum, minimum,
--- maximum, minLength, maxLength (characters), maxItems, format (date-time, email, phone),
--- default, description, title (it is described once, under this name: mb.openapi), and at the
+-- maximum, minLength, maxLength (characters), maxItems, format (date-time, decimal, email, phone),
+-- default, description, example, title (it is described once, under this name: mb.openapi), and at the
 -- outermost `check`, a function (value, fail) for rules across
 -- fields, where fail(pointer, detail) notes an error. Fields that are not declared are refused, and
 -- null is the same as absent. Instants are handed on as UTC with milliseconds, whatever their
 -- offset was. Every error of a request is reported at once: 422 validation_failed with
--- errors = { { pointer, detail } }, at most MAX_ERRORS of them. Schemas of answers say what is sent and
--- check nothing; they alone know `nullable`.
+-- errors = { { pointer, detail } }, at most MAX_ERRORS of them.
+--
+-- Schemas of answers say what is sent, and answers are written along them and held to them (src/bind/responses.h).
+-- Their objects list what is always there in `required`, in the order in which it is written, before what else there
+-- may be. They alone know `nullable`, type "any", and `additionalProperties`: true, or the schema of further members.
 local faults = require "mb.faults"
 local json = require "mb.json"
 local problem = require "mb.problem"
@@ -25,6 +28,9 @@ local FORMATS <const> = {
     function(s) return time.format(time.parse(s)) end,
   },
   email = { "an e-mail address", text.is_email },
+  decimal = { "a decimal number such as 450.00", function(s)
+    return s:find "^%-?%d+$" ~= nil or s:find "^%-?%d+%.%d+$" ~= nil
+  end },
   phone = { "a telephone number in international form such as +27821234567", text.is_phone },
 }
 
@@ -120,8 +126,10 @@ local TYPES <const> = {
   number = { "a number", function(v) return type(v) == "number" end, check_number,
     { minimum = true, maximum = true, default = true } },
   boolean = { "true or false", function(v) return type(v) == "boolean" end, nil, { default = true } },
-  object = { "an object", is_object, check_object, { properties = true, required = true } },
+  object = { "an object", is_object, check_object,
+    { properties = true, required = true, additionalProperties = true } },
   array = { "an array", is_array, check_array, { items = true, maxItems = true } },
+  any = { "anything", function() return true end, nil, {} },
 }
 
 function check_value(spec, value, at, fail)
@@ -149,9 +157,14 @@ local KEYWORDS <const> = {
   type = "string", properties = "table", required = "table", items = "table", enum = "table",
   minimum = "number", maximum = "number", minLength = "integer", maxLength = "integer",
   maxItems = "integer", format = "string", default = "any", description = "string", title = "string",
-  nullable = "boolean", check = "function",
+  nullable = "boolean", check = "function", example = "any", additionalProperties = "any",
 }
-local EVERYWHERE <const> = { type = true, description = true, title = true }
+local EVERYWHERE <const> = { type = true, description = true, title = true, example = true }
+local OF_ANSWERS <const> = {
+  nullable = "'nullable' is for answers: what is sent as null counts as absent",
+  additionalProperties = "'additionalProperties' is for answers: what is sent holds what is declared",
+}
+local MAX_PROPERTIES <const> = 64 -- of an object of an answer: src/bind/shape.h
 
 local function verify_keywords(spec, at, wrong, is_answer)
   local kind = TYPES[spec.type]
@@ -168,11 +181,9 @@ local function verify_keywords(spec, at, wrong, is_answer)
       if at ~= "" or is_answer then
         wrong("'check' stands at the outermost of what is checked only")
       end
-    elseif key == "nullable" then
-      if not is_answer then
-        wrong("'nullable' is for answers: what is sent as null counts as absent")
-      end
-    elseif not EVERYWHERE[key] and not kind[4][key] then
+    elseif OF_ANSWERS[key] and not is_answer then
+      wrong(OF_ANSWERS[key])
+    elseif key ~= "nullable" and not EVERYWHERE[key] and not kind[4][key] then
       wrong(("'%s' says nothing about type %s"):format(key, spec.type))
     end
   end
@@ -182,14 +193,31 @@ local function verify_keywords(spec, at, wrong, is_answer)
   if spec.format and spec.enum then
     wrong("'enum' says all there is: leave out 'format'")
   end
-  if spec.default ~= nil and not kind[2](spec.default) then
-    wrong("the default is not " .. kind[1])
+  if spec.type == "any" and not is_answer then
+    wrong("type 'any' is for answers")
+  end
+  for _, key in ipairs { "default", "example" } do
+    if spec[key] ~= nil and not kind[2](spec[key]) then
+      wrong(("the %s is not %s"):format(key, kind[1]))
+    end
   end
 end
 
+-- What objects of answers have to say beyond others.
+local function verify_answer(spec, wrong)
+  if type(spec.required) ~= "table" then
+    wrong("an object of an answer needs `required`: the members that are always there, in their order")
+  end
+  if #faults.names_of(spec.properties) > MAX_PROPERTIES then
+    wrong(("an object of an answer has at most %d properties"):format(MAX_PROPERTIES))
+  end
+end
+
+local verify
+
 -- Notes every fault of a schema in `found`, as of `where`; what: "body", "query", … A schema that was
 -- found wanting must not be compiled.
-local function verify(spec, what, where, found, is_answer, at)
+function verify(spec, what, where, found, is_answer, at)
   local function wrong(what_is, hint)
     found:add(where, ("%s %s: %s"):format(what, at == "" and "/" or at, what_is), hint)
   end
@@ -206,6 +234,14 @@ local function verify(spec, what, where, found, is_answer, at)
   end
   for _, key in ipairs(faults.names_of(spec.properties)) do
     verify(spec.properties[key], what, where, found, is_answer, pointer_of(at, key))
+  end
+  if is_answer then
+    verify_answer(spec, wrong)
+    if type(spec.additionalProperties) == "table" then
+      verify(spec.additionalProperties, what, where, found, is_answer, at .. "/additionalProperties")
+    elseif spec.additionalProperties ~= nil and type(spec.additionalProperties) ~= "boolean" then
+      wrong("'additionalProperties' is true or a schema")
+    end
   end
   for _, key in ipairs(type(spec.required) == "table" and spec.required or {}) do
     if not spec.properties[key] then
@@ -353,7 +389,7 @@ local function params(fields, names, where, found)
   return spec and check_of(spec, "params")
 end
 
--- Schemas of answers are only verified.
+-- Verifies the schema of an answer, which the server then writes answers along.
 local function answer(spec, where, found)
   verify(spec, "answer", where, found, true, "")
 end

@@ -1,4 +1,5 @@
 -- The contract of this server for programs, and for people.
+local answers = require "validation.answers"
 local openapi = require "mb.openapi"
 local page = require "documentation.page"
 local script = require "documentation.script"
@@ -29,12 +30,10 @@ return {
     method = "GET", path = "/", permission = "public",
     summary = "Where to begin: a browser is led to the page, a program told where the document is",
     responses = {
-      [200] = {
-        type = "object", title = "Start",
-        properties = {
-          name = { type = "string" }, documentation = { type = "string" }, openapi = { type = "string" },
-        },
-      },
+      [200] = answers.object("Start", {
+        "name", { type = "string", example = "medbookd" }, "documentation", { type = "string", example = "/docs" },
+        "openapi", { type = "string", example = "/openapi.json" },
+      }),
       [303] = false,
     },
     handler = function(req)

@@ -1,4 +1,5 @@
 -- Places by what people write, from the plugin that knows them.
+local answers = require "validation.answers"
 local provisions = require "workflows.provisions"
 
 return {
@@ -11,10 +12,7 @@ return {
       required = { "text" },
     },
     responses = {
-      [200] = {
-        type = "object", required = { "data" },
-        properties = { data = { type = "array", items = provisions.PLACE } },
-      },
+      [200] = answers.object("Places", { "data", { type = "array", items = provisions.PLACE } }),
     },
     errors = { [502] = { "provider_failed" }, [503] = { "not_provided" } },
     handler = function(req)

@@ -19,6 +19,7 @@ local function words_of(place, settings)
   local words = { "run", table.unpack(host.info.words) }
   local all = {
     listen = "127.0.0.1:" .. place.port, admin_listen = "127.0.0.1:" .. place.admin_port, data_dir = place.data_dir,
+    ["http.check_answers"] = "true",
     ["database.url"] = ("%s dbname=%s user=medbookd_app"):format(host.info.database, place.database),
   }
   for key, value in pairs(settings or {}) do

@@ -1,126 +1,177 @@
--- What the routes answer, for the document (mb.openapi): schemas of answers check nothing.
+-- What the routes answer. Members stand in the order in which `object` is given them; every one of these is
+-- always there, null where it may be and there is nothing. Rows and functions of the database that are sent as they
+-- are (mb_booking_body) keep the same order.
 
--- field(type, changes): a schema of that type.
-local function field(kind, changes)
-  local made = { type = kind }
-  for key, value in pairs(changes or {}) do
+-- A schema with further keywords.
+local function with(schema, changes)
+  local made = {}
+  for key, value in pairs(schema) do
+    made[key] = value
+  end
+  for key, value in pairs(changes) do
     made[key] = value
   end
   return made
 end
 
-local text <const>, truth <const> = field "string", field "boolean"
-local instant <const> = field("string", { format = "date-time" })
-local maybe_text <const> = field("string", { nullable = true })
-local maybe_instant <const> = field("string", { format = "date-time", nullable = true })
-local maybe_truth <const> = field("boolean", { nullable = true })
-local price <const> = field("string", { nullable = true, description = "decimal; null where prices are not shown" })
+local function maybe(schema) return with(schema, { nullable = true }) end
 
-local function object(title, properties)
-  return { type = "object", title = title, properties = properties }
-end
+local function text(example) return { type = "string", example = example } end
 
-local function list(items)
-  return { type = "array", items = items }
-end
+local function list(items) return { type = "array", items = items } end
 
--- A page: `data`, `nextCursor`, and more members.
-local function page(items, more)
-  local properties = {
-    data = list(items),
-    nextCursor = field("string", {
-      nullable = true, description = "pass it as `cursor` for the next page; null at the end",
-    }),
-  }
-  for key, value in pairs(more or {}) do
-    properties[key] = value
+-- members: name, schema, name, schema, … in the order in which they are written; optional: those that are not always
+-- there, by name.
+local function object(title, members, optional)
+  local properties, required = {}, {}
+  for key, schema in pairs(optional or {}) do
+    properties[key] = schema
   end
-  return { type = "object", required = { "data", "nextCursor" }, properties = properties }
+  for i = 1, #members, 2 do
+    required[#required + 1], properties[members[i]] = members[i], members[i + 1]
+  end
+  return { type = "object", title = title, required = required, properties = properties }
 end
 
-local rating = {
-  averageRating = field("number", { nullable = true }), totalReviews = field "integer",
+-- Whatever a table holds: the keys are not known beforehand.
+local function map(values, description)
+  return {
+    type = "object", required = {}, properties = {}, additionalProperties = values, description = description,
+  }
+end
+
+-- A page: `data`, `nextCursor`, and more members that are not always there.
+local function page(items, optional)
+  return object(nil, {
+    "data", list(items),
+    "nextCursor", {
+      type = "string", nullable = true, description = "pass it as `cursor` for the next page; null at the end",
+    },
+  }, optional)
+end
+
+local id <const>, truth <const> = text "cm3b0q8zk0000v9l4h2d7x1ab", { type = "boolean" }
+local instant <const> = { type = "string", format = "date-time" }
+local time_zone <const> = text "Africa/Johannesburg"
+local price <const> = {
+  type = "string", nullable = true, format = "decimal", description = "null where prices are not shown",
 }
+local languages <const> = list(text "English")
+local rating <const> = { type = "number", minimum = 1, maximum = 5, nullable = true }
+local reviews <const> = { type = "integer", minimum = 0 }
+local image <const> = maybe(text "https://clinic.example/dlamini.jpg")
+local provider_name <const>, service_name <const> = text "Dr Noma Dlamini", text "Consultation"
+local place_name <const>, address <const> = text "Rosebank Rooms", text "15 Bath Avenue, Rosebank, Johannesburg"
+local phone <const>, email <const> = text "+27115550100", text "rooms@clinic.example"
+
+local coordinates <const> = with(object(nil, {
+  "lat", { type = "number", minimum = -90, maximum = 90, example = -26.1451 },
+  "lng", { type = "number", minimum = -180, maximum = 180, example = 28.0416 },
+}), { additionalProperties = true })
 
 local provider_card = object("ProviderCard", {
-  id = text, name = text, image = maybe_text, languages = list(text), types = list(text), timeZone = text,
-  averageRating = rating.averageRating, totalReviews = rating.totalReviews,
-  nextSlotId = maybe_text, nextSlotAt = maybe_instant,
-})
-
-local location = object("Location", {
-  id = text, name = text, formattedAddress = maybe_text, phone = maybe_text,
-  coordinates = field("object", { nullable = true, properties = {} }),
+  "id", id, "name", provider_name, "image", image, "languages", languages, "averageRating", rating,
+  "totalReviews", reviews, "timeZone", time_zone, "types", list(text "General practitioner"),
+  "nextSlotId", maybe(id), "nextSlotAt", maybe(instant),
 })
 
 local provider = object("Provider", {
-  id = text, name = text, bio = maybe_text, image = maybe_text, languages = list(text), website = maybe_text,
-  email = maybe_text, whatsapp = maybe_text, showPrice = truth, timeZone = text, types = list(text),
-  averageRating = rating.averageRating, totalReviews = rating.totalReviews,
-  services = list(object("OfferedService", {
-    id = text, name = text, description = maybe_text, duration = field("integer", { description = "minutes" }),
-    price = price, locationId = maybe_text, isOnlineAvailable = truth, isInPerson = truth,
+  "id", id, "name", provider_name, "bio", maybe(text "General practice since 2004."), "image", image,
+  "languages", languages, "website", maybe(text "https://clinic.example"), "email", maybe(email),
+  "whatsapp", maybe(phone), "showPrice", truth, "averageRating", rating, "totalReviews", reviews,
+  "timeZone", time_zone, "types", list(text "General practitioner"),
+  "services", list(object("OfferedService", {
+    "id", id, "name", service_name, "description", maybe(text "First visit, with history."),
+    "duration", { type = "integer", minimum = 1, description = "minutes", example = 30 },
+    "price", price, "locationId", maybe(id), "isOnlineAvailable", truth, "isInPerson", truth,
   })),
-  locations = list(location),
+  "locations", list(object("Location", {
+    "id", id, "name", place_name, "formattedAddress", address, "coordinates", coordinates, "phone", maybe(phone),
+  })),
 })
+
+local SEVERAL <const> = { description = "where several providers are searched" }
 
 local slot = object("Slot", {
-  id = text, providerId = text, serviceId = text, locationId = maybe_text, startTime = instant, endTime = instant,
-  price = price, isOnlineAvailable = truth, isInPerson = truth,
-  providerName = field("string", { description = "where several providers are searched" }),
-  serviceName = field("string", { description = "where several providers are searched" }),
-  locationName = field("string", { nullable = true, description = "where several providers are searched" }),
+  "id", id, "providerId", id, "serviceId", id, "locationId", maybe(id), "startTime", instant,
+  "endTime", with(instant, { example = "2026-11-22T08:30:00.000Z" }), "price", price, "isOnlineAvailable", truth,
+  "isInPerson", truth,
+}, {
+  providerName = with(provider_name, SEVERAL), serviceName = with(service_name, SEVERAL),
+  locationName = maybe(with(place_name, SEVERAL)),
 })
 
-local booking = object("Booking", {
-  id = text, reference = text,
-  status = field("string", { enum = { "PENDING", "CONFIRMED", "CANCELLED", "COMPLETED", "NO_SHOW" } }),
-  slotId = field("string", { nullable = true, description = "null once it is cancelled" }),
-  providerId = text, serviceId = maybe_text, locationId = maybe_text, startTime = instant, endTime = instant,
-  price = price, isOnline = maybe_truth, isInPerson = maybe_truth, clientId = maybe_text, guestName = maybe_text,
-  guestEmail = maybe_text, guestPhone = maybe_text, guestWhatsapp = maybe_text, notes = maybe_text,
-  meetLink = maybe_text, confirmedAt = maybe_instant, cancelledAt = maybe_instant, reasonCode = maybe_text,
-  version = field("integer", { description = "also the ETag" }), createdAt = instant, updatedAt = instant,
-})
+-- What the slots of one provider refer to.
+local included = with(object("Included", {
+  "providers", list(object("IncludedProvider", {
+    "id", id, "name", provider_name, "image", image, "languages", languages, "averageRating", rating,
+    "totalReviews", reviews, "timeZone", time_zone,
+  })),
+  "services", list(object("IncludedService", {
+    "id", id, "name", service_name, "description", maybe(text "First visit, with history."),
+  })),
+  "locations", list(object("IncludedLocation", {
+    "id", id, "name", place_name, "formattedAddress", address, "coordinates", coordinates,
+  })),
+}), { description = "what the slots of one provider refer to; only where `providerId` is sent" })
 
-local made = {}
-for key, value in pairs(booking.properties) do
-  made[key] = value
-end
-made.manageToken = field("string", { description = "send it as Bearer to look at this booking and to cancel it" })
+-- As mb_booking_body writes it.
+local BOOKING <const> = {
+  "id", id, "reference", text "7KQ2M9XD",
+  "status", { type = "string", enum = { "CONFIRMED", "PENDING", "CANCELLED", "COMPLETED", "NO_SHOW" } },
+  "slotId", with(id, { nullable = true, description = "null once it is cancelled" }),
+  "providerId", id, "serviceId", maybe(id), "locationId", maybe(id), "startTime", instant,
+  "endTime", with(instant, { example = "2026-11-22T08:30:00.000Z" }), "price", price, "isOnline", maybe(truth),
+  "isInPerson", maybe(truth), "clientId", maybe(id), "guestName", maybe(text "Thandi Mokoena"),
+  "guestEmail", maybe(text "thandi@example.org"), "guestPhone", maybe(text "+27825550123"),
+  "guestWhatsapp", maybe(text "+27825550123"), "notes", maybe(text "first visit"),
+  "meetLink", maybe(text "https://meet.example/7KQ2M9XD"), "confirmedAt", maybe(instant),
+  "cancelledAt", maybe(instant), "reasonCode", maybe(text "cancelled_by_patient"),
+  "version", { type = "integer", minimum = 1, description = "also the ETag" }, "createdAt", instant,
+  "updatedAt", instant,
+}
+
+local NEW_BOOKING <const> = table.move(BOOKING, 1, #BOOKING, 1, {})
+table.move({
+  "manageToken",
+  with(text "mbt_3zq9…", {
+    description = "send it as Bearer to look at this booking and to cancel it",
+  }),
+}, 1, 2, #NEW_BOOKING + 1, NEW_BOOKING)
 
 local requirement = object("Requirement", {
-  id = text, key = text, name = text, description = maybe_text, isRequired = truth, validationType = text,
-  config = field("object", { properties = {}, description = "in force" }),
-  sources = field("object", { properties = {}, description = "where each key of config came from" }),
-  ignored = list(field("object", { properties = {} })),
+  "id", id, "key", text "hpcsa-number", "name", text "HPCSA number", "description", maybe(text "As on your card."),
+  "isRequired", truth, "validationType", text "TEXT", "config", map(true, "in force"),
+  "sources", map(text "database", "where each key of config came from"),
+  "ignored", list(object("IgnoredConfiguration", { "source", text "database", "reason", text "unknown key 'max'" })),
 })
 
 return {
+  object = object,
   providers = page(provider_card),
   provider = provider,
-  slots = page(slot, { included = field("object", {
-    description = "what the slots of one provider refer to", properties = {
-      providers = list(field("object", { properties = {} })), services = list(field("object", { properties = {} })),
-      locations = list(field("object", { properties = {} })),
-    },
-  }) }),
-  booking = booking,
-  new_booking = object("NewBooking", made),
-  session = object("Session", { token = text, expiresAt = instant, userId = text }),
+  slots = page(slot, { included = included }),
+  booking = object("Booking", BOOKING),
+  new_booking = object("NewBooking", NEW_BOOKING),
+  session = object("Session", { "token", text "3f9cA…", "expiresAt", instant, "userId", id }),
   me = object("Me", {
-    id = text, name = maybe_text, email = text, emailVerified = maybe_instant, phone = maybe_text,
-    phoneVerified = maybe_instant, whatsapp = maybe_text, whatsappVerified = maybe_instant, image = maybe_text,
-    role = text, providerId = maybe_text, createdAt = instant, updatedAt = instant,
+    "id", id, "name", maybe(text "Thandi Mokoena"), "email", text "thandi@example.org",
+    "emailVerified", maybe(instant), "phone", maybe(phone), "phoneVerified", maybe(instant), "whatsapp", maybe(phone),
+    "whatsappVerified", maybe(instant), "image", image, "role", text "USER", "providerId", maybe(id),
+    "createdAt", instant, "updatedAt", instant,
   }),
-  requirements = { type = "object", properties = {
-    data = list(requirement),
-    unmatched = list(object("UnmatchedOverride", { source = text, reason = text })),
-  } },
-  judged = { type = "object", properties = {
-    data = list(field("object", { properties = {
-      requirementId = text, warning = maybe_text,
-    } })),
-    missing = list(text),
-  } },
+  requirements = object("Requirements", {
+    "data", list(requirement),
+    "unmatched", list(object("UnmatchedOverride", {
+      "source", text "validation/requirements/doctors.lua:3", "reason", text "there is no requirement 'hpcsa-numbre'",
+    })),
+  }),
+  judged = object("JudgedAnswers", {
+    "data", list(object("JudgedAnswer", {
+      "requirementId", id,
+      "value", { type = "any", description = "as it would be kept: by the type of the requirement", example = "MP12" },
+      "warning", maybe(text "ends in 12 days"),
+    })),
+    "missing", list(id),
+  }),
 }

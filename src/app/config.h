@@ -150,6 +150,9 @@ enum mb_config_type {
       "bytes of such a client that are read and thrown away; then the connection is cut")          \
     X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
       "smaller answers are not compressed; 0 = never compress")                                    \
+    X(http_check_answers, "http.check_answers", BOOL, "false", 0, 0, "",                           \
+      "every answer is held to its schema, as with `dev`, and one that breaks it is a 500; else "  \
+      "the first of each route is, and what is wrong with it goes to the log")                     \
     X(http_trusted_proxies, "http.trusted_proxies", NETWORKS, "", 0, 0, "",                        \
       "addresses or networks of proxies that say who the client is; all clients of a proxy that "  \
       "is not named here count as one address")                                                    \

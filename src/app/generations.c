@@ -149,7 +149,9 @@ static enum mb_rc open_handler(struct generation *n, struct mb_err *err)
     const struct mb_handler_plan plan = {.vm = n->states.vm,
                                          .stats = &g->shm->scripts,
                                          .score = &g->shm->score[n->slot],
-                                         .show_errors = g->plan.config->dev};
+                                         .show_errors = g->plan.config->dev,
+                                         .check_answers = g->plan.config->dev ||
+                                                          g->plan.config->http_check_answers};
     atomic_store(&g->shm->score[n->slot].requests, 0);
     atomic_store(&g->shm->score[n->slot].failures, 0);
     if (mb_plugins_attach(n->states.plugins, g->plan.loop) == MB_OK &&

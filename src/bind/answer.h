@@ -4,7 +4,7 @@
  * headers`; a body is a table, rows, json.raw, or nil (204). A problem, returned or raised, is
  * answered as such; any other error is logged with its traceback and answered 500 with the
  * request id only, or 503 when it was want of memory. A stream that was begun takes no results,
- * and an error cuts it.
+ * and an error cuts it. What an answer may be is said by the `responses` of its route (responses.h).
  */
 #include <lua.h>
 
@@ -16,7 +16,8 @@ struct mb_answer {
     struct mb_http_request *http;
     const struct mb_stream *stream;
     const struct mb_handler_plan *plan;
-    struct mb_buf *scratch; /* JSON is built here */
+    struct mb_buf *scratch;  /* JSON is built here */
+    const struct mb_vm_route *route; /* whose promises it keeps */
 };
 
 /* The results are the values from `first` to the top. May raise out of memory only. */

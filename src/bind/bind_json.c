@@ -3,11 +3,8 @@
 #include <lauxlib.h>
 
 #include "bind/modules.h"
-#include "bind/rows.h"
 
-/* mb.json, and the two directions between Lua values and JSON text. */
-
-enum { ENCODE_DEPTH = 64 };
+/* mb.json, and JSON text -> Lua values; the other direction is json_encode.c. */
 
 static const char RAW_TYPE[] = "mb.json.raw";
 static const char ARRAY_TAG; /* registry key of the metatable that marks arrays */
@@ -17,75 +14,7 @@ bool mb_is_json_null(lua_State *L, int index)
     return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
 }
 
-/* ---- encoding ---- */
-
-struct encoder {
-    lua_State *L;
-    struct mb_buf *out;
-    struct mb_err *err;
-    int depth;
-};
-
-/* A failure may leave values on the stack: mb_json_encode clears it. */
-static enum mb_rc encode_value(struct encoder *e, int index);
-
-static enum mb_rc encode_number(struct encoder *e, int index)
-{
-    if (lua_isinteger(e->L, index)) return mb_buf_i64(e->out, lua_tointeger(e->L, index));
-    enum mb_rc rc = mb_json_double(e->out, lua_tonumber(e->L, index));
-    return rc == MB_E_JSON ? mb_fail(e->err, rc, "NaN and infinity have no JSON form") : rc;
-}
-
-static enum mb_rc judge_text(struct encoder *e, enum mb_rc rc)
-{
-    return rc == MB_E_JSON ? mb_fail(e->err, rc, "a text is not valid UTF-8") : rc;
-}
-
-static enum mb_rc encode_string(struct encoder *e, int index)
-{
-    size_t n;
-    const char *s = lua_tolstring(e->L, index, &n);
-    return judge_text(e, mb_json_str(e->out, s, n));
-}
-
-static enum mb_rc encode_array(struct encoder *e, int index, size_t n)
-{
-    enum mb_rc rc = mb_buf_add(e->out, "[", 1);
-    for (size_t i = 1; rc == MB_OK && i <= n; i++) {
-        if (i > 1) rc = mb_buf_add(e->out, ",", 1);
-        lua_rawgeti(e->L, index, (lua_Integer)i);
-        if (rc == MB_OK) rc = encode_value(e, lua_gettop(e->L));
-        if (rc == MB_OK) lua_pop(e->L, 1);
-    }
-    return rc == MB_OK ? mb_buf_add(e->out, "]", 1) : rc;
-}
-
-static enum mb_rc encode_member(struct encoder *e, bool is_first, int key)
-{
-    if (lua_type(e->L, key) != LUA_TSTRING)
-        return mb_fail(e->err, MB_E_JSON, "an object has a key that is a %s, not a string",
-                       luaL_typename(e->L, key));
-    size_t n;
-    const char *s = lua_tolstring(e->L, key, &n);
-    enum mb_rc rc = judge_text(e, mb_json_member(e->out, is_first, s, n));
-    return rc == MB_OK ? encode_value(e, key + 1) : rc;
-}
-
-static enum mb_rc encode_object(struct encoder *e, int index)
-{
-    enum mb_rc rc = mb_buf_add(e->out, "{", 1);
-    int key = lua_gettop(e->L) + 1;
-    bool is_first = true;
-    lua_pushnil(e->L);
-    while (rc == MB_OK && lua_next(e->L, index)) {
-        rc = encode_member(e, is_first, key);
-        is_first = false;
-        if (rc == MB_OK) lua_settop(e->L, key);
-    }
-    return rc == MB_OK ? mb_buf_add(e->out, "}", 1) : rc;
-}
-
-static bool is_marked_array(lua_State *L, int index)
+bool mb_json_is_marked_array(lua_State *L, int index)
 {
     if (!lua_getmetatable(L, index)) return false;
     lua_rawgetp(L, LUA_REGISTRYINDEX, &ARRAY_TAG);
@@ -94,63 +23,13 @@ static bool is_marked_array(lua_State *L, int index)
     return same;
 }
 
-static enum mb_rc encode_table(struct encoder *e, int index)
+bool mb_json_raw(lua_State *L, int index, struct mb_str *text)
 {
-    if (++e->depth > ENCODE_DEPTH || !lua_checkstack(e->L, 8))
-        return mb_fail(e->err, MB_E_JSON, "tables are nested deeper than %d, or in a circle",
-                       ENCODE_DEPTH);
-    size_t n = (size_t)lua_rawlen(e->L, index);
-    enum mb_rc rc =
-        n > 0 || is_marked_array(e->L, index) ? encode_array(e, index, n) : encode_object(e, index);
-    e->depth--;
-    return rc;
-}
-
-static enum mb_rc encode_userdata(struct encoder *e, int index)
-{
-    bool is_rows;
-    enum mb_rc rc = mb_rows_encode(e->L, index, e->out, &is_rows, e->err);
-    if (is_rows) return rc;
-    if (!luaL_testudata(e->L, index, RAW_TYPE))
-        return mb_fail(e->err, MB_E_JSON, "a userdata cannot be encoded");
-    lua_getiuservalue(e->L, index, 1);
-    size_t n;
-    const char *s = lua_tolstring(e->L, -1, &n);
-    rc = mb_buf_add(e->out, s, n);
-    lua_pop(e->L, 1);
-    return rc;
-}
-
-static enum mb_rc encode_value(struct encoder *e, int index)
-{
-    switch (lua_type(e->L, index)) {
-    case LUA_TNIL: return mb_buf_add(e->out, "null", 4);
-    case LUA_TBOOLEAN:
-        return lua_toboolean(e->L, index) ? mb_buf_add(e->out, "true", 4)
-                                          : mb_buf_add(e->out, "false", 5);
-    case LUA_TNUMBER: return encode_number(e, index);
-    case LUA_TSTRING: return encode_string(e, index);
-    case LUA_TTABLE: return encode_table(e, index);
-    case LUA_TUSERDATA: return encode_userdata(e, index);
-    case LUA_TLIGHTUSERDATA:
-        if (mb_is_json_null(e->L, index)) return mb_buf_add(e->out, "null", 4);
-        break;
-    default: break;
-    }
-    return mb_fail(e->err, MB_E_JSON, "a %s cannot be encoded", luaL_typename(e->L, index));
-}
-
-enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out, struct mb_err *err)
-{
-    struct encoder e = {L, out, err, 0};
-    int top = lua_gettop(L);
-    err->rc = MB_OK;
-    enum mb_rc rc = lua_checkstack(L, 8) ? encode_value(&e, lua_absindex(L, index)) : MB_E_NOMEM;
-    lua_settop(L, top);
-    if (rc == MB_OK || err->rc == rc) return rc;
-    return rc == MB_E_LIMIT
-               ? mb_fail(err, rc, "the text is over %zu bytes (http.max_reply)", out->max)
-               : mb_fail(err, rc, "not enough memory for the text");
+    if (!luaL_testudata(L, index, RAW_TYPE)) return false;
+    lua_getiuservalue(L, index, 1);
+    text->ptr = lua_tolstring(L, -1, &text->len);
+    lua_pop(L, 1); /* still anchored in the userdata */
+    return true;
 }
 
 /* ---- decoding ----
@@ -341,7 +220,7 @@ static int l_array(lua_State *L)
 /* is_array(t): decoded from [...] or made by array(), or holding [1] */
 static int l_is_array(lua_State *L)
 {
-    lua_pushboolean(L, lua_istable(L, 1) && (lua_rawlen(L, 1) > 0 || is_marked_array(L, 1)));
+    lua_pushboolean(L, lua_istable(L, 1) && (lua_rawlen(L, 1) > 0 || mb_json_is_marked_array(L, 1)));
     return 1;
 }
 

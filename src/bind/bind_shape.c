@@ -1,5 +1,6 @@
 #include <lauxlib.h>
 
+#include "bind/json.h"
 #include "bind/modules.h"
 #include "bind/request.h"
 #include "bind/shape.h"
@@ -14,6 +15,8 @@
  *   shape.params(spec, otherwise), shape.query(spec, otherwise)   the same of these fields, which
  *                          came as texts
  *   shape.text(spec)       f(text), as body of a text, nil when it is not sound; for tests
+ *   shape.answer(spec)     f(value): the text that an answer of it is, or nil and what is wrong with the value, or
+ *                          with the text that it holds as json.raw; for tests
  */
 
 enum {
@@ -144,15 +147,36 @@ static int make(lua_State *L, lua_CFunction f)
     return 1;
 }
 
+static bool write_answer(lua_State *L, struct mb_buf *out, struct mb_err *err)
+{
+    struct mb_shape *s = lua_touserdata(L, AT_SHAPE);
+    if (mb_json_encode_as(L, 1, s, AT_VALUES, out, err) != MB_OK) return false;
+    return mb_shape_holds(L, s, AT_VALUES, mb_buf_str(out), err) == MB_OK;
+}
+
+static int f_answer(lua_State *L)
+{
+    struct mb_err err;
+    struct mb_buf out;
+    lua_settop(L, 1);
+    mb_buf_init(&out, mb_vm_plan(mb_vm_of(L))->limits.max_reply);
+    bool is_sound = write_answer(L, &out, &err);
+    if (!is_sound) lua_pushnil(L);
+    lua_pushlstring(L, is_sound ? out.data : err.text, is_sound ? out.len : strlen(err.text));
+    mb_buf_reset(&out);
+    return is_sound ? 1 : 2;
+}
+
 static int l_body(lua_State *L) { return make(L, f_body); }
 static int l_text(lua_State *L) { return make(L, f_text); }
+static int l_answer(lua_State *L) { return make(L, f_answer); }
 static int l_params(lua_State *L) { return make(L, f_params); }
 static int l_query(lua_State *L) { return make(L, f_query); }
 
 int mb_open_shape(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"body", l_body}, {"text", l_text}, {"params", l_params}, {"query", l_query}, {NULL, NULL}};
+        {"body", l_body}, {"text", l_text}, {"params", l_params}, {"query", l_query}, {"answer", l_answer}, {NULL, NULL}};
     mb_shape_register(L);
     luaL_newlib(L, functions);
     return 1;

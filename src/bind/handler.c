@@ -130,8 +130,7 @@ void mb_handler_take(struct mb_handler *h, struct mb_http_request *req)
     }
     const struct mb_vm_route *route = mb_vm_route_at(h->plan.vm, (size_t)c->match.route);
     c->view = (struct mb_request_view){req, route, &c->match, &c->stream};
-    mb_stream_init(&c->stream, req, route->body == MB_BODY_STREAM,
-                   mb_vm_plan(h->plan.vm)->limits.max_input);
+    mb_stream_init(&c->stream, req, route, mb_vm_plan(h->plan.vm)->limits.max_input);
     mb_http_set_data(req, c);
     mb_http_set_route(req, route->pattern);
     if (body_fits(route, req)) mb_http_accept_body(req, route->body, route->max_body);
@@ -200,7 +199,7 @@ static void on_ready(void *ctx, struct mb_http_request *req)
                                 .label = c->view.route->label,
                                 .request = mb_http_id(req),
                                 .budget = h->budget};
-    c->answer = (struct mb_answer){req, &c->stream, &h->plan, &h->reply};
+    c->answer = (struct mb_answer){req, &c->stream, &h->plan, &h->reply, c->view.route};
     c->task = mb_task_new(h->tasks, &plan);
     if (!c->task) {
         mb_http_problem(req, 503, "out_of_memory", NULL, MB_STR(""), 1, NULL, 0);

@@ -24,7 +24,9 @@ struct mb_handler_plan {
     struct mb_vm *vm;
     struct mb_handler_stats *stats;
     struct mb_handler_score *score; /* NULL = nobody asks */
-    bool show_errors; /* development: the script's message in the answer */
+    bool show_errors;   /* development: the script's message in the answer */
+    bool check_answers; /* every answer is held to its schema, and one that is not is an error; else the first of each
+                           route is, and is told to the log */
 };
 
 MB_MUST_CHECK enum mb_rc mb_handler_new(struct mb_handler **out,

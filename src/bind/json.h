@@ -2,16 +2,25 @@
 /*
  * Lua values <-> JSON. Encoding uses raw access only, bounds the depth and knows result rows
  * (rows.h), so a page of rows goes from libpq to the socket without becoming tables. A table
- * with [1] is an array; an empty one an object unless made by json.array().
+ * with [1] is an array; an empty one an object unless made by json.array(), or its shape says what it is.
  */
 #include <lua.h>
 
 #include "base/json.h"
 #include "net/http.h"
 
-/* Appends the value at index. MB_E_JSON names the path of what cannot be encoded. */
+struct mb_shape;
+
+/* Appends the value at index. MB_E_JSON names what cannot be written faithfully, after its JSON pointer. */
 MB_MUST_CHECK enum mb_rc mb_json_encode(lua_State *L, int index, struct mb_buf *out,
                                         struct mb_err *err);
+/* The same as its shape has it, whose list of values stands at `values`. What stands in json.raw is taken as it is. */
+MB_MUST_CHECK enum mb_rc mb_json_encode_as(lua_State *L, int index, const struct mb_shape *shape,
+                                           int values, struct mb_buf *out, struct mb_err *err);
+/* Whether the value at index is json.raw, and its text, which lives as long as that. */
+bool mb_json_raw(lua_State *L, int index, struct mb_str *text);
+/* Was the table at index made by json.array() or of [...]? */
+bool mb_json_is_marked_array(lua_State *L, int index);
 /* Pushes the decoded value (objects and arrays as tables, null as json.null, integers as
  * integers, other numbers as floats); on failure nothing is pushed. May raise out of memory. */
 MB_MUST_CHECK enum mb_rc mb_json_decode(lua_State *L, struct mb_str text,

@@ -15,8 +15,19 @@ void mb_rows_register(lua_State *L);
 /* Pushes a handle that takes *res over (and sets it NULL), released with the task. May raise out
  * of memory, with *res untouched. */
 void mb_rows_push(lua_State *L, struct mb_task *task, PGresult **res);
+
+struct mb_shape;
+
+/* What rows are to be: a list of objects, or a row an object, of this node. */
+struct mb_rows_form {
+    const struct mb_shape *shape;
+    int node;
+};
+
 /* Appends all rows as JSON, as an answer shows them. */
 MB_MUST_CHECK enum mb_rc mb_rows_write(const PGresult *res, struct mb_buf *out, struct mb_err *err);
-/* When the value at index is rows or a row: appends its JSON, sets *is; else *is = false. */
-MB_MUST_CHECK enum mb_rc mb_rows_encode(lua_State *L, int index, struct mb_buf *out, bool *is,
-                                        struct mb_err *err);
+/* When the value at index is rows or a row: appends its JSON, sets *is; else *is = false. form: NULL = none; with
+ * one the members stand in its order, and columns that it does not declare, does without or has of another type are
+ * MB_E_JSON. NaN, infinity and arrays of several dimensions always are. */
+MB_MUST_CHECK enum mb_rc mb_rows_encode(lua_State *L, int index, const struct mb_rows_form *form,
+                                        struct mb_buf *out, bool *is, struct mb_err *err);

@@ -10,16 +10,16 @@
 /* How a shape is made of a schema, and which values are sound. */
 
 static const char *const kind_words[] = {"string", "integer", "number", "boolean",
-                                         "array",  "object",  NULL};
-static const char *const format_words[] = {"", "email", "phone", "date-time", NULL};
+                                         "array",  "object",  "any",    NULL};
+static const char *const format_words[] = {"", "email", "phone", "date-time", "decimal", NULL};
 
-/* All that a schema may say. The last three mean nothing here: mb.schema does what `check` asks, the others describe. */
+/* All that a schema may say. The last mean nothing here: mb.schema does what `check` and `one_of` ask, the others
+ * describe. */
 static const char *const keywords[] = {
-    "type",      "format",   "enum",  "minimum",    "maximum",  "minLength",
-    "maxLength", "maxItems", "items", "properties", "required", "default",
-    "check",     "title",    "description", NULL};
-
-enum { MAX_FIELDS = 64 };
+    "type",       "format",  "enum",     "minimum",    "maximum",
+    "minLength",  "maxLength", "maxItems", "items",    "properties",
+    "required",   "default", "nullable", "additionalProperties",
+    "check",      "one_of",  "title",    "description", "example", NULL};
 
 static const char TYPE[] = "mb.shape";
 
@@ -29,10 +29,10 @@ static int shape_gc(lua_State *L)
 {
     struct mb_shape *s = lua_touserdata(L, 1);
     mb_buf_reset(&s->scratch);
+    for (int i = 0; i < s->nfields; i++) free((char *)(uintptr_t)s->field[i].member.ptr);
     free(s->node);
     free(s->field);
-    s->node = NULL;
-    s->field = NULL;
+    *s = (struct mb_shape){0};
     return 0;
 }
 
@@ -47,6 +47,9 @@ static bool count(lua_State *L, struct mb_shape *sum, int above)
     if (above >= sum->levels) sum->levels = above + 1;
     if (lua_getfield(L, -1, "items") == LUA_TTABLE) ok = count(L, sum, above + 1);
     lua_pop(L, 1);
+    if (lua_getfield(L, -1, "additionalProperties") == LUA_TTABLE && ok)
+        ok = count(L, sum, above + 1);
+    lua_pop(L, 1);
     if (lua_getfield(L, -1, "properties") == LUA_TTABLE) {
         lua_pushnil(L);
         while (ok && lua_next(L, -2) != 0) {
@@ -58,7 +61,7 @@ static bool count(lua_State *L, struct mb_shape *sum, int above)
     }
     lua_pop(L, 1);
     sum->nfields += here;
-    return ok && here <= MAX_FIELDS;
+    return ok && here <= MB_SHAPE_MAX_FIELDS;
 }
 
 static struct mb_shape_bound bound_of(lua_State *L, const char *key)
@@ -141,16 +144,18 @@ static int keep_enum(lua_State *L, int values)
     return at;
 }
 
-static bool is_listed(lua_State *L, const char *key, const char *word)
+/* Where the word stands in that list, from 1; 0 = nowhere. */
+static int place_in(lua_State *L, const char *key, const char *word)
 {
-    bool is = false;
+    int at = 0;
     if (lua_getfield(L, -1, key) == LUA_TTABLE)
-        for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n && !is; i++) {
-            is = lua_rawgeti(L, -1, i) == LUA_TSTRING && strcmp(lua_tostring(L, -1), word) == 0;
+        for (int i = 1, n = (int)lua_rawlen(L, -1); i <= n && at == 0; i++) {
+            if (lua_rawgeti(L, -1, i) == LUA_TSTRING && strcmp(lua_tostring(L, -1), word) == 0)
+                at = i;
             lua_pop(L, 1);
         }
     lua_pop(L, 1);
-    return is;
+    return at;
 }
 
 /* Whether a text needs no escape in JSON. */
@@ -163,35 +168,80 @@ static bool stands_as_it_is(struct mb_str s)
 
 static int add_node(lua_State *L, struct mb_shape *s, int values);
 
+/* `,"name":`, to be freed. */
+static struct mb_str member_of(lua_State *L, struct mb_str name)
+{
+    struct mb_buf b;
+    mb_buf_init(&b, SIZE_MAX / 2);
+    if (mb_json_member(&b, false, name.ptr, name.len) != MB_OK) {
+        mb_buf_reset(&b);
+        (void)luaL_error(L, "the name of a field is not valid UTF-8, or memory ends");
+    }
+    return mb_buf_str(&b);
+}
+
+/* Those that are required come first, as they are listed; then the others by name. */
+static int compare_fields(const void *a, const void *b)
+{
+    const struct mb_shape_field *x = a, *y = b;
+    if (x->is_required != y->is_required) return x->is_required ? -1 : 1;
+    return x->is_required ? x->following - y->following : strcmp(x->name.ptr, y->name.ptr);
+}
+
+/* Notes the names of the table of properties at the top, in order; `following` holds the place among the required
+ * until then. The schema stands at `spec`. */
+static void order_fields(lua_State *L, struct mb_shape *s, struct mb_shape_node *node, int spec,
+                         int values)
+{
+    node->first = s->nfields;
+    lua_pushnil(L);
+    while (lua_next(L, -2) != 0) {
+        struct mb_shape_field *f = &s->field[s->nfields++];
+        lua_pop(L, 1);
+        lua_pushvalue(L, -1);
+        f->name.ptr = lua_tolstring(L, -1, &f->name.len);
+        f->name_at = keep(L, values);
+        lua_pushvalue(L, spec);
+        f->following = place_in(L, "required", f->name.ptr);
+        f->is_required = f->following > 0;
+        lua_pop(L, 1);
+    }
+    node->nfields = s->nfields - node->first;
+    if (node->nfields > 0)
+        qsort(&s->field[node->first], (size_t)node->nfields, sizeof *s->field, compare_fields);
+}
+
 /* The schema is at the top. */
 static void add_fields(lua_State *L, struct mb_shape *s, int self, int values)
 {
-    int spec = lua_gettop(L), n = 0;
+    struct mb_shape_node *node = &s->node[self];
+    int spec = lua_gettop(L);
     lua_getfield(L, spec, "properties");
-    lua_pushnil(L);
-    while (lua_next(L, -2) != 0) {
-        n++;
-        lua_pop(L, 1);
-    }
-    int at = s->nfields;
-    s->nfields += n;
-    s->node[self].first = at;
-    s->node[self].nfields = n;
-    lua_pushnil(L);
-    for (; lua_next(L, -2) != 0; at++) {
-        struct mb_shape_field *f = &s->field[at];
-        lua_pushvalue(L, -2);
-        f->name.ptr = lua_tolstring(L, -1, &f->name.len);
+    order_fields(L, s, node, spec, values);
+    for (int i = node->first; i < node->first + node->nfields; i++) {
+        struct mb_shape_field *f = &s->field[i];
+        f->following = 0;
         f->is_plain = stands_as_it_is(f->name);
-        f->name_at = keep(L, values);
+        f->member = member_of(L, f->name);
+        lua_rawgeti(L, values, f->name_at);
+        lua_rawget(L, -2);
         f->node = add_node(L, s, values);
         lua_getfield(L, -1, "default");
         f->default_at = lua_isnil(L, -1) ? (lua_pop(L, 1), 0) : keep(L, values);
-        lua_pushvalue(L, spec);
-        f->is_required = is_listed(L, "required", f->name.ptr);
-        lua_pop(L, 2);
+        lua_pop(L, 1);
     }
     lua_pop(L, 1);
+}
+
+static int more_of(lua_State *L, struct mb_shape *s, int values)
+{
+    int type = lua_getfield(L, -1, "additionalProperties"), more = MB_SHAPE_CLOSED;
+    if (type == LUA_TTABLE)
+        more = add_node(L, s, values);
+    else if (lua_toboolean(L, -1))
+        more = MB_SHAPE_FREE_VALUES;
+    lua_pop(L, 1);
+    return more;
 }
 
 /* The schema is at the top. Returns its number. */
@@ -209,12 +259,16 @@ static int add_node(lua_State *L, struct mb_shape *s, int values)
     n->max_length = length_of(L, "maxLength", SIZE_MAX);
     n->max_items = length_of(L, "maxItems", SIZE_MAX);
     n->values = keep_enum(L, values);
+    lua_getfield(L, -1, "nullable");
+    n->is_nullable = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     if (n->kind == MB_SHAPE_ARRAY) {
         lua_getfield(L, -1, "items");
         n->items = add_node(L, s, values);
         lua_pop(L, 1);
     } else if (n->kind == MB_SHAPE_OBJECT) {
         add_fields(L, s, self, values);
+        n->more = more_of(L, s, values);
     }
     return self;
 }
@@ -283,6 +337,18 @@ static bool push_enum(lua_State *L, const struct mb_shape_node *n, struct mb_str
     return is_allowed(L, n, index);
 }
 
+/* -?[0-9]+(.[0-9]+)? */
+static bool is_decimal(struct mb_str s)
+{
+    size_t i = s.len > 0 && s.ptr[0] == '-', digits = 0, points = 0;
+    for (; i < s.len; i++) {
+        bool is_point = s.ptr[i] == '.' && digits > 0 && points++ == 0;
+        if (!is_point && (s.ptr[i] < '0' || s.ptr[i] > '9')) return false;
+        digits = is_point ? 0 : digits + 1;
+    }
+    return digits > 0;
+}
+
 bool mb_shape_push_clean(lua_State *L, const struct mb_shape_node *n, struct mb_str s,
                          size_t length, int index)
 {
@@ -299,6 +365,9 @@ bool mb_shape_push_clean(lua_State *L, const struct mb_shape_node *n, struct mb_
     case MB_SHAPE_INSTANT:
         if (!mb_text_instant(s, instant)) return false;
         s = mb_str_z(instant);
+        break;
+    case MB_SHAPE_DECIMAL:
+        if (!is_decimal(s)) return false;
         break;
     case MB_SHAPE_FREE: break;
     }
@@ -324,6 +393,13 @@ bool mb_shape_push_number(lua_State *L, const struct mb_shape_node *n, lua_Numbe
 {
     lua_pushnumber(L, v);
     return is_within(n, false, 0, v);
+}
+
+const char *mb_shape_kind_word(enum mb_shape_kind kind)
+{
+    static const char *const words[] = {"a string",      "an integer", "a number",
+                                        "true or false", "a list",     "an object", "anything"};
+    return words[kind];
 }
 
 int mb_shape_find(const struct mb_shape *s, const struct mb_shape_node *n, struct mb_str name)

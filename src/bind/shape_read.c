@@ -207,9 +207,10 @@ static const char *read_value(struct reader *r, const char *p, int node)
     case MB_SHAPE_NUMBER: return read_number(r, p, n);
     case MB_SHAPE_BOOLEAN: return read_boolean(r, p);
     case MB_SHAPE_ARRAY: return read_array(r, p, n);
-    case MB_SHAPE_OBJECT: break;
+    case MB_SHAPE_OBJECT: return read_object(r, p, n);
+    case MB_SHAPE_ANY: break; /* of answers only */
     }
-    return read_object(r, p, n);
+    return NULL;
 }
 
 /* Should Lua run out of memory meanwhile, the scratch is still the shape's. */

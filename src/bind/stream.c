@@ -15,12 +15,12 @@ struct stream_wait {
     struct mb_stream *stream;
 };
 
-void mb_stream_init(struct mb_stream *s, struct mb_http_request *http, bool has_in,
-                    size_t max_input)
+void mb_stream_init(struct mb_stream *s, struct mb_http_request *http,
+                    const struct mb_vm_route *route, size_t max_input)
 {
     memset(s, 0, sizeof *s);
     s->http = http;
-    s->has_in = has_in;
+    s->route = route;
     s->max_input = max_input;
     mb_buf_init(&s->in, SIZE_MAX / 2); /* a piece, at most what net reads ahead, over max_input */
 }
@@ -82,7 +82,7 @@ static int read_more(lua_State *L, int status, lua_KContext ctx)
 int mb_stream_read(lua_State *L, struct mb_stream *s)
 {
     struct mb_task *task = mb_task_check(L, "req:read");
-    if (!s->has_in) return luaL_error(L, "req:read needs a route with body = \"stream\"");
+    if (s->route->body != MB_BODY_STREAM) return luaL_error(L, "req:read needs a route with body = \"stream\"");
     if (s->in.len == 0 && !s->in_ended) {
         s->reader = new_wait(L, s);
         return mb_task_wait(L, s->reader, (lua_KContext)s, read_more);
@@ -115,6 +115,8 @@ int mb_stream_begin(lua_State *L, struct mb_stream *s)
         if (mb_collect_headers(L, 3, headers, MAX_HEADERS, &n, &type, &err) != MB_OK)
             return luaL_error(L, "req:begin: %s", err.text);
     }
+    if (mb_responses_stream(&s->route->responses, (int)status, type, &err) != MB_OK)
+        return luaL_error(L, "req:begin: %s", err.text);
     s->out_begun = true;
     mb_http_begin(s->http, (int)status, type, headers, n);
     return 0;

@@ -117,6 +117,7 @@ static void take_route(struct mb_vm *vm, struct mb_vm_route *r, lua_State *L)
     r->max_body = max_body > 0 ? (uint64_t)max_body : vm->plan.limits.max_json_body;
     luaL_checktype(L, at + 6, LUA_TFUNCTION);
     r->run_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    mb_responses_take(L, at, &r->responses);
     (void)snprintf(r->label, sizeof r->label, "%s %s", mb_method_name(r->method), r->pattern);
     if (mb_routes_add(vm->routes, r->method, mb_str_z(r->pattern), (int)(r - vm->route), &err) !=
         MB_OK)
@@ -124,7 +125,7 @@ static void take_route(struct mb_vm *vm, struct mb_vm_route *r, lua_State *L)
     lua_settop(L, at - 1);
 }
 
-/* boot.lua returned a list of { method, pattern, body, max_body, run, where } at -1. */
+/* boot.lua returned a list of { method, pattern, body, max_body, run, where, responses, codes } at -1. */
 static void take_routes(struct mb_vm *vm, lua_State *L)
 {
     size_t n = (size_t)lua_rawlen(L, -1);
@@ -275,7 +276,10 @@ void mb_vm_free(struct mb_vm *vm)
 {
     if (!vm) return;
     lua_close(vm->L);
-    for (size_t i = 0; i < vm->nroutes; i++) free(vm->route[i].pattern);
+    for (size_t i = 0; i < vm->nroutes; i++) {
+        free(vm->route[i].pattern);
+        mb_responses_free(&vm->route[i].responses);
+    }
     free(vm->route);
     mb_routes_free(vm->routes);
     mb_slab_reset(&vm->heap.slab);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "bind/responses.h"
 #include "db/db.h"
 #include "net/route.h"
 
@@ -87,6 +88,7 @@ struct mb_vm_route {
     enum mb_body_mode body;
     uint64_t max_body;
     int run_ref;    /* registry reference of run(req) */
+    struct mb_responses responses;
     char label[96]; /* "GET /v1/slots", possibly cut: what a watcher is shown */
 };
 

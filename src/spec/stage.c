@@ -366,7 +366,7 @@ static enum mb_rc open_parts(struct mb_stage *s, struct mb_buf *diagnostics, str
 static enum mb_rc open_service(struct mb_stage *s, struct mb_err *err)
 {
     const struct mb_handler_plan handler = {
-        .vm = s->vm, .stats = &s->stats.handler, .show_errors = true};
+        .vm = s->vm, .stats = &s->stats.handler, .show_errors = true, .check_answers = true};
     const struct mb_background_plan background = {
         .vm = s->vm, .room = &s->room, .stats = &s->stats.jobs, .on_idle = on_idle};
     struct mb_http_handler callbacks = mb_handler_callbacks();

@@ -86,6 +86,10 @@ describe("the contract of the API", function()
       function(it) it.components.schemas.Booking.properties.reference.type = { "string", "null" } end,
       "GET /v1/bookings/{id} 200 /reference type: was 'string', is 'string or null'",
     },
+    ["a field that is not always there any more"] = {
+      function(it) table.remove(it.components.schemas.Booking.required, 1) end,
+      "POST /v1/bookings/{id}/cancel 200 /id required: is not always there any more",
+    },
     ["a further word where a program knows all"] = {
       function(it) table.insert(it.components.schemas.Booking.properties.status.enum, "LOST") end,
       "GET /v1/bookings/{id} 200 /status enum: may be 'LOST' now",
@@ -96,6 +100,13 @@ describe("the contract of the API", function()
     },
     ["a new field that may be sent"] = {
       function(it) body(book(it)).properties.colour = { type = "string", maxLength = 5 } end,
+    },
+    ["a title that changes"] = { function(it)
+      it.components.schemas.Reservation = it.components.schemas.Booking
+      cancel(it).responses["200"].content["application/json"].schema["$ref"] = "#/components/schemas/Reservation"
+    end },
+    ["a field that is never null any more"] = {
+      function(it) it.components.schemas.Booking.properties.notes.type = { "string" } end,
     },
     ["a longer text"] = { function(it) body(book(it)).properties.notes.maxLength = 3000 end },
     ["a limit that is gone"] = { function(it) body(book(it)).properties.notes.maxLength = nil end },

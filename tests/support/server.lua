@@ -36,6 +36,7 @@ local function environment(self, options)
   env.MEDBOOKD_DATA_DIR = self.data_dir
   env.MEDBOOKD_HOME = not options.binary and paths.root
   env.MEDBOOKD_WORKERS = tostring(options.workers or 2)
+  env.MEDBOOKD_HTTP_CHECK_ANSWERS = not options.binary and "true"
   env.MEDBOOKD_DATABASE_URL = options.database and (options.database.url or options.database) or nil
   for k, v in pairs(options.env or {}) do env[k] = v end
   return env
