@@ -287,9 +287,42 @@ SELECT coalesce(
  WHERE s."id" = slot
 $$;
 
+-- Whether this many live bookings lie ahead already: provider_full, person_full or null. A bound that is null is
+-- none.
+CREATE OR REPLACE FUNCTION mb_over_ceiling(provider text, most_of_provider integer, person bytea,
+                                           most_of_person integer, at timestamptz)
+    RETURNS text
+    LANGUAGE plpgsql VOLATILE -- a statement of its own each: it sees what was made before the lock came
+    AS $$
+DECLARE
+    n integer;
+BEGIN
+    IF most_of_provider IS NOT NULL THEN
+        SELECT count(*) INTO n FROM (
+            SELECT FROM "Booking" b
+             WHERE b."providerId" = provider AND b."status" <> 'CANCELLED' AND b."startTime" > at
+             LIMIT most_of_provider) x;
+        IF n = most_of_provider THEN
+            RETURN 'provider_full';
+        END IF;
+    END IF;
+    IF most_of_person IS NOT NULL THEN
+        SELECT count(*) INTO n FROM (
+            SELECT FROM "Booking" b
+             WHERE b."personHash" = person AND b."status" <> 'CANCELLED' AND b."startTime" > at
+             LIMIT most_of_person) x;
+        IF n = most_of_person THEN
+            RETURN 'person_full';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 -- Books a slot. `request` is what lua/workflows/booking.lua sends: slotId, bookingId, reference, what the booking
--- is to hold, and who asks how: userId, address, agent, requestId, route, key, hash, answerStatus. What is
--- unknown is left out.
+-- is to hold, how many live bookings may lie ahead (mostOfProvider, exactly; mostOfPerson, which those in flight
+-- may pass), and who asks how: userId, address, agent, requestId, route, key, hash, answerStatus. What is unknown
+-- or without bound is left out.
 -- The checks saw every overlap, so that what a constraint refuses all the same is an error, as 23505: whoever
 -- calls looks at its name (Booking_slotId_key, Booking_providerId_startTime_endTime_excl: taken;
 -- Booking_reference_key: again with another one; Booking_pkey: made by this very call before).
@@ -302,6 +335,7 @@ DECLARE
     owner text;
     reach integer;
     offer record;
+    person bytea;
     at timestamptz;
     b "Booking"%ROWTYPE;
 BEGIN
@@ -329,11 +363,17 @@ BEGIN
     END IF;
     IF outcome IS NULL THEN
         at := date_trunc('milliseconds', mb_now()); -- after the lock, so in the order of the timeline
+        person := mb_person_hash(request ->> 'clientId', request ->> 'guestEmail', request ->> 'guestPhone',
+                                 request ->> 'guestWhatsapp');
+        outcome := mb_over_ceiling(owner, (request ->> 'mostOfProvider')::integer, person,
+                                   (request ->> 'mostOfPerson')::integer, at);
+    END IF;
+    IF outcome IS NULL THEN
         INSERT INTO "Booking" (
             "id", "slotId", "createdById", "clientId", "guestName", "guestEmail", "guestPhone", "guestWhatsapp",
             "price", "isOnline", "isInPerson", "status", "notes", "confirmedAt", "createdAt", "updatedAt",
             "reference", "providerId", "serviceId", "serviceConfigId", "locationId", "startTime", "endTime",
-            "bufferBefore", "bufferAfter", "organizationId")
+            "bufferBefore", "bufferAfter", "organizationId", "personHash")
         VALUES (
             request ->> 'bookingId', slot, request ->> 'userId', request ->> 'clientId', request ->> 'guestName',
             request ->> 'guestEmail', request ->> 'guestPhone', request ->> 'guestWhatsapp',
@@ -341,7 +381,8 @@ BEGIN
             CASE WHEN offer."requiresConfirmation" THEN 'PENDING' ELSE 'CONFIRMED' END::"BookingStatus",
             request ->> 'notes', CASE WHEN NOT offer."requiresConfirmation" THEN at END, at, at,
             request ->> 'reference', owner, offer."serviceId", offer."serviceConfigId", offer."locationId",
-            offer."startTime", offer."endTime", offer."bufferBefore", offer."bufferAfter", offer."organizationId")
+            offer."startTime", offer."endTime", offer."bufferBefore", offer."bufferAfter", offer."organizationId",
+            person)
         RETURNING * INTO b;
         outcome := 'created';
     ELSIF outcome = 'slot_taken' THEN

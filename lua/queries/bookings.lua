@@ -5,11 +5,11 @@ local query = require "mb.query"
 
 return {
   -- Books a slot. $1 a JSON object: slotId, bookingId and reference (new ones), clientId or guestName and
-  -- guestEmail, guestPhone, guestWhatsapp, isOnline, notes, holdToken, and what mb.caller makes of a request.
-  -- What is unknown is left out.
+  -- guestEmail, guestPhone, guestWhatsapp, isOnline, notes, holdToken, mostOfProvider and mostOfPerson (how many
+  -- live bookings may lie ahead), and what mb.caller makes of a request. What is unknown is left out.
   -- outcome: created, replayed, idempotency_mismatch, slot_not_found, slot_taken, slot_overlapped,
   -- slot_blocked, slot_held, slot_past, not_bookable, mode_required, mode_unavailable,
-  -- client_not_found. body is JSON text, byte for byte the same when replayed.
+  -- client_not_found, provider_full, person_full. body is JSON text, byte for byte the same when replayed.
   -- Violates a constraint of "Booking" when the slot, its time, the id or the reference is taken all the same.
   book = query.write("bookings.book", [[
 SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_version AS "tokenVersion",

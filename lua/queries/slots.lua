@@ -106,6 +106,13 @@ SELECT to_json(ARRAY(
              JOIN "Location" l ON l."id" = c."locationId"
             ORDER BY l."name") x)) AS "locations"]]),
 
+  -- Whom permission rules ask about for a slot. $1 slot.
+  place = query.read("slots.place", [[
+SELECT s."providerId", s."locationId", a."organizationId"
+  FROM "CalculatedAvailabilitySlot" s
+  JOIN "Availability" a ON a."id" = s."availabilityId"
+ WHERE s."id" = $1]]),
+
   -- Why a slot cannot be booked by just anybody: outcome (null when it can) and, when that is
   -- not_bookable, the reason, which is for the provider, staff and admins. $1 slot; no row when
   -- there is no such slot.

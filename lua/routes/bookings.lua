@@ -66,12 +66,13 @@ return {
     errors = {
       [403] = { "client_not_allowed" },
       [404] = { "slot_not_found" },
-      [409] = { "slot_taken", "slot_overlapped", "slot_blocked", "slot_held", "not_bookable", "request_in_progress" },
+      [409] = { "slot_taken", "slot_overlapped", "slot_blocked", "slot_held", "not_bookable", "too_many_bookings",
+                "request_in_progress" },
       [422] = { "validation_failed", "slot_past", "client_not_found", "mode_required", "mode_unavailable",
                 "idempotency_mismatch" },
     },
     handler = function(req)
-      local made = booking.create(req.body, caller.of(req, 201))
+      local made = booking.create(req, caller.of(req, 201))
       return 201, made.body, { ETag = conditional.etag(made.version), Location = "/v1/bookings/" .. made.id }
     end,
   },

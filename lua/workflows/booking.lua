@@ -5,8 +5,13 @@ local config = require "mb.config"
 local db = require "mb.db"
 local id = require "mb.id"
 local json = require "mb.json"
+local limit = require "mb.limit"
 local manage_token = require "mb.manage_token"
+local permit = require "mb.permit"
 local problem = require "mb.problem"
+local rules = require "permissions.bookings"
+local session = require "workflows.session"
+local slots = require "queries.slots"
 local states = require "workflows.states.booking"
 local transition = require "mb.transition"
 
@@ -64,6 +69,46 @@ local function run(statement, request)
   error(rows, 0)
 end
 
+-- ---- how many may lie ahead ----
+
+local function ceiling(text)
+  local most = math.tointeger(text)
+  return most > 0 and most or nil
+end
+
+local MOST_OF_PROVIDER <const> = ceiling(config.declare("booking.max_ahead_provider", {
+  type = "integer", default = 0, least = 0, most = 1000000,
+  help = "live bookings that may lie ahead of a provider; 0 = any number",
+}))
+local MOST_OF_PATIENT <const> = ceiling(config.declare("booking.max_ahead_patient", {
+  type = "integer", default = 20, least = 0, most = 1000000,
+  help = "live bookings that may lie ahead of a user as patient; 0 = any number",
+}))
+local MOST_OF_CONTACT <const> = ceiling(config.declare("booking.max_ahead_contact", {
+  type = "integer", default = 10, least = 0, most = 1000000,
+  help = "live bookings that may lie ahead of a guest's e-mail address, phone or WhatsApp number; 0 = any number",
+}))
+local FULL <const> = { provider_full = true, person_full = true }
+
+-- Somebody has as many as may be. Who is a patient must not be learned by booking under their address, so a caller
+-- without an account gets the very answer that they get for asking too often.
+local function refuse_more(outcome, req)
+  if outcome == "person_full" and not req.user_id then
+    error(limit.refusal(req))
+  end
+  error(problem(409, "too_many_bookings", outcome == "provider_full"
+    and "the provider takes no further bookings at present"
+    or "there are as many bookings ahead as one person may have: let one pass or cancel one"))
+end
+
+-- Provider, staff and admins know what they do: nothing bounds what they book on their own timelines.
+local function runs_slot(req, slot)
+  local place = req.user_id and db.query(slots.place, slot)[1]
+  return place ~= nil and permit.judge(req, place, session.standing):allows(rules.manage)
+end
+
+-- ---- steps ----
+
 -- What a constraint says of a booking that every check let pass. Random names that exist already are made anew.
 local TAKEN <const> = { Booking_slotId_key = true, Booking_providerId_startTime_endTime_excl = true }
 local COLLIDED <const> = { Booking_pkey = true, Booking_reference_key = true }
@@ -91,8 +136,9 @@ local function with_token(row)
   return json.raw(('%s,"manageToken":"%s"}'):format(row.body:sub(1, -2), token))
 end
 
--- Books what the body of the route asks for. caller: of mb.caller. Returns { id, version, body }.
-local function create(input, caller)
+-- Books what the body asks for. caller: of mb.caller. Returns { id, version, body }.
+local function create(req, caller)
+  local input = req.body
   local is_guest = input.guestName ~= nil
   local client = input.clientId
   if not is_guest and not client then
@@ -105,10 +151,22 @@ local function create(input, caller)
   if client and client ~= caller.userId then
     error(problem(403, "client_not_allowed", "you may book for yourself or for a guest"))
   end
-  local row = book(beside(caller, {
+  local request = beside(caller, {
     slotId = input.slotId, clientId = client, guestName = input.guestName, guestEmail = input.guestEmail,
     guestPhone = input.guestPhone, guestWhatsapp = input.guestWhatsapp, isOnline = input.isOnline, notes = input.notes,
-  }))
+    mostOfProvider = MOST_OF_PROVIDER, mostOfPerson = MOST_OF_CONTACT,
+  })
+  if client then
+    request.mostOfPerson = MOST_OF_PATIENT
+  end
+  local row = book(request)
+  if FULL[row.outcome] and runs_slot(req, input.slotId) then
+    request.mostOfProvider, request.mostOfPerson = nil, nil
+    row = book(request)
+  end
+  if FULL[row.outcome] then
+    refuse_more(row.outcome, req)
+  end
   if row.outcome ~= "created" and row.outcome ~= "replayed" then
     refuse(row.outcome)
   end

@@ -17,8 +17,8 @@ local LEAST_GROUP <const>, LARGEST_GROUP <const> = 7, 16
 local clinic = {}
 clinic.__index = clinic
 
--- The members every booking of a campaign has besides slot and name.
-local FIELDS <const> = '"guestEmail":"patient@example.org","isOnline":false'
+-- The members every booking of a campaign has besides slot, name and an e-mail address of its own.
+local FIELDS <const> = '"isOnline":false'
 
 -- Starts medbookd. Options are those of support/server.lua, and `direct`: the connection string that
 -- reaches its database past a proxy. A database must hold the demo clinic already; without one the

@@ -30,7 +30,8 @@ local function send_until_answered(port, target, options)
 end
 
 local function book(port, slot, key)
-  local body = ('{"slotId":"%s","guestName":"%s",%s}'):format(slot, key, clinics.FIELDS)
+  local body = ('{"slotId":"%s","guestName":"%s","guestEmail":"%s@example.org",%s}')
+    :format(slot, key, key, clinics.FIELDS)
   return send_until_answered(port, "/v1/bookings", {
     body = body, headers = { ["Idempotency-Key"] = key, ["Content-Type"] = "application/json" },
   })

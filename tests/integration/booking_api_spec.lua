@@ -43,8 +43,10 @@ describe("the booking API", function()
     error "the demo clinic has no untouched provider left"
   end
 
+  -- Each slot has a guest of its own: one person has few bookings ahead.
   local function guest(slot, more)
-    local body = { slotId = slot.id or slot, guestName = "Thandi Mokoena", guestEmail = "thandi@example.org" }
+    local id = slot.id or slot
+    local body = { slotId = id, guestName = "Thandi Mokoena", guestEmail = id:lower() .. "@example.org" }
     for k, v in pairs(more or {}) do body[k] = v end
     return body
   end

@@ -27,6 +27,7 @@ local function book_sql(slot, with)
     slotId = slot, bookingId = with.id or "booking-" .. serial, reference = with.reference or ("%08d"):format(serial),
     clientId = not with.guest and (with.client or "patient") or nil, guestName = with.guest,
     guestEmail = with.guest and "guest@example.org", isOnline = online, notes = with.notes, holdToken = with.holder,
+    mostOfPerson = with.of_person, mostOfProvider = with.of_provider,
   }, with, "POST /v1/bookings", 201)
 end
 
@@ -131,6 +132,18 @@ describe("a booking", function()
   it("goes ahead with a changed document that awaits its review", function()
     psql.run(database.url, [[UPDATE "RequirementSubmission" SET "status" = 'PENDING']])
     assert.equal("created", book("0930").outcome)
+  end)
+
+  it("is one too many when as many lie ahead as may, not counting what is over, cancelled or another's", function()
+    assert.equal("person_full", book("0930", { of_person = 1 }).outcome)
+    assert.equal("created", book("0930", { of_person = 2, of_provider = 2 }).outcome)
+    assert.equal("created", book("1000", { of_person = 1, guest = "Guest" }).outcome)
+    assert.equal("provider_full", book("1030", { of_provider = 3 }).outcome)
+    cancel "booking"
+    assert.equal("person_full", book("1030", { of_person = 1, of_provider = 3 }).outcome)
+    psql.run(database.url, [[CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+      AS $$SELECT timestamptz '2100-01-04 09:30Z'$$]])
+    assert.equal("created", book("1030", { of_person = 1, of_provider = 2 }).outcome)
   end)
 
   it("is made by whoever holds the slot", function()
@@ -277,6 +290,12 @@ describe("a booking is refused with", function()
   it("slot_not_found when there is none", function() refused("slot_not_found", "nowhere") end)
   it("slot_taken when it is booked", function() refused("slot_taken", "0800", { key = "k2" }) end)
   it("slot_overlapped when another booking covers it", function() refused("slot_overlapped", "0800long") end)
+  it("person_full when as many of this person lie ahead as may", function()
+    refused("person_full", "0930", { of_person = 1 })
+  end)
+  it("provider_full when as many of the provider lie ahead as may", function()
+    refused("provider_full", "0930", { of_provider = 1, of_person = 1 })
+  end)
   it("slot_blocked when an event covers it", function() refused("slot_blocked", "1100") end)
   it("mode_required when both are offered", function() refused("mode_required", "0930long", { online = "any" }) end)
   it("mode_unavailable when it is not offered that way", function()

@@ -43,7 +43,7 @@ describe("under attack, medbookd", function()
   end
 
   local function guest(slot, more)
-    local body = { slotId = slot, guestName = "Guest", guestEmail = "guest@example.org", isOnline = false }
+    local body = { slotId = slot, guestName = "Guest", guestEmail = slot .. "@example.org", isOnline = false }
     for k, v in pairs(more or {}) do body[k] = v end
     return body
   end

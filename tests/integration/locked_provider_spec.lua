@@ -37,7 +37,8 @@ describe("while one provider's agenda is locked", function()
       ([[SELECT 1 FROM "ProviderAgenda" WHERE "providerId" = '%s' FOR UPDATE]]):format(provider),
       "-c", "SELECT pg_sleep(600)" }
     eventually(function() return count(HOLDER) == 1 end)
-    local body = ('{"slotId":"%s","guestName":"Stuck",%s}'):format(slots[1], clinics.FIELDS)
+    local body = ('{"slotId":"%s","guestName":"Stuck","guestEmail":"stuck@example.org",%s}')
+      :format(slots[1], clinics.FIELDS)
     local waiting = {}
     for i = 1, BOOKINGS do
       waiting[i] = process.start { "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-H",

@@ -2,7 +2,7 @@
 package.path = os.getenv("BENCH_WRK") .. "/?.lua;" .. package.path
 require "tally".want(201)
 
-local BODY = '{"slotId":"cslot%020d","guestName":"Bench Guest","guestEmail":"guest@example.org"}'
+local BODY = '{"slotId":"cslot%020d","guestName":"Bench Guest","guestEmail":"guest%d@example.org"}'
 
 local slot = 0
 
@@ -11,5 +11,5 @@ wrk.headers["Content-Type"] = "application/json"
 
 function request()
   slot = slot + 1
-  return wrk.format(nil, nil, nil, BODY:format(slot))
+  return wrk.format(nil, nil, nil, BODY:format(slot, slot))
 end

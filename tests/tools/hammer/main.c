@@ -19,7 +19,7 @@ static const char usage[] =
     "  --seed N         seed of all choices (1)\n"
     "  --timeout MS     longest wait for an answer (15000)\n"
     "  --slots FILE     race, storm: slot ids, a round a line; - = standard input\n"
-    "  --fields JSON    race, storm: further members of a booking (\"guestEmail\":\"h@example.org\")\n"
+    "  --fields JSON    race, storm: further members of a booking (\"isOnline\":false)\n"
     "  --history FILE   race, storm: append every call and answer\n"
     "  --label TEXT     race, storm: what keys and names begin with (the mode)\n"
     "  --key TEXT       race: all send this Idempotency-Key and the same body\n"
@@ -128,7 +128,7 @@ int main(int argc, char **argv)
     struct options o = {.clients = 32,
                         .seed = 1,
                         .timeout_us = 15000000,
-                        .fields = "\"guestEmail\":\"h@example.org\"",
+                        .fields = "\"isOnline\":false",
                         .settle_seconds = 20,
                         .weights = {4, 3, 2, 1},
                         .search = "/v1/slots?limit=20",

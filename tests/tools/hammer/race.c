@@ -148,8 +148,9 @@ static void write_booking(struct runner *r)
                  (unsigned long long)o->seed, r->race->round, r->number);
     snprintf(headers, sizeof headers, "Idempotency-Key: %s\r\n", r->key);
     text_clear(&r->body);
-    text_addf(&r->body, "{\"slotId\":\"%s\",\"guestName\":\"%s\",%s}", slot_of(r),
-              r->key, o->fields);
+    text_addf(&r->body,
+              "{\"slotId\":\"%s\",\"guestName\":\"%s\",\"guestEmail\":\"%s@example.org\",%s}",
+              slot_of(r), r->key, r->key, o->fields);
     text_clear(&r->client.out);
     client_request(&r->client, "POST", "/v1/bookings", headers, &r->body);
 }

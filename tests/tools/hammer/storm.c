@@ -101,8 +101,9 @@ static void write_booking(struct actor *a)
     char headers[160];
     struct text body = {0};
     snprintf(headers, sizeof headers, "Idempotency-Key: %s\r\n", a->key);
-    text_addf(&body, "{\"slotId\":\"%s\",\"guestName\":\"%s\",%s}", a->storm->slots.ids[a->slot],
-              a->key, a->storm->o->fields);
+    text_addf(&body,
+              "{\"slotId\":\"%s\",\"guestName\":\"%s\",\"guestEmail\":\"%s@example.org\",%s}",
+              a->storm->slots.ids[a->slot], a->key, a->key, a->storm->o->fields);
     client_request(&a->client, "POST", "/v1/bookings", headers, &body);
     text_free(&body);
 }
