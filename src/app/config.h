@@ -107,6 +107,9 @@ enum mb_config_type {
     X(migrate_lock_wait, "migrate.lock_wait", MS, "60s", 1, 86400000, "",                          \
       "how long a migration waits for another one, or for its locks, in all")                      \
     X(http_max_connections, "http.max_connections", INT, "16384", 1, 1000000, "", "per worker")    \
+    X(http_backlog, "http.backlog", INT, "4096", 1, 65535, "",                                     \
+      "connections of one listening socket that wait to be accepted; the kernel's own ceiling is " \
+      "net.core.somaxconn")                                                                        \
     X(http_max_connections_per_address, "http.max_connections_per_address", INT, "256", 0,         \
       1000000, "",                                                                                 \
       "connections of one IPv4 address or one /64 of IPv6, over all workers; trusted proxies are " \

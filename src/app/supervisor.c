@@ -98,7 +98,7 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
     if (rc == MB_OK) rc = mb_site_secret(&s->site, err);
     if (rc == MB_OK) rc = mb_site_migrations(&s->site, &s->migrations, err);
     if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);
-    if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, s->listeners.count, err);
+    if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, count_workers(config), err);
     if (rc == MB_OK) rc = mb_reload_new(&s->reload, &s->site, s->shm, &s->crew, err);
     return rc == MB_OK ? mb_control_open(&s->control, &s->site, s->reload, err) : rc;
 }
@@ -131,8 +131,7 @@ static void hire(struct supervisor *s)
     s->crew.signals = &s->site.signals;
     s->crew.plan = (struct mb_worker_plan){.config = s->site.config,
                                            .shm = s->shm,
-                                           .listen_fds = s->listeners.fds,
-                                           .admin_fd = s->listeners.admin_fd,
+                                           .listeners = &s->listeners,
                                            .database_url = s->site.app_url,
                                            .folder = s->site.dir.path,
                                            .secret = s->site.secret};
@@ -140,7 +139,7 @@ static void hire(struct supervisor *s)
 
 static bool is_connected(const struct supervisor *s)
 {
-    for (unsigned i = 0; i < s->listeners.count; i++)
+    for (unsigned i = 0; i < s->shm->nworkers; i++)
         if (atomic_load(&s->shm->worker[i].db.connections) == 0) return false;
     return true;
 }
@@ -154,10 +153,10 @@ static void announce(struct supervisor *s)
     s->is_announced = true;
     double seconds = (double)(mb_mono_ns() - s->started_ns) / 1e9;
     bool has_admin = s->listeners.admin_fd >= 0;
-    mb_say("ready in %.1f s: %u worker%s, %s; http://%s%s%s", seconds, s->listeners.count,
-           s->listeners.count == 1 ? "" : "s",
+    mb_say("ready in %.1f s: %u worker%s, %s; %s%s%s", seconds, s->shm->nworkers,
+           s->shm->nworkers == 1 ? "" : "s",
            s->site.postgres != NULL ? "embedded PostgreSQL" : "database by URL",
-           s->listeners.address, has_admin ? ", admin http://" : "",
+           s->listeners.address, has_admin ? ", admin " : "",
            has_admin ? s->listeners.admin_address : "");
     mb_notify("READY=1");
 }

@@ -75,7 +75,7 @@ static void on_siblings(uv_timer_t *t)
         is_reached = is_reached || (!is_silent && atomic_load(&shm->worker[i].db.connections) > 0);
         if (is_silent != w->taken[i]) {
             w->taken[i] = is_silent;
-            mb_http_accept(w->http, w->listener[i], is_silent);
+            if (i < w->plan->listeners->count) mb_http_accept(w->http, w->listener[i], is_silent);
         }
     }
     if (is_reached && !w->stopping) mb_db_retry(w->db);
@@ -212,6 +212,28 @@ static void on_end(void *ctx, struct mb_http_request *req)
     w->of_scripts.on_end(ctx, req);
 }
 
+/* Its own socket and, until they are needed, those of its siblings; or all that were handed in. */
+static enum mb_rc listen_all(struct worker *w, struct mb_err *err)
+{
+    const struct mb_listeners *l = w->plan->listeners;
+    enum mb_rc rc = MB_OK;
+    int index;
+    for (unsigned i = 0; rc == MB_OK && i < l->count; i++)
+        rc = mb_http_listen(w->http, l->fds[i], MB_TAG_PUBLIC, &w->listener[i], err);
+    if (rc == MB_OK && l->count > 0) mb_http_accept(w->http, w->listener[w->plan->index], true);
+    w->taken[w->plan->index] = true;
+    for (unsigned i = 0; rc == MB_OK && i < l->nhanded; i++) {
+        rc = mb_http_listen(w->http, l->handed[i], MB_TAG_PUBLIC, &index, err);
+        if (rc == MB_OK) mb_http_accept(w->http, index, true);
+    }
+    if (rc != MB_OK || l->admin_fd < 0) return rc;
+    rc = mb_http_listen(w->http, l->admin_fd, MB_TAG_ADMIN, &index, err);
+    if (rc != MB_OK) return rc;
+    mb_http_outlast(w->http, index); /* /readyz must be seen to be red */
+    mb_http_accept(w->http, index, true);
+    return MB_OK;
+}
+
 static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 {
     struct mb_http_config config = mb_parts_http(w->plan->config);
@@ -230,18 +252,7 @@ static enum mb_rc build_http(struct worker *w, struct mb_err *err)
                                  .hosts = w->plan->config->admin_hosts};
     if (rc == MB_OK)
         rc = mb_http_server_new(&w->http, &w->loop, &config, &callbacks, &w->shm->http, err);
-    for (uint32_t i = 0; rc == MB_OK && i < w->plan->shm->nworkers; i++)
-        rc = mb_http_listen(w->http, w->plan->listen_fds[i], MB_TAG_PUBLIC, &w->listener[i], err);
-    if (rc != MB_OK) return rc;
-    mb_http_accept(w->http, w->listener[w->plan->index], true);
-    w->taken[w->plan->index] = true;
-    if (w->plan->admin_fd < 0) return MB_OK;
-    int index;
-    rc = mb_http_listen(w->http, w->plan->admin_fd, MB_TAG_ADMIN, &index, err);
-    if (rc != MB_OK) return rc;
-    mb_http_outlast(w->http, index); /* /readyz must be seen to be red */
-    mb_http_accept(w->http, index, true);
-    return MB_OK;
+    return rc == MB_OK ? listen_all(w, err) : rc;
 }
 
 static void init_handles(struct worker *w)

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "app/config.h"
+#include "app/listen.h"
 #include "app/shm.h"
 
 /* From the supervisor: the line-up in shared memory changed. Ignored where nobody listens, as in a
@@ -17,8 +18,7 @@ struct mb_worker_plan {
     const struct mb_config *config;
     struct mb_shm *shm;
     unsigned index;                  /* 0 .. shm->nworkers - 1; shm->nworkers = the jobs process */
-    const int *listen_fds;           /* one SO_REUSEPORT socket per worker; [index] is its own */
-    int admin_fd;                    /* shared by all workers; -1 = none */
+    const struct mb_listeners *listeners; /* of its own ones, [index] is this worker's */
     const char *database_url;        /* the one in force (embedded or configured) */
     const char *folder;              /* the data folder, with the control socket */
     const unsigned char *secret;     /* 32 bytes: the key under the data folder */

@@ -188,11 +188,10 @@ static void welcome(struct mb_listener *l, int fd, const struct mb_addr *peer)
 
 void mb_http_adopt(struct mb_http_server *s, int fd, int tag)
 {
-    const struct sockaddr_in here = {.sin_family = AF_INET,
-                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr here = {.sa_family = AF_UNIX};
     struct mb_listener l = {.server = s, .fd = -1, .tag = tag};
     struct mb_addr peer;
-    mb_addr_from_socket((const struct sockaddr *)&here, &peer);
+    mb_addr_from_socket(&here, &peer);
     welcome(&l, fd, &peer);
 }
 

@@ -31,6 +31,10 @@ void mb_addr_from_socket(const struct sockaddr *sa, struct mb_addr *out)
         struct sockaddr_in6 in6;
         memcpy(&in6, sa, sizeof in6);
         memcpy(out->bytes, &in6.sin6_addr, 16);
+    } else if (sa->sa_family == AF_UNIX) {
+        static const unsigned char here[4] = {127, 0, 0, 1};
+        memcpy(out->bytes, v4_prefix, sizeof v4_prefix);
+        memcpy(out->bytes + 12, here, sizeof here);
     }
 }
 

@@ -14,6 +14,7 @@ struct mb_addr {
     unsigned char bytes[16];
 };
 
+/* A client of a unix socket is on this machine, and has the address 127.0.0.1. */
 void mb_addr_from_socket(const struct sockaddr *sa, struct mb_addr *out);
 /* "192.0.2.1", "2001:db8::1"; no port, no brackets. */
 bool mb_addr_parse(struct mb_str text, struct mb_addr *out);

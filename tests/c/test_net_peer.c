@@ -59,6 +59,11 @@ static void addresses(void)
            !parses("192.0.2.1 ") && !parses("[::1]"), "what is none is refused");
     ok(mb_addr_parse(MB_STR("192.0.2.1"), &a) && mb_addr_parse(MB_STR("::ffff:192.0.2.1"), &b) &&
            memcmp(&a, &b, sizeof a) == 0, "a mapped address is its IPv4 address");
+    const struct sockaddr local = {.sa_family = AF_UNIX};
+    char text[MB_ADDR_TEXT];
+    mb_addr_from_socket(&local, &a);
+    mb_addr_text(&a, text);
+    ok(strcmp(text, "127.0.0.1") == 0, "who comes through a unix socket is on this machine");
 }
 
 static void networks(void)

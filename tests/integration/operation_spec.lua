@@ -114,22 +114,78 @@ local function wrapped(script)
   return file
 end
 
+-- Hands in these sockets, or files by their paths, in this order and under these names.
+local function handing_in(sockets, names)
+  local lines = {}
+  for i, each in ipairs(sockets) do
+    lines[i] = ("exec %d<%s"):format(200 + i, type(each) == "string" and each or ("&%d"):format(each:getfd()))
+  end
+  for i in ipairs(sockets) do lines[#lines + 1] = ("exec %d<&%d %d<&-"):format(2 + i, 200 + i, 200 + i) end
+  lines[#lines + 1] = ("export LISTEN_PID=$$ LISTEN_FDS=%d LISTEN_FDNAMES=%s"):format(#sockets, names)
+  return wrapped(table.concat(lines, "\n"))
+end
+
+local function listening(listener, host)
+  assert(listener:bind(host, host and not host:find "/" and native.free_port() or nil))
+  assert(listener:listen(64))
+  local _, port = listener:getsockname()
+  return listener, tonumber(port)
+end
+
+local function status_by(client)
+  client:settimeout(20)
+  assert(client:send(http.format("GET", "/v1/providers")))
+  return client:receive("*l")
+end
+
 describe("a service manager", function()
-  it("hands in a listening socket, which is served and outlives the server", function()
-    local listener = assert(socket.tcp4())
-    assert(listener:bind("127.0.0.1", native.free_port()))
-    assert(listener:listen(64))
-    local _, port = listener:getsockname()
+  it("hands in sockets of every kind, which each worker serves and which outlive the server", function()
+    local path = temp.dir() .. "/socket"
+    local four, port = listening(socket.tcp4(), "127.0.0.1")
+    local six, port6 = listening(socket.tcp6(), "::1")
+    local admin, admin_port = listening(socket.tcp4(), "127.0.0.1")
+    local here = listening(unix.stream(), path)
     local app = server.start {
-      database = cluster.fresh(), port = tonumber(port),
-      binary = wrapped(("exec 3<&%d; export LISTEN_PID=$$ LISTEN_FDS=1"):format(listener:getfd())),
-      env = { MEDBOOKD_HOME = paths.root, MEDBOOKD_LISTEN = "127.0.0.1:1" },
+      database = cluster.fresh(), port = port, admin_port = admin_port, workers = 1,
+      binary = handing_in({ four, admin, six, here }, "http:admin:http6:unknown"),
+      env = { MEDBOOKD_HOME = paths.root, MEDBOOKD_LISTEN = "127.0.0.1:1", MEDBOOKD_ADMIN_LISTEN = "127.0.0.1:2" },
     }
     assert.equal(200, app:get("/v1/providers").status)
+    assert.equal(404, app:get("/metrics").status)
+    assert.equal(200, app:admin("/metrics").status)
+    local by_six, by_path = socket.tcp6(), unix.stream()
+    assert(by_six:connect("::1", port6))
+    assert(by_path:connect(path))
+    for _, client in ipairs { by_six, by_path } do assert.equal("HTTP/1.1 200 OK", status_by(client)) end
+    assert.equal(1, #app:workers())
+    local told = "1 worker, database by URL; http://127.0.0.1:%d, http://[::1]:%d, unix:%s, admin http://127.0.0.1:%d"
+    assert.truthy(app:log():find(told:format(port, port6, path, admin_port), 1, true), app:log())
     assert.same({ "exit", 0 }, { app:stop() })
-    local later = assert(http.connect(tonumber(port)))
+    local later = assert(http.connect(port))
     later:close()
-    listener:close()
+    for _, each in ipairs { four, six, admin, here, by_six, by_path } do each:close() end
+  end)
+
+  it("is told by name what it hands in that cannot be served", function()
+    local path = temp.dir() .. "/socket"
+    local here, dgram = listening(unix.stream(), path), unix.dgram()
+    assert(dgram:bind(path .. ".dgram"))
+    local connection = unix.stream()
+    assert(connection:connect(path))
+    for _, case in ipairs {
+      { "descriptor 4 (dns) is a datagram socket; use ListenStream=", "http:dns", here, dgram },
+      { "descriptor 3 (http) is a connection, not a listening socket; set Accept=no", "http", connection },
+      { "descriptor 4 (admin) is the second one named admin", "admin:admin", here, here },
+      { "descriptor 3 (unknown) is no socket", "unknown", "/dev/null" },
+    } do
+      local app = server.start {
+        wait = false, database = "postgresql:///never_asked", binary = handing_in({ table.unpack(case, 3) }, case[2]),
+        env = { MEDBOOKD_HOME = paths.root },
+      }
+      assert.same({ "exit", 1 }, { app.process:wait(30) })
+      assert.truthy(app:log():find("LISTEN_FDS: " .. case[1], 1, true), app:log())
+    end
+    for _, each in ipairs { here, dgram, connection } do each:close() end
   end)
 
   it("is told when the server is ready, and when it stops", function()
