@@ -139,6 +139,13 @@ enum mb_rc mb_child_call(const struct mb_child_plan *plan,
     return rc;
 }
 
+unsigned mb_child_pause(unsigned failures, unsigned most)
+{
+    enum { DOUBLINGS = 16 };
+    unsigned pause = (1u << (failures < DOUBLINGS ? failures : DOUBLINGS)) - 1;
+    return pause < most ? pause : most;
+}
+
 void mb_child_describe(int status, char *out, size_t size)
 {
     if (WIFSIGNALED(status))

@@ -31,5 +31,8 @@ MB_MUST_CHECK enum mb_rc mb_child_wait(pid_t pid, struct mb_signals *signals, in
 MB_MUST_CHECK enum mb_rc mb_child_call(const struct mb_child_plan *plan,
                                        enum mb_rc (*work)(void *ctx, struct mb_err *err), void *ctx,
                                        struct mb_err *err);
+/* How long to wait before the next start of one that ended so often in a row: nothing, then 1, 3, 7 …
+ * ticks, at most `most`. */
+unsigned mb_child_pause(unsigned failures, unsigned most);
 /* "exit code 1", "signal 9 (Killed)" */
 void mb_child_describe(int status, char *out, size_t size);

@@ -59,6 +59,9 @@ enum mb_config_type {
       "memory of the scripts of one worker")                                                       \
     X(worker_script_cpu, "worker.script_cpu", MS, "50ms", 0, 3600000, "",                          \
       "processor time that a request takes between two waits before it is ended; 0 = no limit")    \
+    X(worker_restart_pause_max, "worker.restart_pause_max", MS, "5s", 100, 3600000, "",            \
+      "longest pause before a process that ends again and again is started anew; the embedded "    \
+      "database too")                                                                              \
     X(database_url, "database.url", DSN, "", 0, 0, "",                                             \
       "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")            \
     X(database_pool_min, "database.pool_min", INT, "1", 1, 1000, "",                               \
@@ -151,6 +154,16 @@ enum mb_config_type {
       "it")                                                                                        \
     X(http_linger_bytes, "http.linger_bytes", BYTES, "32MB", 0, 17179869184, "",                   \
       "bytes of such a client that are read and thrown away; then the connection is cut")          \
+    X(http_max_connection_requests, "http.max_connection_requests", INT, "0", 0, 1000000000, "",   \
+      "requests of one connection, after which it is closed; 0 = any number")                      \
+    X(http_max_connection_age, "http.max_connection_age", MS, "0ms", 0, 86400000, "",              \
+      "a connection this old is closed after the answer in work; 0 = never")                       \
+    X(http_tcp_keepalive, "http.tcp_keepalive", MS, "0ms", 0, 3600000, "",                         \
+      "after this long without a byte the kernel asks whether the client is there; 0 = never")     \
+    X(http_gzip_level, "http.gzip_level", INT, "4", 1, 9, "",                                      \
+      "1 = fastest, 9 = smallest; with JSON, 4 is within 5 % of 6 for about half of its time")     \
+    X(http_cors_max_age, "http.cors_max_age", MS, "10min", 0, 86400000, "",                        \
+      "how long a browser need not ask again whether it may call")                                 \
     X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
       "smaller answers are not compressed; 0 = never compress")                                    \
     X(http_check_answers, "http.check_answers", BOOL, "false", 0, 0, "",                           \
@@ -178,6 +191,12 @@ enum mb_config_type {
       "of that, name, connection and TLS")                                                         \
     X(client_max_body, "client.max_body", BYTES, "1MB", 0, 1073741824, "",                         \
       "body of such an answer")                                                                    \
+    X(client_max_header_bytes, "client.max_header_bytes", BYTES, "64KB", 1024, 16777216, "",       \
+      "headers of such an answer")                                                                 \
+    X(client_tls_min, "client.tls_min", WORD, "1.2", 0, 0, "1.2|1.3",                              \
+      "oldest version of TLS that is spoken with another server")                                  \
+    X(client_max_connections_per_host, "client.max_connections_per_host", INT, "0", 0, 10000, "",  \
+      "of the connections of client.max_connections, those to one host and port; 0 = all")         \
     X(client_max_connections, "client.max_connections", INT, "32", 1, 10000, "",                   \
       "connections of one process to other servers")                                               \
     X(client_max_waiting, "client.max_waiting", INT, "128", 0, 100000, "",                         \

@@ -19,7 +19,6 @@ enum {
     KILL_TICKS = 10, /* between the first MB_WORKER_HANGS and SIGKILL */
     AGAIN_TICKS = 5, /* between the second one and SIGKILL */
     CALM_TICKS = 20, /* one that lived this long is started again at once */
-    MAX_PAUSE_TICKS = 50,
 };
 
 static void log_worker(const struct mb_crew *c, enum mb_log_level level, const char *msg,
@@ -60,6 +59,11 @@ static _Noreturn void work(const struct mb_crew *c, unsigned index)
     exit(mb_worker_main(&plan));
 }
 
+static unsigned longest_pause(const struct mb_crew *c)
+{
+    return (unsigned)(c->plan.config->worker_restart_pause_max / TICK_MS);
+}
+
 static void fill(struct mb_crew *c, unsigned index)
 {
     struct mb_crew_place *place = &c->places[index];
@@ -71,7 +75,7 @@ static void fill(struct mb_crew *c, unsigned index)
     pid_t pid = 0;
     if (mb_child_fork(&pid, &child, &err) != MB_OK) {
         log_worker(c, MB_LOG_ERROR, "worker could not be started", index, err.text);
-        place->pause = MAX_PAUSE_TICKS;
+        place->pause = longest_pause(c);
         return;
     }
     if (pid == 0) work(c, index);
@@ -97,7 +101,7 @@ static void note_end(struct mb_crew *c, unsigned index, int status)
         return;
     }
     if (place->age >= CALM_TICKS) place->failures = 0;
-    place->pause = place->failures > 5 ? MAX_PAUSE_TICKS : (1u << place->failures) - 1;
+    place->pause = mb_child_pause(place->failures, longest_pause(c));
     place->failures++;
     mb_child_describe(status, how, sizeof how);
     (void)snprintf(detail, sizeof detail, "%s; next start in %u ms", how, place->pause * TICK_MS);

@@ -16,7 +16,7 @@ enum {
     STOP_MS = 60000,   /* fast shutdown, before it is made immediate */
     BUSY_TRIES = 50,   /* sessions of a killed postmaster take a moment to leave */
     BUSY_PAUSE_MS = 200,
-    MAX_PAUSE_TICKS = 50, /* between restarts of one that dies again and again */
+    TICK_MS = 100, /* of the supervisor */
 };
 
 struct mb_postgres {
@@ -236,16 +236,21 @@ static void note_ready(struct mb_postgres *p)
     mb_log(MB_LOG_INFO, "postgres is ready", NULL);
 }
 
+static unsigned longest_pause(const struct mb_postgres *p)
+{
+    return (unsigned)(p->cluster.config->worker_restart_pause_max / TICK_MS);
+}
+
 static void note_death(struct mb_postgres *p, int status)
 {
     char how[64], pause[16], reason[160];
     mb_child_describe(status, how, sizeof how);
     mb_cluster_reason(&p->cluster, p->mark, reason, sizeof reason);
     if (p->was_ready) p->failures = 0;
-    p->pause_ticks = p->failures > 5 ? MAX_PAUSE_TICKS : (1u << p->failures) - 1;
+    p->pause_ticks = mb_child_pause(p->failures, longest_pause(p));
     p->failures++;
     p->pid = 0;
-    (void)snprintf(pause, sizeof pause, "%u", p->pause_ticks * 100);
+    (void)snprintf(pause, sizeof pause, "%u", p->pause_ticks * TICK_MS);
     mb_log(MB_LOG_ERROR, "postgres ended; starting it again", "how", p->is_child ? how : "unknown",
            "reason", reason, "pause_ms", pause, NULL);
 }
@@ -267,7 +272,7 @@ bool mb_postgres_tick(struct mb_postgres *p)
     struct mb_err err = {0};
     if (launch(p, &err) == MB_OK) return true;
     mb_log(MB_LOG_ERROR, "postgres could not be started", "reason", err.text, NULL);
-    p->pause_ticks = MAX_PAUSE_TICKS;
+    p->pause_ticks = longest_pause(p);
     return false;
 }
 

@@ -13,7 +13,7 @@
  * does not reach another.
  */
 
-enum { MAX_HEADERS = 65536, MAX_HOST = 256, MAX_RANGES = 64, PORT_MAX = 65535 };
+enum { MAX_HOST = 256, MAX_RANGES = 64, PORT_MAX = 65535 };
 
 struct ports {
     unsigned from, to;
@@ -206,7 +206,7 @@ static size_t take_header(char *data, size_t one, size_t n, void *ctx)
     if (mb_buf_add(&t->head, data, length) == MB_OK && mb_buf_add(&t->head, "", 1) == MB_OK &&
         mb_buf_add(&t->head, value.ptr, value.len) == MB_OK && mb_buf_add(&t->head, "", 1) == MB_OK)
         return n;
-    (void)fail(&t->answer, "answer_too_large", "its headers are over 64 kB");
+    (void)fail(&t->answer, "answer_too_large", "its headers are over their limit (client.max_header_bytes)");
     return 0;
 }
 
@@ -354,6 +354,7 @@ static bool open_multi(struct mb_client *c)
     c->sockets.on_turn = on_turn;
     c->sockets.ctx = c;
     curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)c->limits.max_connections);
+    curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)c->limits.max_per_host);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->limits.max_connections);
     if (mb_sockets_open(&c->sockets) == MB_OK) return true;
     (void)curl_multi_cleanup(c->multi);
@@ -404,6 +405,9 @@ static void set_limits(struct mb_transfer *t)
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "medbookd/" MB_VERSION);
     curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)left_ms(t));
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)limits->connect_timeout);
+    curl_easy_setopt(t->easy, CURLOPT_SSLVERSION,
+                     (long)(limits->needs_tls_1_3 ? CURL_SSLVERSION_TLSv1_3
+                                                  : CURL_SSLVERSION_TLSv1_2));
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (limits->ca_file[0] != '\0') curl_easy_setopt(t->easy, CURLOPT_CAINFO, limits->ca_file);
@@ -428,7 +432,7 @@ static struct mb_transfer *new_transfer(struct mb_client *c,
     t->until = uv_now(c->sockets.loop) + timeout;
     t->redirects = request->redirects;
     mb_buf_init(&t->sent, SIZE_MAX);
-    mb_buf_init(&t->head, MAX_HEADERS);
+    mb_buf_init(&t->head, c->limits.max_headers);
     mb_buf_init(&t->body, t->max_body);
     t->next = c->first;
     if (c->first) c->first->prev = t;

@@ -21,7 +21,10 @@ struct mb_client_stats {
 struct mb_client_limits {
     uint32_t timeout, connect_timeout; /* ms */
     size_t max_body;                   /* of an answer */
+    size_t max_headers;                /* of an answer, in bytes */
     unsigned max_connections, max_waiting;
+    unsigned max_per_host; /* of max_connections; 0 = all */
+    bool needs_tls_1_3;    /* else 1.2 will do */
     const char *ca_file; /* "" = those of the system */
     const char *allow;   /* networks that may be called though they are not public */
     const char *ports;   /* "80,443" */

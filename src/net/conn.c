@@ -29,6 +29,7 @@ struct mb_conn *mb_conn__open(struct mb_http_server *s, int fd, const struct mb_
     c->server = s;
     c->fd = fd;
     c->tag = tag;
+    c->opened = uv_now(s->loop);
     c->peer = *peer;
     c->trusted = mb_networks_have(s->trusted, peer);
     mb_addr_text(peer, c->peer_text);

@@ -26,6 +26,8 @@ struct mb_conn {
     struct mb_buf queue;    /* output not yet taken by the kernel, from queue_at on */
     size_t queue_at;
     uint64_t deadline;      /* of the phase, in loop time */
+    uint64_t opened;        /* loop time */
+    uint32_t requests;      /* begun so far */
     uint64_t dropped;       /* bytes that came after the last answer */
     int fd;
     int tag;

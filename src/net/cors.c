@@ -1,6 +1,7 @@
 /* Cross-origin access: origins are compared byte by byte; no credentials are ever allowed. */
 #include "net/cors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "net/token.h"
@@ -85,8 +86,10 @@ char *mb_cors__put(const struct mb_cors *c, const struct mb_http_request *r,
     if (!plan->preflight)
         return put(p, MB_STR("\r\nAccess-Control-Expose-Headers: ETag, Location, Retry-After, "
                              "X-Request-Id, RateLimit, RateLimit-Policy"));
-    return put(p, MB_STR("\r\nAccess-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE"
-                         "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, "
-                         "Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent"
-                         "\r\nAccess-Control-Max-Age: 600"));
+    p = put(p, MB_STR("\r\nAccess-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE"
+                      "\r\nAccess-Control-Allow-Headers: Authorization, Content-Type, "
+                      "Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent"
+                      "\r\nAccess-Control-Max-Age: "));
+    unsigned seconds = r->conn->server->config.limits.cors_max_age / 1000;
+    return p + snprintf(p, sizeof "4294967", "%u", seconds);
 }

@@ -6,7 +6,6 @@
 #include <zlib.h>
 
 enum {
-    LEVEL = 4,          /* JSON: within 5 % of level 6 for about half of its time */
     GZIP_WINDOW = 15 + 16,
     MEMORY_LEVEL = 8,
     KEPT_BYTES = 256 * 1024,
@@ -17,12 +16,12 @@ struct mb_gzip {
     struct mb_buf out;
 };
 
-enum mb_rc mb_gzip_new(struct mb_gzip **out)
+enum mb_rc mb_gzip_new(struct mb_gzip **out, int level)
 {
     struct mb_gzip *g = calloc(1, sizeof *g);
     if (!g)
         return MB_E_NOMEM;
-    if (deflateInit2(&g->stream, LEVEL, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL,
+    if (deflateInit2(&g->stream, level, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK) {
         free(g);
         return MB_E_NOMEM;

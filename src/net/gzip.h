@@ -4,7 +4,7 @@
 
 struct mb_gzip;
 
-MB_MUST_CHECK enum mb_rc mb_gzip_new(struct mb_gzip **out);
+MB_MUST_CHECK enum mb_rc mb_gzip_new(struct mb_gzip **out, int level); /* 1 to 9 */
 void mb_gzip_free(struct mb_gzip *g);
 /* Whether a body of this type gets smaller: text, JSON, XML, JavaScript, SVG. */
 bool mb_gzip_is_compressible(const char *content_type);

@@ -45,7 +45,12 @@ struct mb_http_limits {
     uint32_t request_timeout;             /* http.request_timeout, head to reply */
     uint32_t linger_timeout;              /* http.linger_timeout, last answer to the client's close */
     uint64_t linger_bytes;                /* http.linger_bytes, thrown away meanwhile */
+    uint32_t max_connection_requests;     /* http.max_connection_requests; 0 = any number */
+    uint32_t max_connection_age;          /* http.max_connection_age; 0 = any */
+    uint32_t tcp_keepalive;               /* http.tcp_keepalive; 0 = off */
     uint32_t gzip_min_bytes;              /* http.gzip_min_bytes; 0 = never compress */
+    uint32_t gzip_level;                  /* http.gzip_level, 1 to 9 */
+    uint32_t cors_max_age;                /* http.cors_max_age */
 };
 
 struct mb_http_config {

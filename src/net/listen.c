@@ -169,6 +169,15 @@ static void refuse(struct mb_conn *c)
     mb_conn__settle(c);
 }
 
+/* The kernel asks a silent peer whether it is still there, and closes when nobody answers. */
+static void probe_idle(int fd, uint32_t after_ms)
+{
+    static const int yes = 1;
+    int seconds = after_ms < 1000 ? 1 : (int)(after_ms / 1000);
+    if (after_ms > 0 && setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+}
+
 static void welcome(struct mb_listener *l, int fd, const struct mb_addr *peer)
 {
     static const int yes = 1;
@@ -178,6 +187,7 @@ static void welcome(struct mb_listener *l, int fd, const struct mb_addr *peer)
     c->outlasts = l->outlasts;
     l->server->outlasting += l->outlasts;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* worth no refusal */
+    probe_idle(fd, l->server->config.limits.tcp_keepalive);
     if (!mb_ceiling__enter(c)) {
         refuse(c);
         return;

@@ -14,13 +14,22 @@ bool mb_reply__is_bodiless(int status)
     return status == 204 || status == 304;
 }
 
+/* Whether no further request is wanted on this connection: by the client, or by us. */
+static bool is_last(const struct mb_http_request *r)
+{
+    const struct mb_http_server *s = r->conn->server;
+    const struct mb_http_limits *l = &s->config.limits;
+    uint32_t most = l->max_connection_requests, age = l->max_connection_age;
+    return r->close || !r->keep_alive || s->draining || (most > 0 && r->conn->requests >= most) ||
+           (age > 0 && uv_now(s->loop) - r->conn->opened >= age);
+}
+
 /* A body that was not read stands between this request and the next. A short one is skipped;
  * for a long or endless one, or one that the client may now not send, the connection ends. */
 static void decide_close(struct mb_http_request *r)
 {
     const struct mb_http_server *s = r->conn->server;
-    if (!r->keep_alive || s->draining)
-        r->close = true;
+    r->close = is_last(r);
     if (r->close || !mb_request__body_due(r))
         return;
     if (r->chunked || r->expects_continue || r->body_left > s->config.limits.max_pipeline_bytes) {
@@ -147,7 +156,7 @@ void mb_http_begin(struct mb_http_request *r, int status, const char *content_ty
         r->close = true; /* HTTP/1.0 knows no chunks: the end of the connection ends the body */
     r->status = plan.status;
     if (mb_request__body_due(r) && r->mode == MB_BODY_STREAM)
-        r->close = r->close || !r->keep_alive || r->conn->server->draining; /* both ways at once */
+        r->close = is_last(r); /* both ways at once */
     else
         decide_close(r);
     r->reply = MB_REPLY_STREAM;

@@ -57,6 +57,7 @@ struct mb_http_request *mb_request__new(struct mb_conn *c)
     r->id[0] = '\0';
     r->client[0] = '\0';
     r->started_ns = mb_mono_ns();
+    c->requests++;
     mb_parse__start(r);
     c->progress = true;
     return r;

@@ -109,7 +109,7 @@ static void start(void)
                    .max_pipeline_bytes = 16384, .max_output_bytes = 262144, .head_timeout = 60000,
                    .body_timeout = 60000, .write_timeout = 60000, .idle_timeout = 60000,
                    .request_timeout = 60000, .linger_timeout = 60000, .linger_bytes = 1000,
-                   .gzip_min_bytes = 16},
+                   .gzip_min_bytes = 16, .gzip_level = 4},
         .trusted_proxies = "0.0.0.0/0 ::/0", .cors_origins = "https://a.example", .access_log = true};
     static const struct mb_http_handler handler = {NULL, on_head, on_body, on_ready, on_body_end,
                                                    on_other, on_other, on_end};

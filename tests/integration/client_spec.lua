@@ -31,7 +31,7 @@ describe("a request of a script to another server", function()
     app = start {
       MEDBOOKD_CLIENT_ALLOW = "127.0.0.1", MEDBOOKD_CLIENT_PORTS = "80,443,1024-65535",
       MEDBOOKD_CLIENT_TIMEOUT = "700ms", MEDBOOKD_CLIENT_MAX_BODY = "64KB", MEDBOOKD_CLIENT_MAX_CONNECTIONS = "2",
-      MEDBOOKD_CLIENT_MAX_WAITING = "3",
+      MEDBOOKD_CLIENT_MAX_WAITING = "3", MEDBOOKD_CLIENT_MAX_HEADER_BYTES = "4KB",
       MEDBOOKD_HTTP_REQUEST_TIMEOUT = "20s",
     }
   end)
@@ -109,7 +109,7 @@ describe("a request of a script to another server", function()
     { "is cut in the middle", "/half", "connection_lost" },
     { "is answered with nonsense", "/nonsense", "answer_invalid" },
     { "has too large a body", "/large/65537", "answer_too_large" },
-    { "has too large headers", "/heads/80", "answer_too_large" },
+    { "has too large headers", "/heads/5", "answer_too_large" },
   } do
     it("that " .. case[1] .. " fails with the code " .. case[3], function()
       fails({ url = peer.url .. case[2] }, case[3])
@@ -182,13 +182,17 @@ describe("a request of a script to another server", function()
       { metric "answered_total", metric "failed_total", metric "refused_total" })
   end)
 
-  it("does not hold up the end of the server", function()
+  it("waits for a connection to its host, and does not hold up the end of the server", function()
     local other = start { MEDBOOKD_CLIENT_ALLOW = "127.0.0.1", MEDBOOKD_CLIENT_PORTS = "1-65535",
+                          MEDBOOKD_CLIENT_MAX_CONNECTIONS_PER_HOST = "1",
                           MEDBOOKD_SHUTDOWN_TIMEOUT = "100ms", MEDBOOKD_CLIENT_TIMEOUT = "1h" }
-    wait_for_peer(other)
+    local before = peer:count "connection"
+    for _ = 1, 3 do wait_for_peer(other) end
     eventually(function()
-      return other:admin("/metrics").body:find('medbookd_client_requests_in_flight{worker="1"} 1', 1, true)
+      return peer:count "connection" > before
+        and other:admin("/metrics").body:find('medbookd_client_requests_in_flight{worker="1"} 3', 1, true)
     end)
+    assert.equal(before + 1, peer:count "connection")
     local how, number = other:stop()
     assert.same({ "exit", 0 }, { how, number })
   end)
@@ -262,12 +266,12 @@ describe("a server that may call the public internet only", function()
 end)
 
 describe("a server that trusts an authority of its own", function()
-  local dir, port
+  local dir, port, old_port
 
   local function openssl(...) process.check({ "openssl", ... }, { cwd = dir }) end
 
   setup(function()
-    dir, port = temp.dir(), native.free_port()
+    dir, port, old_port = temp.dir(), native.free_port(), native.free_port()
     for _, name in ipairs { "ours", "other" } do
       openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", name .. ".key", "-out",
         name .. ".pem", "-days", "2", "-subj", "/CN=" .. name)
@@ -278,11 +282,23 @@ describe("a server that trusts an authority of its own", function()
       "-extfile", "ext", "-out", "leaf.pem")
     process.start({ "openssl", "s_server", "-accept", tostring(port), "-cert", "leaf.pem", "-key", "leaf.key", "-www",
       "-quiet" }, { cwd = dir })
+    process.start({ "openssl", "s_server", "-accept", tostring(old_port), "-cert", "leaf.pem", "-key", "leaf.key",
+      "-www", "-quiet", "-no_tls1_3" }, { cwd = dir })
     process.check { "chmod", "-R", "a+rX", dir }
   end)
 
-  local function app_with(authority)
+  local function answer_of(app, at)
+    local answer
+    eventually(function()
+      answer = call(app, { url = ("https://localhost:%d/"):format(at) }).answer
+      return answer
+    end)
+    return answer
+  end
+
+  local function app_with(authority, oldest)
     return start {
+      MEDBOOKD_CLIENT_TLS_MIN = oldest,
       MEDBOOKD_CLIENT_ALLOW = "127.0.0.1,::1", MEDBOOKD_CLIENT_PORTS = "1-65535",
       MEDBOOKD_CLIENT_CA_FILE = authority and dir .. "/" .. authority .. ".pem" or "",
     }
@@ -290,13 +306,14 @@ describe("a server that trusts an authority of its own", function()
 
   it("calls who shows its certificate, by the name in it", function()
     local app = app_with "ours"
-    local answer
-    eventually(function()
-      answer = call(app, { url = ("https://localhost:%d/"):format(port) }).answer
-      return answer
-    end)
-    assert.equal(200, answer.status)
+    for _, at in ipairs { port, old_port } do assert.equal(200, answer_of(app, at).status) end
     assert.equal("tls_failed", call(app, { url = ("https://127.0.0.1:%d/"):format(port) }).failure.code)
+  end)
+
+  it("calls nobody who speaks an older TLS than is wanted", function()
+    local app = app_with("ours", "1.3")
+    assert.equal(200, answer_of(app, port).status)
+    assert.equal("tls_failed", call(app, { url = ("https://localhost:%d/"):format(old_port) }).failure.code)
   end)
 
   it("calls nobody else", function()

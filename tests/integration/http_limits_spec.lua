@@ -88,6 +88,50 @@ describe("a client that is slow", function()
   end)
 end)
 
+describe("a connection that has served", function()
+  it("as many requests as one may is closed with the last answer, also of a stream", function()
+    local probe = probes.start { max_connection_requests = 3 }
+    for _, last in ipairs { "/json", "/out?10" } do
+      local conn = probe:connect()
+      for _ = 1, 2 do assert.is_nil(conn:request("GET", "/json").headers.connection) end
+      assert.equal("close", conn:request("GET", last).headers.connection)
+      assert.is_true(conn:is_closed())
+      conn:close()
+    end
+  end)
+
+  it("for as long as one may is closed with its next answer", function()
+    local probe = probes.start { max_connection_age = 200 }
+    local conn, answers = probe:connect(), 0
+    eventually(function()
+      answers = answers + 1
+      return conn:request("GET", "/slow?50").headers.connection == "close"
+    end, { every = 0 })
+    assert.is_true(answers <= 5)
+    assert.is_true(conn:is_closed())
+    conn:close()
+  end)
+end)
+
+describe("a client that is silent", function()
+  -- The kernel's timer of a socket by its two ports: "00" none, "02" the next question whether it is there.
+  local function timer(port, from)
+    local line = paths.read("/proc/net/tcp"):match((":%04X %%x+:%04X 01 %%x+:%%x+ (%%x+):"):format(port, from))
+    return line
+  end
+
+  it("is asked by the kernel whether it is there, if that is wanted", function()
+    for after, wanted in pairs { [0] = "00", [60000] = "02" } do
+      local probe = probes.start { tcp_keepalive = after }
+      local conn = probe:connect()
+      conn:request("GET", "/json")
+      local _, from = conn.sock:getsockname()
+      eventually(function() return timer(probe.port, tonumber(from)) == wanted end, { what = "timer " .. wanted })
+      conn:close()
+    end
+  end)
+end)
+
 describe("a handler that does not answer", function()
   it("is aborted and the client gets 504", function()
     local probe = probes.start { request_timeout = 300 }

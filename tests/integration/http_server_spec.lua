@@ -177,6 +177,15 @@ describe("an answer", function()
     assert.equal("Accept-Encoding", select(2, coding("/big?5000", "identity")).headers.vary)
   end)
 
+  -- Byte 8 of gzip (RFC 1952): 4 = the fastest way, 2 = the smallest result.
+  it("is compressed as much as is wanted", function()
+    for level, told in pairs { [1] = 4, [9] = 2 } do
+      local set = probes.start { gzip_level = level }
+      local response = set:request("GET", "/big?5000", { headers = { ["Accept-Encoding"] = "gzip" } })
+      assert.equal(told, response.body:byte(9))
+    end
+  end)
+
   -- The probe's answers to /big and /out have the ETag W/"a,b".
   describe("with an ETag", function()
     local function ask(method, target, headers) return probe:request(method, target, { headers = headers }) end
@@ -428,6 +437,15 @@ describe("calls from other origins", function()
     assert.equal(204, response.status)
     assert.matches("Idempotency%-Key", response.headers["access-control-allow-headers"])
     assert.matches("PATCH", response.headers["access-control-allow-methods"])
+  end)
+
+  it("need not be asked for again for a time", function()
+    local function age(set)
+      return set:request("OPTIONS", "/json", { headers = { Origin = "https://a.example",
+        ["Access-Control-Request-Method"] = "POST" } }).headers["access-control-max-age"]
+    end
+    assert.equal("600", age(probe))
+    assert.equal("86400", age(probes.start { cors = "*", cors_max_age = 86400000 }))
   end)
 
   it("that are not allowed get no preflight", function()

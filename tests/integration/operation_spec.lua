@@ -212,6 +212,8 @@ describe("settings by environment", function()
         MEDBOOKD_HTTP_CORS_ORIGINS = ORIGIN, MEDBOOKD_HTTP_TRUSTED_PROXIES = "127.0.0.1",
         MEDBOOKD_HTTP_GZIP_MIN_BYTES = "1B", MEDBOOKD_HTTP_MAX_HEADER_BYTES = "2KB",
         MEDBOOKD_HTTP_MAX_HEADER_LINE = "512B",
+        MEDBOOKD_HTTP_MAX_CONNECTION_REQUESTS = "2", MEDBOOKD_HTTP_CORS_MAX_AGE = "30s",
+        MEDBOOKD_HTTP_GZIP_LEVEL = "9", MEDBOOKD_HTTP_MAX_CHUNK_EXTENSIONS = "10B",
         MEDBOOKD_HTTP_MAX_HEADERS = "8", MEDBOOKD_HTTP_MAX_TARGET = "256B", MEDBOOKD_DEV = "true",
       },
     }
@@ -237,6 +239,30 @@ describe("settings by environment", function()
   it("http.gzip_min_bytes: compresses what is longer", function()
     local response = app:get("/v1/providers", { headers = { ["Accept-Encoding"] = "gzip" } })
     assert.equal("gzip", response.headers["content-encoding"])
+    assert.equal(2, response.body:byte(9)) -- http.gzip_level: 2 stands for the smallest result (RFC 1952)
+  end)
+
+  it("http.max_connection_requests: closes a connection with its last answer", function()
+    local client = app:connect()
+    assert.is_nil(client:request("GET", "/livez").headers.connection)
+    assert.equal("close", client:request("GET", "/livez").headers.connection)
+    client:close()
+  end)
+
+  it("http.cors_max_age: is told to browsers", function()
+    local headers = { Origin = ORIGIN, ["Access-Control-Request-Method"] = "POST" }
+    local response = app:request("OPTIONS", "/v1/bookings", { headers = headers })
+    assert.equal("30", response.headers["access-control-max-age"])
+  end)
+
+  it("http.max_chunk_extensions: refuses more and names the key", function()
+    local client = app:connect()
+    client:send("POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+      .. "Transfer-Encoding: chunked\r\n\r\n2;" .. ("a"):rep(40) .. "\r\n{}\r\n0\r\n\r\n")
+    local response = client:read()
+    assert.equal(413, response.status)
+    assert.matches("%(http.max_chunk_extensions%)", response.json.detail)
+    client:close()
   end)
 
   it("dev: says how long it took", function()
@@ -259,6 +285,25 @@ describe("settings by environment", function()
       assert.truthy(response.body:find("http." .. key, 1, true), response.body)
     end)
   end
+
+  it("worker.restart_pause_max: no worker waits longer to be started again", function()
+    local other = server.start { database = cluster.fresh(), workers = 1,
+                                 env = { MEDBOOKD_WORKER_RESTART_PAUSE_MAX = "100ms" } }
+    local killed, pauses = {}, {}
+    eventually(function()
+      local pid = other:workers()[1]
+      if pid and not killed[pid] then
+        killed[pid] = true
+        other:signal("KILL", pid)
+      end
+      pauses = {}
+      for pause in other:log():gmatch "next start in (%d+) ms" do pauses[#pauses + 1] = tonumber(pause) end
+      return #pauses >= 5
+    end, { every = 0.02 })
+    for _, pause in ipairs(pauses) do assert.is_true(pause <= 100, table.concat(pauses, " ")) end
+    assert.equal(100, math.max(table.unpack(pauses)))
+    other:stop()
+  end)
 
   it("http.max_connections_per_address and log.access: one more is refused, nothing is logged", function()
     local other = server.start { database = cluster.fresh(), workers = 1,

@@ -319,7 +319,9 @@ static const struct option options[] = {
     LIMIT(max_chunk_extensions), LIMIT(max_body),
     LIMIT(max_pipeline_bytes), LIMIT(max_output_bytes), LIMIT(head_timeout), LIMIT(body_timeout),
     LIMIT(body_min_rate), LIMIT(write_timeout), LIMIT(idle_timeout), LIMIT(request_timeout),
-    LIMIT(linger_timeout), LIMIT(linger_bytes), LIMIT(gzip_min_bytes),
+    LIMIT(linger_timeout), LIMIT(linger_bytes), LIMIT(max_connection_requests),
+    LIMIT(max_connection_age), LIMIT(tcp_keepalive), LIMIT(gzip_min_bytes), LIMIT(gzip_level),
+    LIMIT(cors_max_age),
 #undef LIMIT
 };
 
@@ -330,7 +332,7 @@ static const struct mb_http_limits defaults = {
     .max_output_bytes = 262144, .head_timeout = 10000, .body_timeout = 20000,
     .body_min_rate = 1024, .write_timeout = 20000, .idle_timeout = 60000,
     .request_timeout = 30000, .linger_timeout = 5000, .linger_bytes = 33554432,
-    .gzip_min_bytes = 1024,
+    .gzip_min_bytes = 1024, .gzip_level = 4, .cors_max_age = 600000,
 };
 
 static bool set_limit(struct mb_http_limits *limits, struct mb_str key, const char *value)

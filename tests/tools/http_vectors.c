@@ -317,7 +317,8 @@ static int start(struct bench *b)
                    .max_body = 100,
                    .max_pipeline_bytes = 65536, .max_output_bytes = 262144, .head_timeout = 60000,
                    .body_timeout = 60000, .write_timeout = 60000, .idle_timeout = 60000,
-                   .request_timeout = 60000, .linger_timeout = 60000, .linger_bytes = 65536},
+                   .request_timeout = 60000, .linger_timeout = 60000, .linger_bytes = 65536,
+                   .gzip_level = 4},
         .trusted_proxies = "", .cors_origins = ""};
     const struct mb_http_handler handler = {b, on_head, on_body, on_ready, on_other, on_other,
                                             on_other, on_end};
