@@ -38,8 +38,8 @@ return {
     },
     handler = function(req)
       local headers = { ["Cache-Control"] = "no-cache", Vary = "Accept" }
-      -- Browsers name it when they open a page; programs that take anything do not.
-      if (req:header "accept" or ""):lower():find("text/html", 1, true) then
+      -- Browsers want it more than anything else when they open a page; programs that take anything do not.
+      if req:prefers("application/json", "text/html") == "text/html" then
         headers.Location = "/docs"
         return 303, nil, headers
       end

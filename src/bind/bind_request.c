@@ -277,50 +277,9 @@ static int get_body(lua_State *L, const struct mb_request_view *v)
     return lua_error(L);
 }
 
-/* The credentials of `Authorization: Bearer …`, with one blank or several between; nil without. */
 static int get_token(lua_State *L, const struct mb_request_view *v)
 {
-    struct mb_str h = mb_http_header(v->http, MB_STR("authorization"));
-    if (!h.ptr || h.len < 8 || !mb_str_ieq((struct mb_str){h.ptr, 7}, MB_STR("bearer ")))
-        return push_str(L, (struct mb_str){NULL, 0});
-    h = (struct mb_str){h.ptr + 7, h.len - 7};
-    while (h.len > 0 && *h.ptr == ' ') h = (struct mb_str){h.ptr + 1, h.len - 1};
-    return push_str(L, h);
-}
-
-/* Several lines of one field are one value, their list (RFC 9110 section 5.3). */
-static int push_field(lua_State *L, const struct mb_http_request *http, struct mb_str name)
-{
-    luaL_Buffer b;
-    size_t lines = 0;
-    for (size_t i = 0; i < mb_http_header_count(http); i++) {
-        struct mb_http_header h = mb_http_header_at(http, i);
-        if (!mb_str_eq(h.name, name)) continue;
-        if (lines++ == 0)
-            luaL_buffinit(L, &b);
-        else
-            luaL_addlstring(&b, ", ", 2);
-        luaL_addlstring(&b, h.value.ptr, h.value.len);
-    }
-    if (lines == 0)
-        lua_pushnil(L);
-    else
-        luaL_pushresult(&b);
-    return 1;
-}
-
-/* The field of that name, in any case. */
-static int req_header(lua_State *L)
-{
-    char lower[64];
-    struct mb_str name;
-    name.ptr = luaL_checklstring(L, 2, &name.len);
-    luaL_argcheck(L, name.len <= sizeof lower, 2, "a name of at most 64 characters");
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-    }
-    return push_field(L, view_of(L)->http, (struct mb_str){lower, name.len});
+    return mb_request_push_token(L, v->http);
 }
 
 /* set_field(name, value): of whatever answer comes, a problem that is raised too. */
@@ -336,6 +295,8 @@ static int req_set_field(lua_State *L)
     return 0;
 }
 
+static int req_header(lua_State *L) { return mb_request_push_header(L, view_of(L)->http); }
+static int req_prefers(lua_State *L) { return mb_request_push_preferred(L, view_of(L)->http); }
 static int req_read(lua_State *L) { return mb_stream_read(L, view_of(L)->stream); }
 static int req_begin(lua_State *L) { return mb_stream_begin(L, view_of(L)->stream); }
 static int req_write(lua_State *L) { return mb_stream_write(L, view_of(L)->stream); }
@@ -424,6 +385,7 @@ int mb_request_register(lua_State *L)
 {
     static const luaL_Reg methods[] = {{"header", req_header},
                                        {"set_field", req_set_field},
+                                       {"prefers", req_prefers},
                                        {"read", req_read},
                                        {"begin", req_begin},
                                        {"write", req_write},

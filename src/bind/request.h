@@ -45,3 +45,12 @@ enum mb_request_part { MB_REQUEST_PARAMS, MB_REQUEST_QUERY, MB_REQUEST_BODY };
 /* The value at the top becomes that part of the handle at index; pops it. */
 void mb_request_keep(lua_State *L, int index, enum mb_request_part part);
 void mb_request_empty(struct mb_request_handle *h);
+
+/* ---- request_fields.c: header fields, each pushed; nil without ---- */
+/* The credentials of `Authorization: Bearer …`, with one blank or several between. */
+int mb_request_push_token(lua_State *L, const struct mb_http_request *http);
+/* The field named by argument 2 in any case; several lines are one list (RFC 9110 section 5.3). */
+int mb_request_push_header(lua_State *L, const struct mb_http_request *http);
+/* Of the media types in the arguments from 2 on, the one that Accept weighs most: of equals the
+ * first, nil when it takes none. */
+int mb_request_push_preferred(lua_State *L, const struct mb_http_request *http);

@@ -8,7 +8,7 @@
 
 /* By length, so that one comparison decides; the order is that of enum mb_known. */
 static const struct mb_str known_names[MB_KNOWN_COUNT] = {
-    {"host", 4}, {"origin", 6}, {"expect", 6}, {"connection", 10},
+    {"host", 4}, {"accept", 6}, {"origin", 6}, {"expect", 6}, {"connection", 10},
     {"traceparent", 11}, {"x-request-id", 12}, {"content-type", 12}, {"authorization", 13},
     {"if-none-match", 13}, {"content-length", 14}, {"accept-encoding", 15},
     {"idempotency-key", 15}, {"content-encoding", 16}, {"transfer-encoding", 17},

@@ -151,6 +151,9 @@ void mb_http_body_resume(struct mb_http_request *r);
 /* In on_head: whether the announced body comes uncompressed and, where JSON is wanted, as JSON. What
  * does not is answered 415 here, with what is accepted (RFC 9110 section 15.5.16). */
 bool mb_http_body_is_readable(struct mb_http_request *r, bool wants_json);
+/* How much the client wants a media type, such as "text/html", by Accept (RFC 9110 section 12.5.1):
+ * in thousandths, 0 = not at all, 1000 without the field. The most specific range decides. */
+int mb_http_weight_of(const struct mb_http_request *r, struct mb_str type);
 
 /* ---- reply ---- */
 /* Whole reply in one call; everything is copied. content_type NULL = none. Extra header names

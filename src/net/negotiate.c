@@ -1,6 +1,6 @@
 /*
- * Content negotiation (RFC 9110 sections 8.3, 8.4 and 12.5.3): whether a client wants an answer
- * compressed, and whether the body that it sends comes in a form that can be read.
+ * Content negotiation (RFC 9110 sections 8.3, 8.4 and 12.5): which type a client wants, whether it
+ * wants an answer compressed, and whether the body that it sends comes in a form that can be read.
  */
 #include "net/reply.h"
 #include "net/token.h"
@@ -71,4 +71,31 @@ bool mb_http_body_is_readable(struct mb_http_request *r, bool wants_json)
         return false;
     }
     return true;
+}
+
+/* How closely a range names the type: 3 itself, 2 a subtype of any name, 1 anything, 0 not. */
+static int closeness(struct mb_str range, struct mb_str type)
+{
+    if (mb_str_ieq(range, type))
+        return 3;
+    if (mb_str_eq(range, MB_STR("*/*")))
+        return 1;
+    struct mb_str major = mb_token_next(&type, '/'), wanted = mb_token_next(&range, '/');
+    return mb_str_eq(range, MB_STR("*")) && mb_str_ieq(wanted, major) ? 2 : 0;
+}
+
+int mb_http_weight_of(const struct mb_http_request *r, struct mb_str type)
+{
+    struct mb_elements all = mb_request__elements(r, MB_KNOWN_ACCEPT);
+    struct mb_str element;
+    int closest = 0, found = r->known_times[MB_KNOWN_ACCEPT] == 0 ? 1000 : 0;
+    while (mb_request__next_element(&all, &element)) {
+        struct mb_str range = mb_token_next(&element, ';');
+        int close = closeness(range, type), weight = mb_token_weight(element);
+        if (weight < 0 || close <= closest)
+            continue;
+        closest = close;
+        found = weight;
+    }
+    return found;
 }

@@ -120,6 +120,21 @@ describe("scripts", function()
     end
   end)
 
+  it("tells which of some media types the client prefers", function()
+    for accept, wanted in pairs {
+      ["text/html,application/xhtml+xml,*/*;q=0.8"] = "text/html", ["*/*"] = "application/json",
+      ["text/*;q=0.3, */*;q=0.2"] = "text/html", ["TEXT/HTML ;level=1;q=0.5, application/json;q=0.4"] = "text/html",
+      ["text/html;q=0, */*;q=0.1"] = "application/json", ["text/html;q=0.5, application/*;q=0.6"] = "application/json",
+      ["application/json;a=\", text/html\""] = "application/json", ["image/png"] = "none", ["text/html;q=0"] = "none",
+    } do
+      local r = app:get("/probe/header-case", { headers = { Accept = accept } })
+      assert.equal(wanted, r.json.wants or "none", accept)
+    end
+    assert.equal("application/json", app:get("/probe/header-case").json.wants)
+    local lines = { { "Accept", "application/json;q=0.1" }, { "Accept", "text/html" } }
+    assert.equal("text/html", app:get("/probe/header-case", { headers = lines }).json.wants)
+  end)
+
   it("writes no result at all as an empty list, and a row without columns as an object", function()
     local body = answers("empty-rows", 200).body
     assert.is_truthy(body:find('"rows":[]', 1, true) and body:find('"row":{}', 1, true), body)
