@@ -11,7 +11,7 @@
 
 #include "tap.h"
 
-enum { COUNTERS = 4096, PROCESSES = 4, TURNS = 20000, MOST = 1000, KILLS = 50 };
+enum { COUNTERS = 4096, PROCESSES = 4, TURNS = 100000, MOST = 120000, KILLS = 50 };
 
 static struct mb_rates *rates;
 
@@ -78,8 +78,11 @@ static void test_flood(void)
        "has room again when windows are over");
 }
 
-static _Noreturn void hammer(_Atomic unsigned *taken, unsigned process)
+/* All are there before the first begins, and each asks for nearly as many as may be taken. */
+static _Noreturn void hammer(_Atomic unsigned *taken, _Atomic unsigned *there, unsigned process)
 {
+    atomic_fetch_add(there, 1);
+    while (atomic_load(there) < PROCESSES) {}
     for (unsigned i = 0; i < TURNS; i++) {
         (void)take(id("noise", i * PROCESSES + process), 1, 5); /* moves counters about */
         if (take(id("race", i % 3), 1, MOST)) atomic_fetch_add(&taken[i % 3], 1);
@@ -89,12 +92,12 @@ static _Noreturn void hammer(_Atomic unsigned *taken, unsigned process)
 
 static void test_processes(void)
 {
-    _Atomic unsigned *taken = share(3 * sizeof *taken);
+    _Atomic unsigned *taken = share(4 * sizeof *taken);
     pid_t pids[PROCESSES];
     bool is_fine = true;
     mb_rates_clear_all(rates);
     for (unsigned i = 0; i < PROCESSES; i++)
-        if ((pids[i] = fork()) == 0) hammer(taken, i);
+        if ((pids[i] = fork()) == 0) hammer(taken, &taken[3], i);
     for (unsigned i = 0; i < PROCESSES; i++) {
         int status = 0;
         is_fine = waitpid(pids[i], &status, 0) == pids[i] && status == 0 && is_fine;
@@ -103,6 +106,8 @@ static void test_processes(void)
        "lets exactly as many pass, though all ask at once (%u, %u, %u)", taken[0], taken[1],
        taken[2]);
 }
+
+enum { BUSY = 10 }; /* rounds that show it is at it */
 
 static _Noreturn void never_end(void)
 {
@@ -114,9 +119,10 @@ static void test_kills(void)
 {
     for (unsigned i = 0; i < KILLS; i++) {
         int status;
+        uint32_t before = mb_rates_look(rates, id("killed", 63), 1).count;
         pid_t pid = fork();
         if (pid == 0) never_end();
-        while (mb_rates_look(rates, id("killed", 63), 1).count <= i) {}
+        while (mb_rates_look(rates, id("killed", 63), 1).count < before + BUSY) {}
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, &status, 0);
     }
