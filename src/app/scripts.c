@@ -180,17 +180,16 @@ enum mb_rc mb_scripts_settle(const struct mb_config *config, struct mb_err *err)
     struct mb_bundle tree = {0};
     struct mb_shelf *shelf = NULL;
     struct mb_err why;
+    bool is_misfit = false;
     if (config->pending == NULL) return MB_OK;
     enum mb_rc rc = mb_home_find(site.home, config, &why);
     if (rc == MB_OK) rc = mb_site_scripts(&site, &tree, &why);
     if (rc == MB_OK) rc = mb_shelf_new(&shelf, (size_t)config->reload_max_bytes, &why);
     if (rc == MB_OK) rc = mb_shelf_put(shelf, 0, &tree, &why);
-    if (rc == MB_OK) {
-        rc = mb_scripts_check(config, &shelf->slot[0], look_nowhere, NULL, NULL, &why);
-        if (rc == MB_E_CONFIG) *err = why;
-    } else {
-        rc = MB_OK;
-    }
+    if (rc == MB_OK)
+        is_misfit = mb_scripts_check(config, &shelf->slot[0], look_nowhere, NULL, NULL, &why) ==
+                    MB_E_CONFIG;
     mb_bundle_free(&tree);
-    return rc == MB_E_CONFIG ? rc : MB_OK;
+    if (is_misfit) *err = why;
+    return is_misfit ? MB_E_CONFIG : MB_OK;
 }
