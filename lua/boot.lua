@@ -12,6 +12,9 @@ local permit = require "mb.permit"
 local plugin = require "mb.plugin"
 local plugin_host = require "workflows.plugin_host"
 local plugin_requirements = require "validation.plugin_requirements"
+local problem_codes = require "mb.problem_codes"
+local problem_page = require "documentation.problem_page"
+local problems = require "documentation.problems"
 local provisions = require "workflows.provisions"
 local requirements = require "workflows.requirements"
 local router = require "mb.router"
@@ -19,7 +22,14 @@ local session = require "workflows.session"
 
 permit.load(scripts "permissions/")
 local plugins = plugin.load(plugin_host, provisions.KINDS, { requirements = plugin_requirements.read })
-local routes = router.new(session.authenticate, session.standing, plugins)
+local codes = problem_codes.new()
+codes:add(problems.everywhere, "documentation/problems.lua", true)
+codes:add(problems.of_routes, "documentation/problems.lua")
+for _, it in ipairs(plugins.problems) do
+  codes:add(it.list, it.file)
+end
+codes:finish()
+local routes = router.new(session.authenticate, session.standing, plugins, codes)
 for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)
 end
@@ -27,5 +37,6 @@ local compiled = routes:compiled()
 jobs.load(scripts "jobs/", plugins.jobs, events.of(scripts "workflows/states/"))
 requirements.load(require "validation.overrides")
 explain.publish(compiled)
-openapi.publish(compiled)
+openapi.publish(compiled, codes)
+problem_page.publish(compiled, codes)
 return compiled

@@ -17,6 +17,7 @@ return [[
 <label>Token <input id="token" type="password" autocomplete="off" placeholder="sent as Bearer"></label>
 <label>Filter <input id="filter" type="search" placeholder="path or words"></label>
 <a href="/openapi.json">openapi.json</a>
+<a href="/docs/problems">problems</a>
 </form>
 </header>
 <nav id="tags" aria-label="resources"></nav>

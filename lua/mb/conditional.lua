@@ -5,8 +5,12 @@ local problem = require "mb.problem"
 -- For `headers` of a route.
 local HEADER <const> = {
   name = "If-Match",
-  description = 'entity tags such as "3": refuses with 412 what somebody else has changed since',
+  description = 'entity tags such as "3": refuses with 412 what somebody else has changed since', example = '"3"',
+  errors = { [400] = { "invalid_if_match" }, [412] = { "version_mismatch" } },
 }
+
+-- For `sends` of a route.
+local ETAG <const> = { name = "ETag", description = "the version of what is answered", example = '"3"' }
 
 local function etag(version)
   return ('"%d"'):format(version)
@@ -53,4 +57,4 @@ local function expected(req, current)
   return version
 end
 
-return { HEADER = HEADER, etag = etag, expected = expected }
+return { HEADER = HEADER, ETAG = ETAG, etag = etag, expected = expected }

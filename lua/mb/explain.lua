@@ -68,6 +68,10 @@ local function without(fields, ...)
   return kept
 end
 
+local function across(spec)
+  return (spec.check or spec.one_of) and ", with a check across fields" or ""
+end
+
 local STEPS <const> = {
   function(it)
     if it.auth and not permit.is_public(it.rule) then
@@ -83,8 +87,8 @@ local STEPS <const> = {
   end,
   function(it, lines)
     if it.route.query then
-      lines[#lines + 1] = "query: else 422" .. (it.route.query.check and ", with a check across fields" or "")
-      fields_text(without(it.route.query, "check", "required"), it.route.query.required, lines)
+      lines[#lines + 1] = "query: else 422" .. across(it.route.query)
+      fields_text(without(it.route.query, "check", "required", "one_of"), it.route.query.required, lines)
     end
   end,
   function(it, lines)
@@ -92,7 +96,7 @@ local STEPS <const> = {
     if body == "stream" then
       return "body: any, streamed" .. (it.max_body > 0 and (", at most %d bytes"):format(it.max_body) or "")
     elseif body then
-      lines[#lines + 1] = "body: JSON, else 400, 413, 415, 422" .. (body.check and ", with a check across fields" or "")
+      lines[#lines + 1] = "body: JSON, else 400, 413, 415, 422" .. across(body)
       fields_text(body.properties or {}, body.required, lines)
     end
   end,

@@ -9,6 +9,10 @@ local HEADER <const> = {
   description = "1 to 255 printable characters that name this request: sent again with the same body it gives the "
     .. "same answer and has no second effect, for 24 hours; with another body it is refused. Make it random, as a "
     .. "UUID: callers without an account share one scope, so whoever guesses a key is answered in its place",
+  example = "3b1f0c9e-5f0a-4a5e-9d7c-2f6f6a3c8b11",
+  errors = {
+    [400] = { "invalid_idempotency_key" }, [409] = { "request_in_progress" }, [422] = { "idempotency_mismatch" },
+  },
 }
 
 -- key, hash of the body; nothing without the header. Keys are 1 to 255 printable characters.

@@ -6,6 +6,7 @@
 --     routes = { { method =, path = "/v1/plugins/clinic.sms/…", summary =, permission =, params =, query =,
 --                  body =, description =, responses =, errors =,
 --                  handler = function(request) return body end } },     -- or: return status, body
+--     problems = { not_today = { 409, "cause", "remedy" } },  -- its codes, for /docs/problems
 --     hooks = { { on = "POST /v1/bookings", when = "before", on_failure = "refuse",
 --                 runs_after = { "other.plugin" }, handler = function(request) … end } },
 --     events = { { on = "booking.created", handler = function(job) … end } },
@@ -24,7 +25,7 @@ local API <const> = 1
 -- key -> type of its value, "handler" is a function
 local MANIFEST <const> = {
   api = "number", name = "string", version = "string", summary = "string", capabilities = "table", config = "table",
-  routes = "table", hooks = "table", events = "table", jobs = "table", secrets = "table",
+  problems = "table", routes = "table", hooks = "table", events = "table", jobs = "table", secrets = "table",
   http = "table", tables = "table",
 }
 local ROUTE <const> = {

@@ -1,42 +1,48 @@
 -- The routes as an OpenAPI 3.1 document: made from the same tables that the server runs, so that it
 -- cannot say anything else. It is written once, when the scripts load.
 local canonical = require "mb.canonical"
+local example = require "mb.example"
 local faults = require "mb.faults"
 local json = require "mb.json"
+local json_schema = require "mb.json_schema"
 local limit = require "mb.limit"
 local permit = require "mb.permit"
+local responses = require "mb.responses"
 local rule = require "mb.rule"
+
+local render <const> = json_schema.render
 
 -- Of the API, not of the program: grows with what it offers.
 local VERSION <const> = "1.0.0"
 
-local PHONE <const> = "^\\+[1-9]\\d{6,14}$"
-
--- status -> name of the component and what it means
-local PROBLEMS <const> = {
-  [400] = { "BadRequest", "cannot be read: JSON, query syntax, a cursor, an entity tag" },
-  [401] = { "Unauthenticated", "a token is required, or the one that was sent is unknown or expired" },
-  [403] = { "NotAllowed", "you may see this, but not do this with it" },
-  [404] = { "NotFound", "there is no such thing, or it is not yours to see" },
-  [409] = { "Conflict", "the state of the thing forbids it" },
-  [412] = { "PreconditionFailed", "it was changed meanwhile" },
-  [413] = { "TooLarge", "the body is larger than this route takes" },
-  [415] = { "UnsupportedMediaType", "the body is not application/json" },
-  [422] = { "Unprocessable", "can be read but breaks the schema or a rule; `errors` names the fields" },
-  [429] = { "TooManyRequests", "more than the limits of this route allow; repeat it after Retry-After" },
-  [500] = { "Failure", "the server cannot answer now (429, 503: repeat after Retry-After) or failed (500)" },
+-- status -> what it means
+local STATUSES <const> = {
+  [400] = "cannot be read: JSON, query syntax, a cursor, an entity tag",
+  [401] = "a token is required, or the one that was sent is unknown or expired",
+  [403] = "you may see this, but not do this with it",
+  [404] = "it does not exist, or is not yours to see",
+  [409] = "the state of the thing forbids it",
+  [412] = "it was changed meanwhile",
+  [413] = "the body is larger than this route takes",
+  [415] = "the body is not application/json, or compressed",
+  [422] = "can be read but breaks the schema or a rule; `errors` names the fields",
+  [429] = "more than the limits of this route allow: repeat it after Retry-After",
+  [500] = "the server failed",
+  [502] = "what the server asked failed",
+  [503] = "the server cannot answer now: repeat after Retry-After",
 }
 
 local PROBLEM <const> = {
-  type = "object", title = "Problem", required = { "title", "status", "code" },
-  description = "RFC 9457; some codes add members of their own",
+  type = "object", title = "Problem", required = { "type", "title", "status", "code" },
+  additionalProperties = true, description = "RFC 9457; some codes add members of their own",
   properties = {
-    type = { type = "string" }, title = { type = "string" }, status = { type = "integer" },
+    type = { type = "string", description = "where the code is explained" },
+    title = { type = "string" }, status = { type = "integer" },
     detail = { type = "string", description = "for people" },
     code = { type = "string", description = "stable, for programs" },
     requestId = { type = "string", description = "the log knows it too" },
     errors = { type = "array", items = {
-      type = "object",
+      type = "object", required = { "pointer", "detail" },
       properties = {
         pointer = { type = "string", description = "JSON pointer of the field" }, detail = { type = "string" },
       },
@@ -44,76 +50,38 @@ local PROBLEM <const> = {
   },
 }
 
--- ---- schemas ----
-
-local render
-
--- As JSON Schema; is_input: what is sent may hold nothing else.
-local function plain(spec, components, is_input)
-  local it = {
-    type = spec.type ~= "any" and spec.type or nil, description = spec.description,
-    minimum = spec.minimum, maximum = spec.maximum,
-    minLength = spec.minLength, maxLength = spec.maxLength, maxItems = spec.maxItems, default = spec.default,
-    enum = spec.enum and json.array { table.unpack(spec.enum) },
-  }
-  if spec.format == "phone" then
-    it.pattern = PHONE
-  else
-    it.format = spec.format
-  end
-  if spec.items then
-    it.items = render(spec.items, components, is_input)
-  elseif spec.properties then
-    it.properties = {}
-    for key, field in pairs(spec.properties) do
-      it.properties[key] = render(field, components, is_input)
-    end
-    it.required = spec.required and #spec.required > 0 and json.array { table.unpack(spec.required) } or nil
-    if is_input then
-      it.additionalProperties = false
-    elseif spec.additionalProperties then
-      it.additionalProperties = spec.additionalProperties == true
-        or render(spec.additionalProperties, components, false)
-    end
-  end
-  return it
-end
-
--- What has a title stands once in the document, and is named elsewhere.
-function render(spec, components, is_input)
-  local it
-  if spec.title then
-    local known = components.by_title[spec.title]
-    if known and known ~= spec then
-      components.found:add(components.where, ("two schemas have the title '%s'"):format(spec.title))
-    elseif not known then
-      components.by_title[spec.title] = spec
-      components.schemas[spec.title] = plain(spec, components, is_input)
-    end
-    it = { ["$ref"] = "#/components/schemas/" .. spec.title }
-  else
-    it = plain(spec, components, is_input)
-  end
-  if not spec.nullable then
-    return it
-  elseif spec.title then
-    return { anyOf = json.array { it, { type = "null" } } }
-  end
-  it.type = json.array { it.type, "null" }
-  if it.enum then
-    it.enum[#it.enum + 1] = json.null
-  end
-  return it
-end
-
 -- ---- operations ----
 
 local function parameter(where, name, field, is_required, components)
   return {
-    ["in"] = where, name = name, description = field.description, required = is_required,
+    ["in"] = where, name = name, description = field.description, required = is_required, example = field.example,
     schema = render(field, components, true),
   }
 end
+
+local function header_parameter(field)
+  return {
+    ["in"] = "header", name = field.name, description = field.description, example = field.example,
+    schema = { type = "string" },
+  }
+end
+
+-- Whether an answer of this route names its version, so that a GET may be conditional.
+local function has_etag(route)
+  for _, field in ipairs(route.sends or {}) do
+    if field.name == "ETag" then
+      return true
+    end
+  end
+  return false
+end
+
+local IF_NONE_MATCH <const> = {
+  name = "If-None-Match", example = '"3"',
+  description = "the ETag of what the client has already: if it is still the same, the answer is 304 without a body",
+}
+
+local NO_FIELDS <const> = { check = true, required = true, one_of = true }
 
 local function parameters_of(route, components)
   local list = json.array()
@@ -126,42 +94,41 @@ local function parameters_of(route, components)
     required[key] = true
   end
   for _, key in ipairs(faults.names_of(query)) do
-    if key ~= "check" and key ~= "required" then
+    if not NO_FIELDS[key] then
       list[#list + 1] = parameter("query", key, query[key], required[key] or false, components)
     end
   end
-  for _, header in ipairs(route.headers or {}) do
-    list[#list + 1] = {
-      ["in"] = "header", name = header.name, description = header.description, schema = { type = "string" },
-    }
+  for _, field in ipairs(route.headers or {}) do
+    list[#list + 1] = header_parameter(field)
+  end
+  if route.method == "GET" and has_etag(route) then
+    list[#list + 1] = header_parameter(IF_NONE_MATCH)
   end
   return #list > 0 and list or nil
+end
+
+local function media(schema, sample)
+  return { schema = schema, example = sample }
 end
 
 local function request_body(route, components)
   if type(route.body) == "table" then
     return {
       required = route.body.required ~= nil and #route.body.required > 0,
-      content = { ["application/json"] = { schema = render(route.body, components, true) } },
+      content = {
+        ["application/json"] = media(render(route.body, components, true), example(route.body, true)),
+      },
     }
   end
   return route.body and { required = true, content = { ["application/octet-stream"] = { schema = {} } } } or nil
 end
 
--- The statuses of problems that a route of this kind has, as a set.
-local function usual_problems(it)
-  local route, set = it.route, {}
-  local is_public = permit.is_public(it.rule)
-  set[400] = route.query ~= nil or route.body ~= nil
-  set[401] = it.auth
-  set[403] = not is_public and route.subject ~= nil
-  set[404] = not is_public or route.path:find "{" ~= nil
-  set[413], set[415] = route.body ~= nil, type(route.body) == "table"
-  set[422] = route.params ~= nil or route.query ~= nil or type(route.body) == "table"
-  return set
-end
-
-local LIMITED <const> = { "rate_limited" }
+local REASONS <const> = {
+  [400] = "Bad Request", [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not Found", [409] = "Conflict",
+  [412] = "Precondition Failed", [413] = "Content Too Large", [415] = "Unsupported Media Type",
+  [422] = "Unprocessable Content", [428] = "Precondition Required", [429] = "Too Many Requests",
+  [500] = "Internal Server Error", [502] = "Bad Gateway", [503] = "Service Unavailable",
+}
 
 -- Fields of answers to whom a limit counts (mb.limit), and of every 429.
 local function limit_fields()
@@ -177,54 +144,73 @@ local function limit_fields()
   }
 end
 
--- What has no codes of its own stands once in the document.
-local function problem_response(status, codes, components)
-  local name = PROBLEMS[status] and PROBLEMS[status][1]
-  if name and not codes then
-    components.responses[name] = components.responses[name] or problem_response(status, {})
-    return { ["$ref"] = "#/components/responses/" .. name }
-  end
+local RETRY_AFTER <const> = {
+  ["Retry-After"] = { description = "in so many seconds it may be repeated", schema = { type = "integer" } },
+}
+local function problem_response(status, list, components)
+  local first = components.codes.by_code[list[1]]
   return {
-    description = (PROBLEMS[status] and PROBLEMS[status][2] or "refused")
-      .. (#codes > 0 and ": `" .. table.concat(codes, "`, `") .. "`" or ""),
-    ["x-codes"] = #codes > 0 and json.array { table.unpack(codes) } or nil,
-    headers = status == 429 and limit_fields() or nil,
-    content = { ["application/problem+json"] = { schema = { ["$ref"] = "#/components/schemas/Problem" } } },
+    description = (STATUSES[status] or "refused") .. ": `" .. table.concat(list, "`, `") .. "`",
+    ["x-codes"] = json.array { table.unpack(list) },
+    headers = status == 429 and limit_fields() or status == 503 and RETRY_AFTER or nil,
+    content = {
+      ["application/problem+json"] = media({ ["$ref"] = "#/components/schemas/Problem" }, {
+        type = "/docs/problems#" .. list[1], title = REASONS[status] or "Refused", status = status, code = list[1],
+        detail = first.cause, requestId = "54aa9ffbe3cb60ddf2f363bc934e997c",
+      }),
+    },
   }
 end
 
-local function success_response(answer, components)
+-- What any request may meet stands once in the document.
+local function default_response(components)
+  if not components.responses.Failure then
+    local made = problem_response(500, { "internal_error" }, components)
+    made.description = "what any request may meet, with the status of its code; see /docs/problems"
+    made["x-codes"] = json.array(faults.names_of(components.codes.everywhere))
+    made.headers = RETRY_AFTER
+    components.responses.Failure = made
+  end
+  return { ["$ref"] = "#/components/responses/Failure" }
+end
+
+local function sent_headers(route)
+  local made
+  for _, field in ipairs(route.sends or {}) do
+    made = made or {}
+    made[field.name] = { description = field.description, schema = { type = "string" }, example = field.example }
+  end
+  return made
+end
+
+local function success_response(route, answer, components)
+  local stream, made = responses.stream_of(answer), { description = "as asked for", headers = sent_headers(route) }
   if answer == false then
-    return { description = "done; nothing is told" }
-  elseif type(answer) == "string" then
-    return { description = "a stream", content = { [answer] = { schema = {} } } }
+    made.description = "done; nothing is told"
+  elseif stream then
+    made.description, made.content = "a stream", { [stream.media] = media({}, stream.example) }
+  else
+    made.description = answer.description or made.description
+    made.content = { ["application/json"] = media(render(answer, components, false), example(answer)) }
   end
-  return {
-    description = answer.description or "as asked for",
-    content = { ["application/json"] = { schema = render(answer, components, false) } },
-  }
+  return made
 end
-
-local ANYTHING <const> = { type = "object", properties = {} }
 
 local function responses_of(it, components)
   local route, made = it.route, {}
-  for status, answer in pairs(route.responses or { [200] = ANYTHING }) do
-    made[tostring(status)] = success_response(answer, components)
+  for status, answer in pairs(route.responses or {}) do
+    made[tostring(status)] = success_response(route, answer, components)
   end
-  local codes = route.errors or {}
-  for status, is_usual in pairs(usual_problems(it)) do
-    if is_usual or codes[status] then
-      made[tostring(status)] = problem_response(status, codes[status], components)
-    end
+  if not route.responses then
+    made["2XX"] = { description = "the route does not say what it answers" }
   end
-  for status, list in pairs(codes) do
+  if route.method == "GET" and has_etag(route) then
+    made["304"] = { description = "it is what the client has already", headers = sent_headers(route) }
+  end
+  for status, list in pairs(it.problems) do
     made[tostring(status)] = problem_response(status, list, components)
   end
-  if #it.limits > 0 and not codes[429] then
-    made["429"] = problem_response(429, LIMITED, components)
-  end
-  made.default = problem_response(500, nil, components)
+  made.default = default_response(components)
   return made
 end
 
@@ -240,15 +226,18 @@ local function tag_of(route)
 end
 
 local function description_of(it)
-  local who = ("For %s."):format(it.route.permission == "public" and "everybody" or rule.describe(it.rule))
-  if #it.limits > 0 then
-    local limits = {}
-    for i, one in ipairs(it.limits) do
-      limits[i] = limit.describe(one)
-    end
-    who = ("%s At most %s."):format(who, table.concat(limits, ", "))
+  local route, parts = it.route, {}
+  parts[1] = route.description
+  if route.query and route.query.one_of then
+    parts[#parts + 1] = json_schema.choice(route.query.one_of)
   end
-  return it.route.description and it.route.description .. "\n\n" .. who or who
+  local who = ("For %s."):format(route.permission == "public" and "everybody" or rule.describe(it.rule))
+  local limits = {}
+  for i, one in ipairs(it.limits) do
+    limits[i] = limit.describe(one)
+  end
+  parts[#parts + 1] = #limits > 0 and ("%s At most %s."):format(who, table.concat(limits, ", ")) or who
+  return table.concat(parts, "\n\n")
 end
 
 local function security_of(it)
@@ -266,6 +255,7 @@ local function operation(it, components)
     operationId = operation_id(route), tags = json.array { tag_of(route) }, summary = route.summary,
     description = description_of(it), parameters = parameters_of(route, components),
     requestBody = request_body(route, components), responses = responses_of(it, components),
+    ["x-one-of"] = route.query and route.query.one_of and json_schema.alternatives(route.query.one_of) or nil,
     security = security_of(it),
   }
 end
@@ -290,7 +280,7 @@ local function document(list, components)
     info = {
       title = "Medical bookings", version = VERSION, contact = { name = "The operator of this server" },
       description = "Medical bookings: find a free slot, book it, manage it. Instants are UTC, money is a decimal "
-        .. "string, errors are problems with a stable `code`.",
+        .. "string, errors are problems with a stable `code`: /docs/problems explains each.",
     },
     servers = json.array { { url = "/" } },
     tags = tags, paths = paths,
@@ -306,9 +296,9 @@ end
 
 local text
 
--- list: of mb.router `compiled`. Two schemas of one title are a fault.
-local function publish(list)
-  local components = { schemas = {}, responses = {}, by_title = {}, found = faults.new() }
+-- list: of mb.router `compiled`; codes: mb.problem_codes. Two schemas of one title are a fault.
+local function publish(list, codes)
+  local components = { schemas = {}, responses = {}, by_title = {}, found = faults.new(), codes = codes }
   local made = document(list, components)
   components.found:raise()
   text = canonical(made)

@@ -114,22 +114,28 @@ local function unavailable(code)
     { retry_after = STATUS_OF[code] == 503 and 1 or nil, failure = code ~= "plugin_quarantined" })
 end
 
+-- A refusal in words of a plugin; codes that its manifest does not explain are its own business.
+local function refusal(plugin, status, said)
+  local code = tostring(said.code or "plugin_refused")
+  local is_foreign = code ~= "plugin_refused" and not (plugin.manifest.problems or {})[code]
+  return problem(status, code, said.detail and tostring(said.detail), { is_foreign = is_foreign })
+end
+
 local function is_status(status, least)
   return math.type(status) == "integer" and status >= least and status <= 599
 end
 
 -- What the function of a route returned, as the server answers it.
-local function answer(name, results)
+local function answer(plugin, results)
   local status, body = results[1], results[2]
   if #results < 2 then
     status, body = results[1] == nil and 204 or 200, results[1]
   end
   if not is_status(status, 200) or body ~= nil and type(body) ~= "table" then
-    log.error("a plugin failed", { plugin = name, error = "it returned neither a body nor a status and a body" })
+    log.error("a plugin failed", { plugin = plugin.name, error = "it returned neither a body nor a status and a body" })
     return unavailable "plugin_failed"
   elseif status >= 400 then
-    body = body or {}
-    return problem(status, tostring(body.code or "plugin_refused"), body.detail and tostring(body.detail))
+    return refusal(plugin, status, body or {})
   end
   return status, body
 end
@@ -154,7 +160,7 @@ local function as_route(self, plugin, route)
       if not ok then
         return unavailable(results)
       end
-      return answer(plugin.name, results)
+      return answer(plugin, results)
     end,
   }
 end
@@ -216,8 +222,7 @@ local function run_before(self, hooks, facts, req)
     if not ok and hook.on_failure ~= "ignore" then
       error(unavailable(results), 0)
     elseif type(said) == "table" then
-      error(problem(is_status(said.status, 400) and said.status or 422, tostring(said.code or "plugin_refused"),
-        said.detail and tostring(said.detail)), 0)
+      error(refusal(hook.plugin, is_status(said.status, 400) and said.status or 422, said), 0)
     end
   end
 end
@@ -450,13 +455,14 @@ end
 local loaded -- the registry
 
 -- Every plugin of this generation; raises all faults of their manifests. `host` does what they ask for;
--- the registry has their routes and jobs. `kinds`: what they may provide to the server (workflows/provisions.lua).
+-- the registry has their routes, jobs and problems. `kinds`: what they may provide to the server
+-- (workflows/provisions.lua).
 -- `readers`: further lists of a manifest, each a key and read(item, at, found), which returns what to keep of an item,
 -- or notes what is wrong with it.
 local function load(host, kinds, readers)
   local self = setmetatable({
-    host = host, on = {}, routes = {}, jobs = {}, kinds = kinds, provisions = {}, readers = readers, parts = {},
-    keys = {},
+    host = host, on = {}, problems = {}, routes = {}, jobs = {}, kinds = kinds, provisions = {}, readers = readers,
+    parts = {}, keys = {},
     capabilities = table.move(manifest.CAPABILITIES, 1, #manifest.CAPABILITIES, 1, {}),
   }, registry)
   for key, expected in pairs(manifest.KEYS) do
@@ -475,6 +481,7 @@ local function load(host, kinds, readers)
     local at = "plugins/" .. plugin.name .. "/plugin.lua"
     manifest.check(plugin, self.keys, self.capabilities, at, found)
     configure(plugin, found)
+    table.insert(self.problems, { file = at, list = plugin.manifest.problems or {} })
     add_hooks(self, plugin, at, found)
     add_routes(self, plugin, at, found)
     add_jobs(self, plugin, at, found)

@@ -3,7 +3,7 @@
 --   { method = "GET", path = "/v1/things/{id}", summary = "…", permission = "public",
 --     params = fields, query = fields, body = schema or "stream", max_body = bytes, auth = true,
 --     subject = function(req) return row end, handler = function(req, subject, judge) … end,
---     description = "…", headers = { idempotency.HEADER },
+--     description = "…", headers = { idempotency.HEADER }, sends = { conditional.ETAG },
 --     limit = { per = "address", requests = 30, window = "1h" },
 --     responses = { [200] = schema or "text/csv" or false }, errors = { [409] = { "slot_taken" } } }
 --
@@ -13,13 +13,16 @@
 -- `auth = true`. `subject` loads the row that the rule judges (nil answers 404) and is
 -- handed on to the handler, with the judge (mb.permit), who also answers for other rules on that row.
 -- `limit`: how often it may be asked (mb.limit).
--- The last five only tell what mb.openapi writes: `responses` is a schema, a media type or false (no body)
--- for each status, `errors` the codes of problems that this route has beyond those of its kind, `headers`
--- what it reads of them. Unknown keys, missing keys and wrong types are faults at load.
+-- `responses` is a schema, a media type (or { media =, example = }) or false (no body) for each status, `errors` the
+-- codes of problems that this route has beyond those of its kind: answers are held to both. A route without
+-- `responses` promises nothing. `headers` are the fields that it reads, each with the `errors` that come of it, `sends`
+-- those that it adds to what succeeds; an ETag there makes a GET conditional.
+-- Unknown keys, missing keys and wrong types are faults at load.
 local faults = require "mb.faults"
 local limit = require "mb.limit"
-local schema = require "mb.schema"
 local permit = require "mb.permit"
+local responses = require "mb.responses"
+local schema = require "mb.schema"
 local source = require "mb.source"
 
 local METHODS <const> = { "GET", "POST", "PUT", "PATCH", "DELETE" }
@@ -28,7 +31,7 @@ local KEYS <const> = {
   method = "string", path = "string", summary = "string", permission = "string", handler = "function",
   params = "table", query = "table", body = "body", max_body = "number", subject = "function", auth = "boolean",
   limit = "table",
-  description = "string", headers = "table", responses = "table", errors = "table",
+  description = "string", headers = "table", sends = "table", responses = "table", errors = "table",
 }
 local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
 
@@ -51,32 +54,9 @@ local function check_types(route, wrong)
   end
 end
 
-local function check_responses(route, wrong, where, found)
-  for status, it in pairs(route.responses or {}) do
-    if math.type(status) ~= "integer" or status < 200 or status > 399 then
-      wrong(("'responses' of a route are of statuses from 200 to 399, not of %s"):format(tostring(status)),
-        "problems stand in `errors`")
-    elseif type(it) == "table" then
-      schema.answer(it, where, found)
-    elseif it ~= false and not (type(it) == "string" and it:find "^%l+/[%w.+-]+") then
-      wrong(("the response of status %d is a schema, a media type or false"):format(status))
-    end
-  end
-  for status, codes in pairs(route.errors or {}) do
-    if math.type(status) ~= "integer" or status < 400 or status > 599 or type(codes) ~= "table" then
-      wrong("'errors' of a route are lists of codes by status, as { [409] = { \"slot_taken\" } }")
-    end
-  end
-  for _, header in ipairs(route.headers or {}) do
-    if type(header) ~= "table" or type(header.name) ~= "string" or type(header.description) ~= "string" then
-      wrong("'headers' of a route is a list of { name =, description = }")
-    end
-  end
-end
-
-local function check(route, wrong, where, found)
+local function check(route, wrong, where, found, codes)
   check_types(route, wrong)
-  check_responses(route, wrong, where, found)
+  responses.verify(route, wrong, where, found, codes)
   if type(route.max_body) == "number" and not (math.tointeger(route.max_body) and route.max_body > 0) then
     wrong("'max_body' of a route is a number of bytes")
   end
@@ -184,20 +164,6 @@ local function compile(checks, handler, authenticate, load_standing)
   end
 end
 
--- What the server holds answers to, in the order of statuses; nil where a route promises nothing.
-local function promised(route)
-  local list = route.responses and {}
-  for status, it in pairs(route.responses or {}) do
-    list[#list + 1] = {
-      status = status, schema = type(it) == "table" and it or nil, media = type(it) == "string" and it or nil,
-    }
-  end
-  if list then
-    table.sort(list, function(a, b) return a.status < b.status end)
-  end
-  return list
-end
-
 local routes = {}
 routes.__index = routes
 
@@ -227,7 +193,7 @@ function routes:add_one(route, file, i)
   local before = #found.list
   check(route, function(text, hint)
     found:add(where, ("route %d: %s"):format(i, text), hint)
-  end, where, found)
+  end, where, found, self.codes)
   if #found.list > before then
     return
   end
@@ -236,6 +202,9 @@ function routes:add_one(route, file, i)
     return
   end
   local handler, hooks = self.plugins:around(route, route.handler)
+  local problems = responses.problems {
+    route = route, auth = checks.auth, is_public = permit.is_public(checks.rule), hooks = hooks, limits = checks.limits,
+  }
   self.list[#self.list + 1] = {
     where = where,
     method = route.method,
@@ -243,13 +212,13 @@ function routes:add_one(route, file, i)
     body = route.body == "stream" and "stream" or route.body and "json" or "none",
     max_body = math.tointeger(route.max_body) or 0,
     run = compile(checks, handler, self.authenticate, self.load_standing),
-    responses = promised(route),
-    route = route, rule = checks.rule, auth = checks.auth, limits = checks.limits, hooks = hooks,
+    responses = responses.promised(route), codes = route.responses and responses.set_of(problems, self.codes),
+    problems = problems, route = route, rule = checks.rule, auth = checks.auth, limits = checks.limits, hooks = hooks,
   }
 end
 
--- The list for the server, of { where, method, pattern, body, max_body, run, responses }, and for mb.openapi and
--- mb.explain { route, rule, auth, limits, hooks }; raises every fault of every route.
+-- The list for the server, of { where, method, pattern, body, max_body, run, responses, codes }, and for mb.openapi and
+-- mb.explain { route, rule, auth, limits, hooks, problems }; raises every fault of every route.
 function routes:compiled()
   local patterns = {}
   for i, it in ipairs(self.plugins.routes) do
@@ -275,10 +244,11 @@ end
 
 -- authenticate(req) notes on req who calls, or raises 401 for a token that is none.
 -- load_standing(user, organization, provider, location) tells what that user is to these (see
--- workflows/session.lua); those that are nil are not asked for. plugins: see mb.plugin.
-local function new(authenticate, load_standing, plugins)
+-- workflows/session.lua); those that are nil are not asked for. plugins: see mb.plugin; codes: mb.problem_codes.
+local function new(authenticate, load_standing, plugins, codes)
   return setmetatable({
     list = {}, found = faults.new(), authenticate = authenticate, load_standing = load_standing, plugins = plugins,
+    codes = codes,
   }, routes)
 end
 

@@ -2,7 +2,8 @@
 -- type (object, array, string, integer, number, boolean), properties, required, items, enum, minimum,
 -- maximum, minLength, maxLength (characters), maxItems, format (date-time, decimal, email, phone),
 -- default, description, example, title (it is described once, under this name: mb.openapi), and at the
--- outermost `check`, a function (value, fail) for rules across
+-- outermost `one_of`, a list of alternatives, each the names of fields of which all must be there (the empty one: none
+-- of those that the others name), and `check`, a function (value, fail) for rules across
 -- fields, where fail(pointer, detail) notes an error. Fields that are not declared are refused, and
 -- null is the same as absent. Instants are handed on as UTC with milliseconds, whatever their
 -- offset was. Every error of a request is reported at once: 422 validation_failed with
@@ -127,7 +128,7 @@ local TYPES <const> = {
     { minimum = true, maximum = true, default = true } },
   boolean = { "true or false", function(v) return type(v) == "boolean" end, nil, { default = true } },
   object = { "an object", is_object, check_object,
-    { properties = true, required = true, additionalProperties = true } },
+    { properties = true, required = true, additionalProperties = true, one_of = true } },
   array = { "an array", is_array, check_array, { items = true, maxItems = true } },
   any = { "anything", function() return true end, nil, {} },
 }
@@ -157,7 +158,7 @@ local KEYWORDS <const> = {
   type = "string", properties = "table", required = "table", items = "table", enum = "table",
   minimum = "number", maximum = "number", minLength = "integer", maxLength = "integer",
   maxItems = "integer", format = "string", default = "any", description = "string", title = "string",
-  nullable = "boolean", check = "function", example = "any", additionalProperties = "any",
+  nullable = "boolean", check = "function", one_of = "table", example = "any", additionalProperties = "any",
 }
 local EVERYWHERE <const> = { type = true, description = true, title = true, example = true }
 local OF_ANSWERS <const> = {
@@ -177,9 +178,9 @@ local function verify_keywords(spec, at, wrong, is_answer)
       wrong(("unknown keyword '%s'"):format(tostring(key)), faults.nearest(key, faults.names_of(KEYWORDS)))
     elseif expected ~= "any" and type(value) ~= expected and math.type(value) ~= expected then
       wrong(("'%s' takes a value of type %s"):format(key, expected))
-    elseif key == "check" then
+    elseif key == "check" or key == "one_of" then
       if at ~= "" or is_answer then
-        wrong("'check' stands at the outermost of what is checked only")
+        wrong(("'%s' stands at the outermost of what is checked only"):format(key))
       end
     elseif OF_ANSWERS[key] and not is_answer then
       wrong(OF_ANSWERS[key])
@@ -243,6 +244,13 @@ function verify(spec, what, where, found, is_answer, at)
       wrong("'additionalProperties' is true or a schema")
     end
   end
+  for _, keys in ipairs(type(spec.one_of) == "table" and spec.one_of or {}) do
+    for _, key in ipairs(type(keys) == "table" and keys or { keys }) do
+      if not spec.properties[key] then
+        wrong(("one_of names '%s', which is not among its properties"):format(tostring(key)))
+      end
+    end
+  end
   for _, key in ipairs(type(spec.required) == "table" and spec.required or {}) do
     if not spec.properties[key] then
       wrong(("requires '%s', which is not among its properties"):format(key))
@@ -252,8 +260,43 @@ end
 
 -- ---- running a check ----
 
--- Raises with everything that fails, in the order of the pointers. is_sound: all but the schema's own `check`
--- is known to hold (mb.shape).
+-- How many of the keys a value has, and those that it has not.
+local function count(value, keys)
+  local n, missing = 0, {}
+  for _, key in ipairs(keys) do
+    if value[key] == nil then
+      missing[#missing + 1] = key
+    else
+      n = n + 1
+    end
+  end
+  return n, missing
+end
+
+-- Tells what is missing of the alternatives that come nearest: "/a or b is required", as they miss one field each.
+local function choose(alternatives, value, fail)
+  local best, wanted, is_none_given = -1, {}, true
+  for _, keys in ipairs(alternatives) do
+    local n, missing = count(value, keys)
+    if #missing == 0 and #keys > 0 then
+      return
+    elseif n > best then
+      best, wanted = n, {}
+    end
+    is_none_given = is_none_given and n == 0
+    wanted[#wanted + 1] = n == best and missing[1] or nil
+  end
+  for _, keys in ipairs(is_none_given and alternatives or {}) do
+    if #keys == 0 then
+      return
+    end
+  end
+  local others = table.concat(wanted, " or ", 2)
+  fail("/" .. wanted[1], others == "" and "is required" or ("or %s is required"):format(others))
+end
+
+-- Raises with everything that fails, in the order of the pointers. is_sound: all but the schema's own `one_of`
+-- and `check` is known to hold (mb.shape).
 local function judge(spec, value, is_sound)
   local errors = json.array()
   local function fail(pointer, detail)
@@ -263,6 +306,9 @@ local function judge(spec, value, is_sound)
   end
   if not is_sound then
     check_value(spec, value, "", fail)
+  end
+  if #errors == 0 and spec.one_of then
+    choose(spec.one_of, value, fail)
   end
   if #errors == 0 and spec.check then
     spec.check(value, fail)
@@ -279,7 +325,7 @@ end
 -- The function (req) that a shape makes of a schema, which calls slowly(req) for what is not sound.
 local function quickly(make, spec, slowly)
   local take = make(spec, slowly) or slowly
-  if not spec.check then
+  if not (spec.check or spec.one_of) then
     return take
   end
   return function(req)
@@ -336,6 +382,8 @@ local function texts(fields, what, where, found)
   for key, field in pairs(fields) do
     if key == "check" then
       spec.check = field
+    elseif key == "one_of" then
+      spec.one_of = field
     elseif key == "required" then
       spec.required = field
     else
@@ -368,7 +416,7 @@ local function check_of(spec, key)
   end)
 end
 
--- fields: name -> schema, beside which `required` and `check` may stand. As body.
+-- fields: name -> schema, beside which `required`, `one_of` and `check` may stand. As body.
 local function query(fields, where, found)
   local spec = texts(fields, "query", where, found)
   return spec and check_of(spec, "query")

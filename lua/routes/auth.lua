@@ -8,7 +8,7 @@ return {
     method = "POST", path = "/v1/auth/login", permission = "public",
     summary = "Sign in; the answer holds the session token to send as Bearer",
     body = validation.login,
-    responses = { [200] = answers.session }, errors = { [401] = { "invalid_credentials" } },
+    responses = { [200] = answers.session }, errors = { [401] = { "invalid_credentials" }, [503] = { "login_busy" } },
     handler = function(req)
       return 200, session.login(req.body.email, req.body.password), { ["Cache-Control"] = "no-store" }
     end,

@@ -21,6 +21,10 @@ config.declare("booking.guest_rate", {
   help = "bookings by guests in a minute on this machine; 0 = any number",
 })
 
+local LOCATION <const> = {
+  name = "Location", description = "path of the booking", example = "/v1/bookings/cm3b0q8zk0000v9l4h2d7x1ab",
+}
+
 -- The booking that the path names; nil when there is none.
 local function named(req)
   return db.query(bookings.get, req.params.id)[1]
@@ -35,13 +39,12 @@ end
 local function step(action, permission, summary, body)
   return {
     method = "POST", path = "/v1/bookings/{id}/" .. action, permission = permission, summary = summary, body = body,
-    subject = named, headers = { idempotency.HEADER, conditional.HEADER },
+    subject = named, headers = { idempotency.HEADER, conditional.HEADER }, sends = { conditional.ETAG },
     responses = { [200] = answers.booking },
     errors = {
+      [404] = { "booking_not_found" },
       [409] = { "transition_not_allowed", "already_confirmed", "already_cancelled", "already_completed",
-                "already_no_show", "too_late", "too_early", "request_in_progress" },
-      [412] = { "version_mismatch" },
-      [422] = { "idempotency_mismatch" },
+                "already_no_show", "too_late", "too_early" },
     },
     handler = function(req, row, judge)
       local done = booking.move(row, action:gsub("-", "_"), {
@@ -56,7 +59,7 @@ return {
   {
     method = "POST", path = "/v1/bookings", permission = "public", auth = true,
     summary = "Book a slot, as a guest or signed in",
-    body = validation.create, headers = { idempotency.HEADER },
+    body = validation.create, headers = { idempotency.HEADER }, sends = { conditional.ETAG, LOCATION },
     limit = {
       except = is_no_guest,
       { per = "address", requests = "booking.guest_rate_address", window = "1h" },
@@ -66,10 +69,8 @@ return {
     errors = {
       [403] = { "client_not_allowed" },
       [404] = { "slot_not_found" },
-      [409] = { "slot_taken", "slot_overlapped", "slot_blocked", "slot_held", "not_bookable", "too_many_bookings",
-                "request_in_progress" },
-      [422] = { "validation_failed", "slot_past", "client_not_found", "mode_required", "mode_unavailable",
-                "idempotency_mismatch" },
+      [409] = { "slot_taken", "slot_overlapped", "slot_blocked", "slot_held", "not_bookable", "too_many_bookings" },
+      [422] = { "slot_past", "client_not_found", "mode_required", "mode_unavailable" },
     },
     handler = function(req)
       local made = booking.create(req, caller.of(req, 201))
@@ -79,7 +80,7 @@ return {
   {
     method = "GET", path = "/v1/bookings/{id}", permission = "bookings.view",
     summary = "One booking, for its patient or whoever holds its manage token",
-    subject = named,
+    subject = named, sends = { conditional.ETAG },
     responses = { [200] = answers.booking },
     handler = function(_, row)
       return 200, booking.view(row), { ETag = conditional.etag(row.version) }

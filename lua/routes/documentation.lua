@@ -3,6 +3,7 @@ local answers = require "validation.answers"
 local openapi = require "mb.openapi"
 local page = require "documentation.page"
 local script = require "documentation.script"
+local problem_page = require "documentation.problem_page"
 local json = require "mb.json"
 local style = require "documentation.style"
 
@@ -11,16 +12,16 @@ local ONLY_HERE <const> = "default-src 'none'; script-src 'self'; style-src 'sel
   .. "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 -- A file as a route; it is the same until the scripts change.
-local function file(path, summary, media_type, text)
+local function file(path, summary, media_type, example, text)
   return {
     method = "GET", path = path, permission = "public", summary = summary,
-    responses = { [200] = media_type },
+    responses = { [200] = { media = media_type, example = example } },
     handler = function(req)
       req:begin(200, {
         ["Content-Type"] = media_type .. "; charset=utf-8", ["Cache-Control"] = "no-cache",
         ["Content-Security-Policy"] = ONLY_HERE, ["X-Content-Type-Options"] = "nosniff",
       })
-      req:write(text)
+      req:write(type(text) == "function" and text() or text)
     end,
   }
 end
@@ -49,12 +50,14 @@ return {
   {
     method = "GET", path = "/openapi.json", permission = "public",
     summary = "This document: every route as OpenAPI 3.1",
-    responses = { [200] = "application/json" },
+    responses = { [200] = { media = "application/json", example = '{"openapi":"3.1.0"}' } },
     handler = function()
       return 200, json.raw(openapi.get()), { ["Cache-Control"] = "no-cache" }
     end,
   },
-  file("/docs", "This document as a page, to read and to try", "text/html", page),
-  file("/docs/script.js", "What the page does", "text/javascript", script),
-  file("/docs/style.css", "What the page looks like", "text/css", style),
+  file("/docs", "This document as a page, to read and to try", "text/html", "<!doctype html>…", page),
+  file("/docs/problems", "The codes of all problems, each with its cause and remedy", "text/html", "<!doctype html>…",
+    problem_page.get),
+  file("/docs/script.js", "What the page does", "text/javascript", "'use strict'; …", script),
+  file("/docs/style.css", "What the page looks like", "text/css", ":root { … }", style),
 }

@@ -4,8 +4,8 @@ return {
     type = "object",
     required = { "email", "password" },
     properties = {
-      email = { type = "string", minLength = 3, maxLength = 254 },
-      password = { type = "string", minLength = 1, maxLength = 1024 },
+      email = { type = "string", minLength = 3, maxLength = 254, example = "thandi@example.org" },
+      password = { type = "string", minLength = 1, maxLength = 1024, example = "correct horse battery staple" },
     },
   },
 }

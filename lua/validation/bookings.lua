@@ -4,9 +4,6 @@
 local PLACEHOLDERS <const> = { ["default@example.com"] = true, ["+1234567890"] = true }
 
 local function contact(value, fail)
-  if not (value.guestEmail or value.guestPhone or value.guestWhatsapp) then
-    fail("/guestEmail", "or guestPhone or guestWhatsapp is required: the clinic must be able to reach the patient")
-  end
   for _, key in ipairs { "guestEmail", "guestPhone", "guestWhatsapp" } do
     if value[key] and PLACEHOLDERS[value[key]:lower()] then
       fail("/" .. key, "is a placeholder, not an address")
@@ -16,34 +13,38 @@ end
 
 local create = {
   type = "object",
+  title = "NewBookingRequest",
+  description = "for oneself, for the user that `clientId` names, or for a guest, whom the clinic must reach",
   required = { "slotId" },
+  one_of = {
+    { "guestName", "guestEmail" }, { "guestName", "guestPhone" }, { "guestName", "guestWhatsapp" }, { "clientId" }, {},
+  },
   properties = {
-    slotId = { type = "string", minLength = 1, maxLength = 64, description = "id of a slot of GET /v1/slots" },
+    slotId = { type = "string", minLength = 1, maxLength = 64, example = "cm3b0q8zk0000v9l4h2d7x1ab",
+      description = "id of a slot of GET /v1/slots" },
     clientId = { type = "string", minLength = 1, maxLength = 64, description = "the patient, a registered user" },
-    guestName = { type = "string", minLength = 1, maxLength = 200, description = "the patient without an account" },
-    guestEmail = { type = "string", format = "email" },
+    guestName = { type = "string", minLength = 1, maxLength = 200, example = "Thandi Mokoena",
+      description = "the patient without an account" },
+    guestEmail = { type = "string", format = "email", example = "thandi@example.org" },
     guestPhone = { type = "string", format = "phone" },
     guestWhatsapp = { type = "string", format = "phone" },
-    isOnline = { type = "boolean", description = "required when the slot is offered both online and in person" },
+    isOnline = { type = "boolean", example = false,
+      description = "required when the slot is offered both online and in person" },
     notes = { type = "string", maxLength = 2000 },
   },
   check = function(value, fail)
     local is_guest = value.guestName or value.guestEmail or value.guestPhone or value.guestWhatsapp
     if value.clientId and is_guest then
       fail("/clientId", "cannot stand beside guest fields: a booking is for a user or for a guest")
-    elseif is_guest then
-      if not value.guestName then
-        fail("/guestName", "is required for a guest")
-      end
-      contact(value, fail)
     end
+    contact(value, fail)
   end,
 }
 
 local reason = {
   type = "object",
   properties = {
-    reason = { type = "string", maxLength = 500, description = "why, in words" },
+    reason = { type = "string", maxLength = 500, description = "why, in words", example = "I am ill" },
   },
 }
 

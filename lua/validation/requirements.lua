@@ -1,12 +1,12 @@
 -- What the query and body of requirement routes may hold.
-local id = { type = "string", minLength = 1, maxLength = 64 }
+local id = { type = "string", minLength = 1, maxLength = 64, example = "cm3b0q8zk0000v9l4h2d7x1ab" }
 
 local answer = {
   type = "object",
   required = { "requirementId" },
   properties = {
     requirementId = id,
-    value = { type = "string", maxLength = 1000,
+    value = { type = "string", maxLength = 1000, example = "MP0123456",
       description = "true or false, a text, a number, a day such as 2026-11-26, or one choice" },
     values = { type = "array", maxItems = 50, items = { type = "string", maxLength = 200 }, description = "choices" },
     other = { type = "string", maxLength = 1000, description = "what the choice \"other\" means" },

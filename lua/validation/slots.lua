@@ -4,7 +4,7 @@ local time = require "mb.time"
 local DAY_MS <const> = 86400000
 local MAX_DAYS <const> = 92
 
-local id = { type = "string", minLength = 1, maxLength = 64 }
+local id = { type = "string", minLength = 1, maxLength = 64, example = "cm3b0q8zk0000v9l4h2d7x1ab" }
 
 return {
   search = {
@@ -16,10 +16,8 @@ return {
     online = { type = "boolean", description = "true: online, false: in person" },
     limit = { type = "integer", minimum = 1, maximum = 100, default = 50 },
     cursor = { type = "string", maxLength = 512 },
+    one_of = { { "providerId" }, { "serviceId" }, { "locationId" } },
     check = function(value, fail)
-      if not (value.providerId or value.serviceId or value.locationId) then
-        fail("/providerId", "or serviceId or locationId is required")
-      end
       local from = value.from and time.parse(value.from) or time.now()
       local to = value.to and time.parse(value.to)
       if to and to <= from then

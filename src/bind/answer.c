@@ -40,6 +40,14 @@ void mb_answer_broken(const struct mb_answer *a, const char *text, const char *t
         mb_http_problem(a->http, 500, "internal_error", detail, MB_STR(""), -1, NULL, 0);
 }
 
+/* An answer that cannot be sent, or may not. */
+static void broken_promise(const struct mb_answer *a, const struct mb_err *err)
+{
+    char text[sizeof err->text + sizeof a->route->label + 16];
+    (void)snprintf(text, sizeof text, "answer of %s: %s", a->route->label, err->text);
+    mb_answer_broken(a, text, NULL);
+}
+
 void mb_answer_starved(const struct mb_answer *a)
 {
     if (note_failure(a, "not enough memory", NULL))
@@ -162,6 +170,9 @@ static enum mb_rc reply(lua_State *L, const struct results *r, const struct mb_a
 static enum mb_rc reply_problem(lua_State *L, int index, const struct mb_answer *a,
                                 struct mb_err *err)
 {
+    const char *code = a->plan->check_answers ? mb_problem_code(L, index) : NULL;
+    if (code != NULL && !mb_responses_has_code(L, &a->route->responses, code))
+        return mb_fail(err, MB_E_SCRIPT, "the code '%s' is not among the `errors` of the route", code);
     enum mb_rc rc = mb_reply_problem(L, index, a->http, a->scratch, err);
     if (rc == MB_OK && mb_problem_is_failure(L, index)) count_failure(a);
     return rc;
@@ -190,11 +201,7 @@ static void trim(struct mb_buf *scratch)
 void mb_answer_results(lua_State *L, int first, const struct mb_answer *a)
 {
     struct mb_err err;
-    if (answer(L, first, a, &err) != MB_OK) {
-        char text[sizeof err.text + sizeof a->route->label + 16];
-        (void)snprintf(text, sizeof text, "answer of %s: %s", a->route->label, err.text);
-        mb_answer_broken(a, text, NULL);
-    }
+    if (answer(L, first, a, &err) != MB_OK) broken_promise(a, &err);
     trim(a->scratch);
 }
 
@@ -231,7 +238,7 @@ static void answer_problem(lua_State *L, int index, const struct mb_answer *a)
     if (mb_http_replied(a->http))
         mb_answer_broken(a, "a problem was raised after req:begin", NULL);
     else if (reply_problem(L, index, a, &err) != MB_OK)
-        mb_answer_broken(a, err.text, NULL);
+        broken_promise(a, &err);
     trim(a->scratch);
 }
 

@@ -120,16 +120,23 @@ enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req
     return rc;
 }
 
-bool mb_problem_is_failure(lua_State *L, int index)
+static bool is_set(lua_State *L, int index, const char *key)
 {
-    bool is = raw_field(L, index, "failure") == LUA_TBOOLEAN && lua_toboolean(L, -1);
+    bool is = raw_field(L, index, key) == LUA_TBOOLEAN && lua_toboolean(L, -1);
     lua_pop(L, 1);
     return is;
 }
 
-/* problem(status, code, detail?, { errors =, members =, retry_after =, headers =, failure = }?); members are
+bool mb_problem_is_failure(lua_State *L, int index) { return is_set(L, index, "failure"); }
+
+const char *mb_problem_code(lua_State *L, int index)
+{
+    return is_set(L, index, "is_foreign") ? NULL : raw_text(L, index, "code", MB_STR("")).ptr;
+}
+
+/* problem(status, code, detail?, { errors =, members =, retry_after =, headers =, failure =, is_foreign = }?); members are
  * written beside the standard ones: RFC 9457 calls them extension members. failure: it counts as an
- * error of scripts. */
+ * error of scripts. is_foreign: the code is nobody's promise, as the words of a plugin are not. */
 static int l_problem(lua_State *L)
 {
     lua_Integer status = luaL_checkinteger(L, 2);
@@ -139,7 +146,7 @@ static int l_problem(lua_State *L)
     mb_push_problem(L, (int)status, code, detail, -1);
     if (lua_istable(L, 5)) {
         static const char *const fields[] = {"errors", "members", "retry_after", "headers",
-                                             "failure"};
+                                             "failure", "is_foreign"};
         for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
             lua_getfield(L, 5, fields[i]);
             lua_setfield(L, -2, fields[i]);

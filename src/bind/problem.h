@@ -17,6 +17,8 @@ void mb_push_problem(lua_State *L, int status, const char *code, const char *det
                      int retry_after_s);
 /* Whether the problem at the absolute index stands for code that failed. */
 bool mb_problem_is_failure(lua_State *L, int index);
+/* Its code, borrowed, which its route is to have declared; NULL when nobody has to. */
+const char *mb_problem_code(lua_State *L, int index);
 /* Answers req with the problem at index (raw access only; nothing of it is called). scratch is
  * cleared and used. MB_E_SCRIPT: its headers or errors are none, and nothing was answered. */
 MB_MUST_CHECK enum mb_rc mb_reply_problem(lua_State *L, int index, struct mb_http_request *req,

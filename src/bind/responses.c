@@ -118,9 +118,11 @@ enum mb_rc mb_responses_stream(const struct mb_responses *r, int status, const c
 bool mb_responses_has_code(lua_State *L, const struct mb_responses *r, const char *code)
 {
     if (r->codes_ref == LUA_NOREF) return true;
+    int top = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, r->codes_ref);
-    lua_pushstring(L, code);
-    bool is = lua_rawget(L, -2) == LUA_TBOOLEAN;
-    lua_pop(L, 2);
+    bool is = lua_getfield(L, top + 1, code) == LUA_TBOOLEAN;
+    if (!is && lua_rawgeti(L, top + 1, 1) == LUA_TTABLE)
+        is = lua_getfield(L, -1, code) == LUA_TBOOLEAN;
+    lua_settop(L, top);
     return is;
 }

@@ -21,7 +21,7 @@ struct mb_response {
 struct mb_responses {
     struct mb_response *list;
     size_t n;
-    int codes_ref; /* registry: set of codes; LUA_NOREF = any */
+    int codes_ref; /* registry: set of codes, whose [1] is the set of any route's; LUA_NOREF = any */
 };
 
 /* Takes { responses = { { status =, schema = | media = | nothing }, … }, codes = set or nil } at index: a compiled

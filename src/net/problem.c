@@ -14,11 +14,13 @@ static enum mb_rc add_member(struct mb_buf *b, const char *name, const char *val
     return rc == MB_E_JSON ? mb_buf_addz(b, "\"\"") : rc; /* not UTF-8: better no text than none */
 }
 
+/* type leads to what explains the code (RFC 9457 section 3.1.1), which is small letters, digits and _. */
 static enum mb_rc write_problem(struct mb_buf *b, int status, const char *code, const char *detail,
                                 const char *id, struct mb_str members)
 {
-    enum mb_rc rc = mb_buf_addf(b, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d",
-                                mb_head__reason(status), status);
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    enum mb_rc rc = mb_buf_addf(b, "{\"type\":\"/docs/problems#%.*s\",\"title\":\"%s\",\"status\":%d",
+                                (int)strspn(code, plain), code, mb_head__reason(status), status);
     if (rc == MB_OK)
         rc = add_member(b, "code", code);
     if (rc == MB_OK && detail)

@@ -8,6 +8,7 @@ local cluster = require "support.cluster"
 local home = require "support.home"
 local paths = require "support.paths"
 local process = require "support.process"
+local tree = require "support.tree"
 
 local GUEST <const> = { guestName = "Thandi Mokoena", guestEmail = "thandi@example.org", isOnline = false }
 
@@ -113,7 +114,7 @@ describe("the document of the API", function()
 
   it("says of a route what its schemas, rule and errors say", function()
     local create = document.paths["/v1/bookings"].post
-    local body = create.requestBody.content["application/json"].schema
+    local body = api.resolve(document, create.requestBody.content["application/json"].schema)
     assert.same({ "slotId" }, body.required)
     assert.is_false(body.additionalProperties)
     assert.equal("email", body.properties.guestEmail.format)
@@ -134,6 +135,73 @@ describe("the document of the API", function()
     assert.same({ 303, "/docs" }, { browser.status, browser.headers.location })
     assert.matches("Accept", browser.headers.vary, 1, true)
     assert.equal(200, clinic.server:get(browser.headers.location).status)
+  end)
+
+  it("has an example for every body and every answer, which is sound", function()
+    for path, operations in pairs(document.paths) do
+      for method, it in pairs(operations) do
+        local contents = { it.requestBody and it.requestBody.content or nil }
+        for _, response in pairs(it.responses) do
+          contents[#contents + 1] = api.resolve(document, response).content
+        end
+        for _, content in ipairs(contents) do
+          for kind, media in pairs(content) do
+            local where, faults = ("%s %s %s"):format(method, path, kind), {}
+            assert.is_not_nil(media.example, where)
+            compare(document, media.schema, media.example, where, faults)
+            assert.same({}, faults)
+          end
+        end
+      end
+    end
+  end)
+
+  it("says how answers are asked for again, and which parameters go together", function()
+    local one = document.paths["/v1/bookings/{id}"].get
+    assert.is_truthy(one.responses["200"].headers.ETag and one.responses["304"].headers.ETag)
+    assert.equal("If-None-Match", one.parameters[2].name)
+    GUEST.slotId = clinic:take_slots(1)[1]
+    local made = clinic.server:post("/v1/bookings", GUEST)
+    local bearer = { Authorization = "Bearer " .. made.json.manageToken }
+    local path = "/v1/bookings/" .. made.json.id
+    local etag = clinic.server:get(path, { headers = bearer }).headers.etag
+    assert.equal(made.headers.etag, etag)
+    bearer["If-None-Match"] = etag
+    assert.equal(304, clinic.server:get(path, { headers = bearer }).status)
+    assert.same({ { "providerId" }, { "serviceId" }, { "locationId" } }, document.paths["/v1/slots"].get["x-one-of"])
+    assert.matches("`providerId`, `serviceId` or `locationId`", document.paths["/v1/slots"].get.description, 1, true)
+    local refused = clinic.server:get "/v1/slots"
+    assert.same({ 422, { { pointer = "/providerId", detail = "or serviceId or locationId is required" } } },
+      { refused.status, refused.json.errors })
+    assert.equal(5, #document.components.schemas.NewBookingRequest.anyOf)
+  end)
+
+  it("leads from every problem to a page that explains it, as every code of the server", function()
+    local page = clinic.server:get "/docs/problems"
+    assert.same({ 200, "text/html; charset=utf-8" }, { page.status, page.headers["content-type"] })
+    local function is_explained(code, where)
+      assert.is_truthy(page.body:find(('<section id="%s">'):format(code), 1, true), code .. " of " .. where)
+    end
+    for path, operations in pairs(document.paths) do
+      for _, it in pairs(operations) do
+        for _, response in pairs(it.responses) do
+          for _, code in ipairs(api.resolve(document, response)["x-codes"] or {}) do is_explained(code, path) end
+        end
+      end
+    end
+    local refused = clinic.server:get "/v1/bookings/nothing"
+    assert.equal("/docs/problems#" .. refused.json.code, refused.json.type)
+    local files = {}
+    for _, folder in ipairs { "src/base", "src/net", "src/bind" } do
+      for _, file in ipairs(tree.files(folder, ".c", ".h")) do files[#files + 1] = file end
+    end
+    for _, file in ipairs(files) do
+      local text = paths.read(file)
+      for code in text:gmatch 'mb_http_problem%([^;]-%d%d%d, "([%l_]+)"' do is_explained(code, file) end
+      for code in text:gmatch 'mb_push_problem%([^;]-%d%d%d, "([%l_]+)"' do is_explained(code, file) end
+      for code in text:gmatch '%f[%w]X%([%u_]+, %d%d%d, "([%l_]+)"' do is_explained(code, file) end
+      for code in text:gmatch '%f[%w]X%(MB_E_[%u_]+, "([%l_]+)", %d%d%d' do is_explained(code, file) end
+    end
   end)
 
   it("documents what the server answers", function()
@@ -177,8 +245,8 @@ describe("medbookd openapi", function()
     assert.equal(0, r.code, r.err)
     local document = cjson.decode(r.out)
     assert.equal("3.1.0", document.openapi)
-    assert.same({ "transition_not_allowed" },
-      { document.paths["/v1/bookings/{id}/cancel"].post.responses["409"]["x-codes"][1] })
+    assert.matches("transition_not_allowed",
+      table.concat(document.paths["/v1/bookings/{id}/cancel"].post.responses["409"]["x-codes"], " "), 1, true)
   end)
 end)
 

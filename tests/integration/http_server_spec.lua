@@ -139,7 +139,7 @@ describe("an answer", function()
     assert.equal(400, response.status)
     assert.equal("application/problem+json", response.headers["content-type"])
     assert.equal("close", response.headers.connection)
-    assert.same({ type = "about:blank", title = "Bad Request", status = 400, code = "bad_host",
+    assert.same({ type = "/docs/problems#bad_host", title = "Bad Request", status = 400, code = "bad_host",
                   detail = "there must be exactly one valid Host field",
                   requestId = response.headers["x-request-id"] }, response.json)
     assert.is_true(conn:is_closed())

@@ -33,11 +33,11 @@ local LIBRARIES <const> = {
 
 -- Modules that the files of a folder of lua/ may require: prefixes.
 local MODULES <const> = {
-  ["boot.lua"] = { "mb", "routes", "validation", "workflows" },
+  ["boot.lua"] = { "documentation", "mb", "routes", "validation", "workflows" },
   mb = { "mb" },
   sandbox = {},
   testing = { "mb", "medbookd", "busted" }, -- no scripts of the server: helpers of tests, which require medbookd.*
-  documentation = {},
+  documentation = { "mb" },
   queries = { "mb", "queries" },
   validation = { "mb", "validation" },
   permissions = { "mb", "permissions" },
