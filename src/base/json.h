@@ -53,6 +53,15 @@ MB_MUST_CHECK enum mb_rc mb_json_read(struct mb_str text, const struct mb_json_l
                                       const struct mb_json_sink *sink, void *ctx,
                                       struct mb_buf *scratch, struct mb_json_fault *fault);
 
+/* The same by and by: `steps` tokens at a time, until *is_over. text, limits and sink stay borrowed. new: NULL when out
+ * of memory. */
+struct mb_json_reader;
+struct mb_json_reader *mb_json_reader_new(struct mb_str text, const struct mb_json_limits *limits,
+                                          const struct mb_json_sink *sink, void *ctx);
+MB_MUST_CHECK enum mb_rc mb_json_reader_run(struct mb_json_reader *r, size_t steps, bool *is_over,
+                                            struct mb_json_fault *fault);
+void mb_json_reader_free(struct mb_json_reader *r);
+
 /* ---- single tokens, for readers that know what comes ----
  * *p moves behind the token, or to where it is wrong; *wrong is then what. Not on MB_E_LIMIT of a string. */
 struct mb_json_number {

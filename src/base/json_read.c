@@ -5,6 +5,7 @@
 #include "base/json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json_parts.h"
 
@@ -199,36 +200,82 @@ static enum mb_rc read_step(struct reader *r)
     return read_more(r);
 }
 
-static enum mb_rc read_all(struct reader *r)
+/* So many steps, each to the end of a token, or fewer when the text ends before. */
+static enum mb_rc read_some(struct reader *r, size_t steps, bool *is_over)
 {
+    *is_over = false;
     if (r->stack.text.len > UINT32_MAX) return refuse(r, MB_E_LIMIT, "the text is too long");
-    do {
+    for (; steps > 0 && !*is_over; steps--) {
         skip_blank(r);
         enum mb_rc rc = read_step(r);
         if (rc != MB_OK) return rc;
-    } while (r->depth > 0 || r->expect != EXPECT_MORE);
+        *is_over = r->depth == 0 && r->expect == EXPECT_MORE;
+    }
+    if (!*is_over) return MB_OK;
     skip_blank(r);
     return r->p == r->end ? MB_OK : refuse(r, MB_E_JSON, "something follows the value");
+}
+
+static struct reader begin(struct mb_str text, const struct mb_json_limits *limits,
+                           const struct mb_json_sink *sink, void *ctx, struct mb_buf *scratch)
+{
+    static const char nothing[] = "";
+    if (text.len == 0) text.ptr = nothing; /* an empty slice may have no address to count from */
+    return (struct reader){.p = text.ptr,
+                           .end = text.ptr + text.len,
+                           .limits = limits,
+                           .sink = sink,
+                           .ctx = ctx,
+                           .stack = {.mem = scratch, .text = text, .top = MB_JSON__NONE}};
+}
+
+static void tell(struct reader *r, struct mb_json_fault *fault)
+{
+    fault->offset = (size_t)(r->p - r->stack.text.ptr);
+    (void)snprintf(fault->text, sizeof fault->text, "%s", r->wrong);
+    mb_json__pointer(&r->stack, fault->pointer, sizeof fault->pointer);
 }
 
 enum mb_rc mb_json_read(struct mb_str text, const struct mb_json_limits *limits,
                         const struct mb_json_sink *sink, void *ctx, struct mb_buf *scratch,
                         struct mb_json_fault *fault)
 {
-    static const char nothing[] = "";
-    if (text.len == 0) text.ptr = nothing; /* an empty slice may have no address to count from */
-    struct reader r = {.p = text.ptr,
-                       .end = text.ptr + text.len,
-                       .limits = limits,
-                       .sink = sink,
-                       .ctx = ctx,
-                       .stack = {.mem = scratch, .text = text, .top = MB_JSON__NONE}};
+    bool is_over;
+    struct reader r = begin(text, limits, sink, ctx, scratch);
     mb_buf_clear(scratch);
-    enum mb_rc rc = read_all(&r);
-    if (rc != MB_OK && fault) {
-        fault->offset = (size_t)(r.p - text.ptr);
-        (void)snprintf(fault->text, sizeof fault->text, "%s", r.wrong);
-        mb_json__pointer(&r.stack, fault->pointer, sizeof fault->pointer);
-    }
+    enum mb_rc rc = read_some(&r, SIZE_MAX, &is_over);
+    if (rc != MB_OK && fault) tell(&r, fault);
     return rc;
+}
+
+/* ---- by and by ---- */
+
+struct mb_json_reader {
+    struct reader r;
+    struct mb_buf scratch;
+};
+
+struct mb_json_reader *mb_json_reader_new(struct mb_str text, const struct mb_json_limits *limits,
+                                          const struct mb_json_sink *sink, void *ctx)
+{
+    struct mb_json_reader *it = malloc(sizeof *it);
+    if (it == NULL) return NULL;
+    mb_buf_init(&it->scratch, SIZE_MAX / 2); /* bounded by the text and the limits */
+    it->r = begin(text, limits, sink, ctx, &it->scratch);
+    return it;
+}
+
+enum mb_rc mb_json_reader_run(struct mb_json_reader *it, size_t steps, bool *is_over,
+                              struct mb_json_fault *fault)
+{
+    enum mb_rc rc = read_some(&it->r, steps, is_over);
+    if (rc != MB_OK && fault) tell(&it->r, fault);
+    return rc;
+}
+
+void mb_json_reader_free(struct mb_json_reader *it)
+{
+    if (it == NULL) return;
+    mb_buf_reset(&it->scratch);
+    free(it);
 }

@@ -40,25 +40,91 @@ static int l_hmac(lua_State *L)
     return 1;
 }
 
-/* crypto.sign(key, text) -> lower-case hex of HMAC-SHA-256 (RFC 2104) under a key that the script has,
- * for others who have it too; at most SIGN_MAX bytes each, so that it takes a few milliseconds at most */
-static int l_sign(lua_State *L)
+/* How far a signature came. */
+struct signing {
+    crypto_hash_sha256_state
+        key; /* one longer than a block of the hash is hashed first (RFC 2104) */
+    crypto_auth_hmacsha256_state text;
+    size_t done; /* bytes of the key, then of the text */
+    bool has_key;
+};
+
+enum { SIGN_BLOCK = 64, SIGN_PART = 16384, AT_SIGNING = 3 };
+
+static struct mb_str part_of(lua_State *L, int index, size_t done)
 {
-    struct mb_str key, text;
-    crypto_auth_hmacsha256_state state;
+    struct mb_str s;
+    s.ptr = lua_tolstring(L, index, &s.len);
+    s.ptr += done;
+    s.len = s.len - done < SIGN_PART ? s.len - done : SIGN_PART;
+    return s;
+}
+
+/* Whether the key is taken. */
+static bool take_key(lua_State *L, struct signing *w)
+{
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    struct mb_str key = part_of(L, 1, w->done);
+    size_t length = lua_rawlen(L, 1);
+    if (length <= SIGN_BLOCK) {
+        crypto_auth_hmacsha256_init(&w->text, (const unsigned char *)key.ptr, key.len);
+        return true;
+    }
+    if (w->done == 0) crypto_hash_sha256_init(&w->key);
+    crypto_hash_sha256_update(&w->key, (const unsigned char *)key.ptr, key.len);
+    w->done += key.len;
+    if (w->done < length) return false;
+    crypto_hash_sha256_final(&w->key, digest);
+    crypto_auth_hmacsha256_init(&w->text, digest, sizeof digest);
+    sodium_memzero(digest, sizeof digest);
+    return true;
+}
+
+/* Whether all of the text is taken. */
+static bool take_text(lua_State *L, struct signing *w)
+{
+    struct mb_str text = part_of(L, 2, w->done);
+    crypto_auth_hmacsha256_update(&w->text, (const unsigned char *)text.ptr, text.len);
+    w->done += text.len;
+    return w->done == lua_rawlen(L, 2);
+}
+
+static int sign_on(lua_State *L, int status, lua_KContext ctx)
+{
+    struct signing *w = lua_touserdata(L, AT_SIGNING);
     unsigned char mac[crypto_auth_hmacsha256_BYTES];
     char out[2 * sizeof mac + 1];
-    key.ptr = luaL_checklstring(L, 1, &key.len);
-    text.ptr = luaL_checklstring(L, 2, &text.len);
-    luaL_argcheck(L, key.len > 0 && key.len <= SIGN_MAX, 1, "1 byte to 1 MB");
-    luaL_argcheck(L, text.len <= SIGN_MAX, 2, "at most 1 MB");
-    crypto_auth_hmacsha256_init(&state, (const unsigned char *)key.ptr, key.len);
-    crypto_auth_hmacsha256_update(&state, (const unsigned char *)text.ptr, text.len);
-    crypto_auth_hmacsha256_final(&state, mac);
-    sodium_memzero(&state, sizeof state);
+    (void)status;
+    for (;;) {
+        if (w->has_key && take_text(L, w)) break;
+        if (!w->has_key && take_key(L, w)) {
+            w->has_key = true;
+            w->done = 0;
+        }
+        mb_budget_check(L);
+        if (mb_budget_is_late(L)) return mb_budget_rest(L, ctx, sign_on);
+    }
+    crypto_auth_hmacsha256_final(&w->text, mac);
+    sodium_memzero(w, sizeof *w);
     sodium_bin2hex(out, sizeof out, mac, sizeof mac);
     lua_pushlstring(L, out, 2 * sizeof mac);
     return 1;
+}
+
+/* crypto.sign(key, text) -> lower-case hex of HMAC-SHA-256 (RFC 2104) under a key that the script has,
+ * for others who have it too; at most SIGN_MAX bytes each. Rests when a slice is over. */
+static int l_sign(lua_State *L)
+{
+    size_t key, text;
+    (void)luaL_checklstring(L, 1, &key);
+    (void)luaL_checklstring(L, 2, &text);
+    luaL_argcheck(L, key > 0 && key <= SIGN_MAX, 1, "1 byte to 1 MB");
+    luaL_argcheck(L, text <= SIGN_MAX, 2, "at most 1 MB");
+    lua_settop(L, 2);
+    struct signing *w = lua_newuserdatauv(L, sizeof *w, 0);
+    w->done = 0;
+    w->has_key = false;
+    return sign_on(L, LUA_OK, 0);
 }
 
 /* crypto.sha256(text) -> lower-case hex */

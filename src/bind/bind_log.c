@@ -59,7 +59,7 @@ static int write_line(lua_State *L, enum mb_log_level level)
     if (plugin) fits = mb_log_pair(&b, "plugin", mb_str_z(plugin)) == MB_OK && fits;
     if (lua_istable(L, 2)) {
         lua_pushnil(L);
-        while (lua_next(L, 2)) {
+        while (fits && lua_next(L, 2)) {
             if (lua_type(L, -2) == LUA_TSTRING) {
                 copy_key(lua_tostring(L, -2), key);
                 fits = mb_log_pair(&b, key, value_text(L, number, sizeof number)) == MB_OK && fits;

@@ -25,6 +25,21 @@ bool mb_json_is_marked_array(lua_State *L, int index);
  * integers, other numbers as floats); on failure nothing is pushed. May raise out of memory. */
 MB_MUST_CHECK enum mb_rc mb_json_decode(lua_State *L, struct mb_str text,
                                         struct mb_json_fault *fault);
+/* encode(value) -> text, and decode(text) -> value, or nil and "… at byte n": functions for scripts. Where these may wait
+ * they rest when a slice is over, whatever they were given. */
+int mb_json_encode_call(lua_State *L);
+int mb_json_decode_call(lua_State *L);
+void mb_json__register_calls(lua_State *L);
+/* What reads JSON by and by: it makes the value on the stack of d->L, d->depth being 0 in the beginning. */
+struct mb_json_maker {
+    lua_State *L;
+    struct {
+        bool array;
+        lua_Integer n;
+    } level[64];
+    int depth;
+};
+extern const struct mb_json_sink mb_json__sink;
 /* { Name = "value" } at index -> *n headers; texts stay borrowed from the table. A Content-Type
  * goes to *content_type instead, when that is given. MB_E_SCRIPT when something else stands there
  * or they are more than max. */

@@ -48,21 +48,43 @@ static size_t offset_at(lua_State *L, int arg, size_t len)
 
 static bool is_plain(const struct subject *x)
 {
+    static const bool is_special[256] = {
+        ['^'] = true, ['$'] = true, ['*'] = true, ['+'] = true, ['?'] = true,
+        ['.'] = true, ['('] = true, ['['] = true, ['%'] = true, ['-'] = true};
     for (size_t i = 0; i < x->plen; i++)
-        if (x->p[i] != '\0' && strchr("^$*+?.([%-", x->p[i])) return false;
+        if (is_special[(unsigned char)x->p[i]]) return false;
     return true;
 }
 
+static int find_plain_on(lua_State *L, int status, lua_KContext at);
+
+/* In windows that are some times longer than what is looked for. */
 static int find_plain(lua_State *L, const struct subject *x, size_t at)
 {
-    const char *found = memmem(x->s + at, x->slen - at, x->p, x->plen);
-    if (!found) {
-        lua_pushnil(L);
-        return 1;
+    enum { WINDOW = 65536, TIMES = 2 };
+    size_t window = x->plen * TIMES > WINDOW ? x->plen * TIMES : WINDOW;
+    for (;; at += window) {
+        size_t left = x->slen - at, n = left < window + x->plen ? left : window + x->plen;
+        const char *found = memmem(x->s + at, n, x->p, x->plen);
+        if (found) {
+            lua_pushinteger(L, found - x->s + 1);
+            lua_pushinteger(L, found - x->s + (lua_Integer)x->plen);
+            return 2;
+        }
+        if (n == left) break;
+        mb_budget_check(L);
+        if (mb_budget_is_late(L))
+            return mb_budget_rest(L, (lua_KContext)(at + window), find_plain_on);
     }
-    lua_pushinteger(L, found - x->s + 1);
-    lua_pushinteger(L, found - x->s + (lua_Integer)x->plen);
-    return 2;
+    lua_pushnil(L);
+    return 1;
+}
+
+static int find_plain_on(lua_State *L, int status, lua_KContext at)
+{
+    struct subject x = subject_of(L, 1, 2);
+    (void)status;
+    return find_plain(L, &x, (size_t)at);
 }
 
 static int go_on_looking(lua_State *L, int status, lua_KContext is_find);
@@ -167,6 +189,54 @@ static int l_gmatch(lua_State *L)
     return 1;
 }
 
+/* ---- joining ---- */
+
+enum { AT_PIECES = 1, AT_COUNT, AT_JOINED };
+
+/* Joins pieces from..to of the list into one, which it appends to the other list. */
+static void join_group(lua_State *L, lua_Integer from, lua_Integer to)
+{
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (; from <= to; from++) {
+        lua_rawgeti(L, AT_PIECES, from);
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    lua_rawseti(L, AT_JOINED, (lua_Integer)lua_rawlen(L, AT_JOINED) + 1);
+}
+
+/* Groups become pieces of the next round, until there is one. */
+static int join_on(lua_State *L, int status, lua_KContext from)
+{
+    enum { GROUP = 256 };
+    lua_Integer count = lua_tointeger(L, AT_COUNT);
+    (void)status;
+    while (count > 1) {
+        for (lua_Integer i = from; i <= count; i += GROUP) {
+            join_group(L, i, i + GROUP - 1 < count ? i + GROUP - 1 : count);
+            mb_budget_check(L);
+            if (mb_budget_is_late(L)) return mb_budget_rest(L, i + GROUP, join_on);
+        }
+        count = (lua_Integer)lua_rawlen(L, AT_JOINED);
+        lua_pushinteger(L, count);
+        lua_replace(L, AT_COUNT);
+        lua_replace(L, AT_PIECES);
+        lua_newtable(L);
+        from = 1;
+    }
+    if (count == 0) lua_pushliteral(L, "");
+    if (count == 1) lua_rawgeti(L, AT_PIECES, 1);
+    return 1;
+}
+
+int mb_strings_join(lua_State *L)
+{
+    lua_settop(L, AT_COUNT);
+    lua_newtable(L);
+    return join_on(L, LUA_OK, 1);
+}
+
 /* ---- gsub ----
  * Texts replace out of a buffer. What functions and tables say is made into a list of texts, because while a function is
  * called nothing but the stack is safe; so is the buffer where the match rests. */
@@ -209,17 +279,21 @@ static void list_until(lua_State *L, struct work *w, const char *to)
     w->done = to;
 }
 
+static int end_join(lua_State *L, int status, lua_KContext n)
+{
+    (void)status;
+    lua_pushinteger(L, n);
+    return 2;
+}
+
 static int join(lua_State *L, const struct work *w)
 {
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    for (lua_Integer i = 1; i <= w->listed; i++) {
-        lua_rawgeti(L, AT_LIST, i);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-    lua_pushinteger(L, w->n);
-    return 2;
+    lua_pushcfunction(L, mb_strings_join);
+    lua_pushvalue(L, AT_LIST);
+    lua_pushinteger(L, w->listed);
+    lua_KContext n = w->n;
+    lua_callk(L, 2, 1, n, end_join);
+    return end_join(L, LUA_OK, n);
 }
 
 static int go_on_replacing(lua_State *L, int status, lua_KContext is_called);
@@ -231,10 +305,11 @@ static void add_text(struct work *w, luaL_Buffer *b)
     size_t n;
     const char *text = lua_tolstring(m->L, AT_BY, &n);
     for (size_t i = 0; i < n; i++) {
-        if (text[i] != '%') {
-            luaL_addchar(b, text[i]);
-            continue;
-        }
+        const char *mark = memchr(text + i, '%', n - i);
+        size_t plain = mark ? (size_t)(mark - text) - i : n - i;
+        luaL_addlstring(b, text + i, plain);
+        i += plain;
+        if (i == n) break;
         char c = ++i < n ? text[i] : '\0';
         if (c == '%') {
             luaL_addchar(b, c);

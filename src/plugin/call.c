@@ -57,16 +57,53 @@ static void fail(struct mb_plugin_call *c, const char *code, const char *text)
     (void)snprintf(c->text, sizeof c->text, "%s", text ? text : "an error without text");
 }
 
-/* Writes the values from first to the top as an array. */
+/* JSON up to this is written and read in one go. */
+enum { SHORT_JSON = 16384 };
+
+/* Writes the values from first to the top as an array; MB_E_LIMIT: they are not short. */
 static enum mb_rc write_values(lua_State *L, int first, struct mb_buf *out, struct mb_err *err)
 {
     int top = lua_gettop(L);
+    size_t most = out->max;
+    if (out->max > SHORT_JSON) out->max = SHORT_JSON;
+    mb_buf_clear(out);
     enum mb_rc rc = mb_buf_add(out, "[", 1);
     for (int i = first; rc == MB_OK && i <= top; i++) {
         if (i > first) rc = mb_buf_add(out, ",", 1);
         if (rc == MB_OK) rc = mb_json_encode(L, i, out, err);
     }
-    return rc == MB_OK ? mb_buf_add(out, "]", 1) : rc;
+    if (rc == MB_OK) rc = mb_buf_add(out, "]", 1);
+    out->max = most;
+    return rc;
+}
+
+/* Replaces the values from first to the top by the encoder, which rests, and a list of them. */
+static void prepare_encode(lua_State *L, int first)
+{
+    int top = lua_gettop(L);
+    luaL_checkstack(L, 4, NULL);
+    mb_json_push_array(L);
+    for (int i = first; i <= top; i++) {
+        lua_pushvalue(L, i);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            lua_pushlightuserdata(L, NULL);
+        }
+        lua_rawseti(L, top + 1, i - first + 1);
+    }
+    lua_pushcfunction(L, mb_json_encode_call);
+    lua_insert(L, first);
+    lua_replace(L, first + 1);
+    lua_settop(L, first + 1);
+}
+
+/* The text at the top is what was encoded. */
+static enum mb_rc take_encoded(lua_State *L, struct mb_buf *out)
+{
+    struct mb_str text;
+    text.ptr = lua_tolstring(L, -1, &text.len);
+    mb_buf_clear(out);
+    return mb_buf_add(out, text.ptr, text.len);
 }
 
 /* ---- in the plugin's state ---- */
@@ -81,15 +118,6 @@ static int trace(lua_State *L)
     else
         lua_pushfstring(L, "the plugin raised a %s", luaL_typename(L, 1));
     return 1;
-}
-
-static void write_results(lua_State *L, struct mb_plugin_call *c)
-{
-    struct mb_err err;
-    mb_buf_clear(&c->out);
-    enum mb_rc rc = write_values(L, AT_RESULTS, &c->out, &err);
-    if (rc == MB_OK) return;
-    fail(c, "plugin_failed", rc == MB_E_JSON ? err.text : "its results are too large");
 }
 
 /* The limit at which its memory was refused last. */
@@ -121,36 +149,48 @@ static void tell_starved(struct mb_plugin_call *c)
     fail(c, "plugin_failed", text);
 }
 
-static int finish(lua_State *L, int status, lua_KContext ctx)
+/* Whether what ran did so to its end; tells why not. */
+static bool is_fine(lua_State *L, struct mb_plugin_call *c, int status)
 {
-    struct mb_plugin_call *c = (struct mb_plugin_call *)ctx;
     const struct mb_budget *b = mb_task_budget(c->task);
     if (b->verdict > MB_VERDICT_LATE)
         tell_end(c, b);
     else if (status == LUA_OK || status == LUA_YIELD)
-        write_results(L, c);
+        return true;
     else if (status == LUA_ERRMEM)
         tell_starved(c);
     else
         fail(c, "plugin_failed", lua_tostring(L, -1));
+    return false;
+}
+
+static int finish_results(lua_State *L, int status, lua_KContext ctx)
+{
+    struct mb_plugin_call *c = (struct mb_plugin_call *)ctx;
+    if (is_fine(L, c, status) && take_encoded(L, &c->out) != MB_OK)
+        fail(c, "plugin_failed", "its results are too large");
     return 0;
 }
 
-/* Pushes a table. */
-static void push_arguments(lua_State *L, const struct mb_plugin_call *c)
+static int finish(lua_State *L, int status, lua_KContext ctx)
 {
-    enum { USUAL = 8 };
-    struct mb_json_fault fault;
-    const char *fact = c->in.data;
-    struct mb_str json = mb_buf_str(&c->in);
-    for (int i = 0; i < NFACTS; i++) {
-        json.ptr += c->fact[i];
-        json.len -= c->fact[i];
+    struct mb_plugin_call *c = (struct mb_plugin_call *)ctx;
+    struct mb_err err;
+    if (!is_fine(L, c, status)) return 0;
+    enum mb_rc rc = write_values(L, AT_RESULTS, &c->out, &err);
+    if (rc == MB_E_LIMIT) {
+        prepare_encode(L, AT_RESULTS);
+        return finish_results(L, lua_pcallk(L, 1, 1, 0, ctx, finish_results), ctx);
     }
-    if (mb_str_eq(json, MB_STR("{}"))) /* as of most hooks on a GET */
-        lua_createtable(L, 0, USUAL);
-    else if (mb_json_decode(L, json, &fault) != MB_OK)
-        luaL_error(L, "the arguments are larger than json.* allows");
+    if (rc != MB_OK)
+        fail(c, "plugin_failed", rc == MB_E_JSON ? err.text : "not enough memory for its results");
+    return 0;
+}
+
+/* To the table at the top. */
+static void add_facts(lua_State *L, const struct mb_plugin_call *c)
+{
+    const char *fact = c->in.data;
     if (!c->has_request) return;
     for (int i = 0; i < NFACTS; i++) {
         lua_pushlstring(L, fact, c->fact[i]);
@@ -162,16 +202,41 @@ static void push_arguments(lua_State *L, const struct mb_plugin_call *c)
     lua_setfield(L, -2, "params");
 }
 
+/* The function, and the table of its arguments at the top, to which the facts of the request are added. */
+static int call_handler(lua_State *L, int status, lua_KContext ctx)
+{
+    const struct mb_plugin_call *c = (const struct mb_plugin_call *)ctx;
+    (void)status;
+    if (!lua_istable(L, -1)) return luaL_error(L, "the arguments are larger than json.* allows");
+    add_facts(L, c);
+    return finish(L, lua_pcallk(L, 1, LUA_MULTRET, AT_TRACE, ctx, finish), ctx);
+}
+
 static int enter(lua_State *L)
 {
+    enum { USUAL = 8 };
     struct mb_plugin_call *c = lua_touserdata(L, AT_CALL);
+    struct mb_json_fault fault;
+    lua_KContext ctx = (lua_KContext)c;
+    struct mb_str json = mb_buf_str(&c->in);
+    for (int i = 0; i < NFACTS; i++) {
+        json.ptr += c->fact[i];
+        json.len -= c->fact[i];
+    }
     lua_pushcfunction(L, trace);
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->plugin->handlers);
     lua_rawgeti(L, -1, c->handler);
     lua_remove(L, -2);
-    push_arguments(L, c);
-    lua_KContext ctx = (lua_KContext)c;
-    return finish(L, lua_pcallk(L, 1, LUA_MULTRET, AT_TRACE, ctx, finish), ctx);
+    if (mb_str_eq(json, MB_STR("{}"))) { /* as of most hooks on a GET */
+        lua_createtable(L, 0, USUAL);
+    } else if (json.len > SHORT_JSON) {
+        lua_pushcfunction(L, mb_json_decode_call);
+        lua_pushlstring(L, json.ptr, json.len);
+        lua_callk(L, 1, 1, ctx, call_handler);
+    } else if (mb_json_decode(L, json, &fault) != MB_OK) {
+        lua_pushnil(L);
+    }
+    return call_handler(L, LUA_OK, ctx);
 }
 
 /* ---- what a plugin asks for ---- */
@@ -183,7 +248,23 @@ static void forget_ask(struct mb_wait *w)
     c->asked = NULL;
 }
 
-/* The reply as values; a null is nil. */
+/* The list at the top as values; a null is nil. */
+static int unpack_reply(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    if (!lua_istable(L, -1))
+        return luaL_error(L, "the reply of the server is larger than json.* allows");
+    int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
+    luaL_checkstack(L, n, NULL);
+    for (int i = 1; i <= n; i++)
+        if (lua_rawgeti(L, list, i) == LUA_TLIGHTUSERDATA) {
+            lua_pop(L, 1);
+            lua_pushnil(L);
+        }
+    return n;
+}
+
 static int take_reply(lua_State *L, int status, lua_KContext ctx)
 {
     const struct mb_plugin_call *c = (const struct mb_plugin_call *)ctx;
@@ -196,16 +277,32 @@ static int take_reply(lua_State *L, int status, lua_KContext ctx)
         return lua_error(L);
     }
     lua_settop(L, 0);
-    if (mb_json_decode(L, mb_buf_str(&c->in), &fault) != MB_OK)
-        return luaL_error(L, "the reply of the server is larger than json.* allows");
-    int n = (int)lua_rawlen(L, 1);
-    luaL_checkstack(L, n, NULL);
-    for (int i = 1; i <= n; i++)
-        if (lua_rawgeti(L, 1, i) == LUA_TLIGHTUSERDATA) {
-            lua_pop(L, 1);
-            lua_pushnil(L);
-        }
-    return n;
+    if (c->in.len > SHORT_JSON) {
+        lua_pushcfunction(L, mb_json_decode_call);
+        lua_pushlstring(L, c->in.data, c->in.len);
+        lua_callk(L, 1, 1, 0, unpack_reply);
+    } else if (mb_json_decode(L, mb_buf_str(&c->in), &fault) != MB_OK) {
+        lua_pushnil(L);
+    }
+    return unpack_reply(L, LUA_OK, 0);
+}
+
+/* What it asks is in c->out. */
+static int ask(lua_State *L, struct mb_plugin_call *c)
+{
+    c->asked = lua_touserdata(L, lua_upvalueindex(1));
+    c->ask.cancel = forget_ask;
+    mb_task_wake(&c->wait);
+    return mb_task_wait(L, &c->ask, (lua_KContext)c, take_reply);
+}
+
+static int ask_encoded(lua_State *L, int status, lua_KContext ctx)
+{
+    struct mb_plugin_call *c = (struct mb_plugin_call *)ctx;
+    const char *name = lua_touserdata(L, lua_upvalueindex(1));
+    (void)status;
+    if (take_encoded(L, &c->out) != MB_OK) return luaL_error(L, "%s: too large", name);
+    return ask(L, c);
 }
 
 /* Upvalue 1: the name of what is asked for, a constant. */
@@ -218,13 +315,14 @@ static int l_ask(lua_State *L)
     if (c->nasked == most)
         return luaL_error(L, "%s: more than plugins.max_asks (%d) in one call", name, (int)most);
     c->nasked++;
-    mb_buf_clear(&c->out);
     enum mb_rc rc = write_values(L, 1, &c->out, &err);
-    if (rc != MB_OK) return luaL_error(L, "%s: %s", name, rc == MB_E_JSON ? err.text : "too large");
-    c->asked = name;
-    c->ask.cancel = forget_ask;
-    mb_task_wake(&c->wait);
-    return mb_task_wait(L, &c->ask, (lua_KContext)c, take_reply);
+    if (rc == MB_E_LIMIT) {
+        prepare_encode(L, 1);
+        lua_callk(L, 1, 1, (lua_KContext)c, ask_encoded);
+        return ask_encoded(L, LUA_OK, (lua_KContext)c);
+    }
+    if (rc == MB_OK) return ask(L, c);
+    return luaL_error(L, "%s: %s", name, rc == MB_E_JSON ? err.text : "not enough memory");
 }
 
 void mb_plugin_push_ask(lua_State *L, const char *name)

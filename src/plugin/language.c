@@ -1,12 +1,13 @@
 #include "plugin/language.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
 
-#include "bind/budget.h"
+#include "bind/heap.h"
 #include "bind/vm.h"
+#include "plugin/format.h"
+#include "plugin/library.h"
 
 /* ---- metatables ---- */
 
@@ -71,8 +72,7 @@ static int l_getmetatable(lua_State *L)
 
 /* ---- texts ---- */
 
-/* Like luaL_tolstring, but without addresses. */
-static void push_text(lua_State *L, int index)
+void mb_language_push_text(lua_State *L, int index)
 {
     int type = lua_type(L, index);
     bool is_plain =
@@ -88,54 +88,38 @@ static void push_text(lua_State *L, int index)
 static int l_tostring(lua_State *L)
 {
     luaL_checkany(L, 1);
-    push_text(L, 1);
+    mb_language_push_text(L, 1);
     return 1;
 }
 
-/* format, of which the stock one is the upvalue. */
-static int l_format(lua_State *L)
-{
-    size_t n;
-    const char *format = luaL_checklstring(L, 1, &n);
-    int arg = 1, top = lua_gettop(L);
-    for (size_t i = 0; i < n; i++) {
-        if (format[i] != '%') continue;
-        if (format[++i] == '%') continue;
-        while (i < n && strchr("-+ #0.", format[i]) != NULL) i++;
-        while (i < n && (isdigit((unsigned char)format[i]) || format[i] == '.')) i++;
-        if (format[i] == 'p') return luaL_error(L, "format: a plugin cannot have %%p");
-        if (++arg > top || format[i] != 's') continue;
-        push_text(L, arg);
-        lua_replace(L, arg);
-    }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, top, 1);
-    return 1;
-}
-
-/* The size is judged before anything is written, and nothing is repeated in vain. */
+/* The size is judged before anything is written; then what is there is doubled. */
 static int l_rep(lua_State *L)
 {
     size_t n, nsep;
+    luaL_Buffer b;
     const char *s = luaL_checklstring(L, 1, &n);
     lua_Integer times = luaL_checkinteger(L, 2);
     const char *sep = luaL_optlstring(L, 3, "", &nsep);
-    size_t most = mb_vm_plan(mb_vm_of(L))->memory_max;
-    if (times <= 0 || n + nsep == 0) {
+    const struct mb_heap *heap = mb_heap_of(L);
+    size_t most = heap->text_max > 0 ? heap->text_max : heap->max, one = n + nsep;
+    if (times <= 0 || one == 0) {
         lua_pushliteral(L, "");
         return 1;
     }
-    if ((lua_Unsigned)times > most / (n + nsep))
-        return luaL_error(L, "rep: the result would be larger than the memory of the plugin");
-    luaL_Buffer b;
-    luaL_buffinit(L, &b);
-    for (lua_Integer i = 0; i < times; i++) {
-        if (i > 0) luaL_addlstring(&b, sep, nsep);
-        luaL_addlstring(&b, s, n);
-        if (i % 4096 == 4095) mb_budget_check(L);
+    if ((lua_Unsigned)times > most / one)
+        return luaL_error(L,
+                          "rep: the result would be longer than plugins.text or plugins.memory "
+                          "(%d bytes) allows",
+                          (int)most);
+    size_t all = one * (size_t)times - nsep, done = one < all ? one : all;
+    char *out = luaL_buffinitsize(L, &b, all + nsep);
+    memcpy(out, s, n);
+    memcpy(out + n, sep, nsep);
+    for (size_t more; done < all; done += more) {
+        more = done < all - done ? done : all - done;
+        memcpy(out + done, out, more);
     }
-    luaL_pushresult(&b);
+    luaL_pushresultsize(&b, all);
     return 1;
 }
 
@@ -182,10 +166,9 @@ void mb_language_install(lua_State *L)
     static const luaL_Reg ours[] = {{"rep", l_rep}, {NULL, NULL}};
     lua_getglobal(L, LUA_STRLIBNAME);
     luaL_setfuncs(L, ours, 0);
-    lua_getfield(L, -1, "format");
-    lua_pushcclosure(L, l_format, 1);
-    lua_setfield(L, -2, "format");
+    mb_format_install(L);
     lua_pop(L, 1);
+    mb_library_install(L);
     install_tables(L);
 }
 

@@ -35,7 +35,10 @@ static struct {
     size_t length;
 } state;
 
-static bool has_passed(void) { return state.now.until_ns != 0 && mb_mono_ns() >= state.now.until_ns; }
+static bool has_passed(void)
+{
+    return state.now.until_ns != 0 && mb_mono_ns() >= state.now.until_ns;
+}
 
 static void on_steps(lua_State *L, lua_Debug *unused)
 {

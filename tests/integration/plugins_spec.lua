@@ -189,6 +189,13 @@ describe("a hostile plugin", function()
     end
   end)
 
+  it("works again at the next call when its memory was out", function()
+    for _ = 1, 4 do
+      assert.is_true(run("memory_gsub_growing").status >= 500)
+      assert.equal(200, run("plain_tostring").status)
+    end
+  end)
+
   it("reaches exactly what is listed", function()
     local found = table.concat(app:get("/v1/plugins/test.hostile/walk").json.found, "\n") .. "\n"
     assert.equal(paths.read(paths.root .. "/tests/fixtures/plugins/allowed.txt"), found)
