@@ -301,6 +301,21 @@ static enum mb_rc reload_pauses(const struct mb_shm *shm, struct mb_buf *b)
     return rc;
 }
 
+/* Also of processes that serve nobody. */
+static enum mb_rc dropped_lines(const struct mb_shm *shm, struct mb_buf *b)
+{
+    static const char metric[] = "medbookd_log_dropped_lines_total";
+    enum mb_rc rc = head(b, metric, "counter", "lines of the log dropped, because nobody read it");
+    for (uint32_t w = 0; rc == MB_OK && w < shm->nplaces; w++) {
+        char number[16];
+        rc = mb_buf_addf(b, "%s{worker=\"%s\"} %llu\n", metric, mb_shm_name(shm, w, number),
+                         (unsigned long long)get(&shm->worker[w].log_dropped));
+    }
+    return rc == MB_OK ? mb_buf_addf(b, "%s{worker=\"supervisor\"} %llu\n", metric,
+                                     (unsigned long long)get(&shm->log_dropped))
+                       : rc;
+}
+
 static enum mb_rc generations(const struct mb_shm *shm, struct mb_buf *b)
 {
     enum mb_rc rc = head(b, "medbookd_generation_info", "gauge", "the scripts that serve");
@@ -383,6 +398,7 @@ enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
         rc = box(b, "medbookd_postgres_restarts_total", "counter",
                  "starts of the embedded PostgreSQL after a crash",
                  (double)get(&shm->postgres_restarts));
+    if (rc == MB_OK) rc = dropped_lines(shm, b);
     if (rc == MB_OK) rc = jobs(&shm->jobs, b);
     if (rc == MB_OK) rc = generations(shm, b);
     if (rc == MB_OK)

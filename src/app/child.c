@@ -40,7 +40,6 @@ static enum mb_rc dress(const struct mb_child_plan *plan, pid_t parent, struct m
 enum mb_rc mb_child_fork(pid_t *pid, const struct mb_child_plan *plan, struct mb_err *err)
 {
     pid_t parent = getpid();
-    mb_log_flush();
     *pid = fork();
     if (*pid < 0)
         return mb_fail(err, MB_E_IO, "process: could not be started: %s", strerror(errno));
@@ -48,6 +47,7 @@ enum mb_rc mb_child_fork(pid_t *pid, const struct mb_child_plan *plan, struct mb
     struct mb_err why = {0};
     if (dress(plan, parent, &why) != MB_OK) {
         mb_say_error(&why);
+        mb_log_flush();
         _exit(EXIT_FAILURE);
     }
     return MB_OK;
@@ -70,6 +70,7 @@ _Noreturn void mb_child_exec(char *const *argv)
     /* The user may have no way to where the supervisor was started. */
     if (chdir("/") == 0) (void)execve(argv[0], argv, env);
     mb_say("%s: could not be run: %s", argv[0], strerror(errno));
+    mb_log_flush();
     _exit(127);
 }
 
@@ -103,8 +104,8 @@ static _Noreturn void report(int to, enum mb_rc rc, struct mb_err *err)
 {
     err->rc = rc;
     (void)fflush(NULL);
-    mb_log_flush();
     if (rc != MB_OK && write(to, err, sizeof *err) != (ssize_t)sizeof *err) mb_say_error(err);
+    mb_log_flush();
     _exit(rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 

@@ -15,7 +15,6 @@
 
 enum {
     MAX_SOCKET_PATH = 100,    /* sun_path has 108 bytes */
-    MAX_LOG_BYTES = 16 << 20, /* a larger log is put aside at start */
     TAIL_BYTES = 4096,
 };
 
@@ -230,13 +229,6 @@ static enum mb_rc write_settings(const struct mb_cluster *c, struct mb_err *err)
     return MB_OK;
 }
 
-static void put_large_log_aside(const struct mb_cluster *c)
-{
-    char old[MB_PATH_MAX + 8];
-    (void)snprintf(old, sizeof old, "%s.1", c->log);
-    if (mb_cluster_log_end(c) > MAX_LOG_BYTES) (void)rename(c->log, old);
-}
-
 enum mb_rc mb_cluster_prepare(struct mb_cluster *c, struct mb_err *err)
 {
     int major = 0;
@@ -244,9 +236,10 @@ enum mb_rc mb_cluster_prepare(struct mb_cluster *c, struct mb_err *err)
     if (rc == MB_OK) rc = mb_programs_find(c, major, err);
     if (rc == MB_OK && major == 0) rc = make_cluster(c, err);
     if (rc == MB_OK) rc = make_socket_dir(c, err);
-    if (rc == MB_OK) rc = mb_user_borrow(c->user, err);
     if (rc != MB_OK) return rc;
-    put_large_log_aside(c);
+    (void)mb_cluster_trim_log(c);
+    rc = mb_user_borrow(c->user, err);
+    if (rc != MB_OK) return rc;
     rc = write_settings(c, err);
     mb_user_return(c->user);
     return rc;
@@ -289,6 +282,35 @@ off_t mb_cluster_log_end(const struct mb_cluster *c)
 {
     struct stat st;
     return stat(c->log, &st) == 0 ? st.st_size : 0;
+}
+
+/* From there on to the end, which may move on meanwhile, or to the other place. */
+static void copy(int from, off_t at, off_t stop, int to)
+{
+    char piece[32 * 1024];
+    ssize_t n;
+    while (at < stop && (n = pread(from, piece, sizeof piece, at)) > 0 &&
+           write(to, piece, (size_t)n) == n)
+        at += n;
+}
+
+/* PostgreSQL and all its sessions hold the file open, so it is copied and emptied; they append. A
+ * disk without room for the copy needs that of the log all the more. */
+bool mb_cluster_trim_log(const struct mb_cluster *c)
+{
+    char old[MB_PATH_MAX + 8];
+    struct mb_err err = {0};
+    off_t most = (off_t)c->config->database_log_size, end = mb_cluster_log_end(c);
+    if (end <= most || mb_user_borrow(c->user, &err) != MB_OK) return false;
+    (void)snprintf(old, sizeof old, "%s.1", c->log);
+    int from = open(c->log, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    int to = open(old, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (from >= 0 && to >= 0) copy(from, end - most, end + most, to);
+    bool is_trimmed = from >= 0 && ftruncate(from, 0) == 0;
+    if (from >= 0) (void)close(from);
+    if (to >= 0) (void)close(to);
+    mb_user_return(c->user);
+    return is_trimmed;
 }
 
 /* The first line that says why: FATAL, PANIC or initdb's error; else the last one that is no

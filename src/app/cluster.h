@@ -40,3 +40,5 @@ bool mb_cluster_is_postmaster(const struct mb_cluster *c, pid_t pid);
 /* Where the log ends now, and the reason of a failure written to it since. */
 off_t mb_cluster_log_end(const struct mb_cluster *c);
 void mb_cluster_reason(const struct mb_cluster *c, off_t since, char *out, size_t size);
+/* To be called now and then: moves a log over database.log_size aside; true when it did. */
+bool mb_cluster_trim_log(const struct mb_cluster *c);

@@ -49,6 +49,8 @@ enum mb_config_type {
     X(log_level, "log.level", WORD, "info", 0, 0, "debug|info|warn|error",                         \
       "least level that is logged")                                                                \
     X(log_access, "log.access", BOOL, "true", 0, 0, "", "one line per request")                    \
+    X(log_buffer, "log.buffer", BYTES, "1MB", 65536, 1073741824, "",                               \
+      "lines of one process that wait for who reads the log; more are dropped and counted")        \
     X(shutdown_timeout, "shutdown_timeout", MS, "10s", 0, 3600000, "",                             \
       "how long SIGTERM waits for requests in flight")                                             \
     X(worker_hang_timeout, "worker.hang_timeout", MS, "10s", 0, 3600000, "",                       \
@@ -64,6 +66,8 @@ enum mb_config_type {
       "database too")                                                                              \
     X(database_url, "database.url", DSN, "", 0, 0, "",                                             \
       "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")            \
+    X(database_log_size, "database.log_size", BYTES, "16MB", 65536, 1073741824, "",                \
+      "the log of the embedded PostgreSQL; over that it becomes postgres.log.1")                   \
     X(database_pool_min, "database.pool_min", INT, "1", 1, 1000, "",                               \
       "connections a worker keeps open")                                                           \
     X(database_pool_max, "database.pool_max", INT, "8", 1, 1000, "",                               \

@@ -55,6 +55,7 @@ static _Noreturn void work(const struct mb_crew *c, unsigned index)
     (void)snprintf(name, sizeof name, "%s%s", index < plan.shm->nworkers ? "worker-" : "",
                    mb_shm_name(plan.shm, index, number));
     mb_log_init(STDERR_FILENO, mb_log_threshold(), name);
+    mb_log_count(&plan.shm->worker[index].log_dropped);
     (void)prctl(PR_SET_NAME, index < plan.shm->nworkers ? "medbookd" : "medbookd-jobs");
     exit(mb_worker_main(&plan));
 }

@@ -258,6 +258,7 @@ static void note_death(struct mb_postgres *p, int status)
 bool mb_postgres_tick(struct mb_postgres *p)
 {
     int status = 0;
+    if (mb_cluster_trim_log(&p->cluster)) p->mark = 0;
     if (p->pid != 0) {
         if (!has_ended(p, &status))
             note_ready(p);

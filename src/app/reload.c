@@ -172,6 +172,7 @@ static _Noreturn void check(const struct mb_reload *r)
     size_t n = text.len > 0 ? text.len : strlen(err.text);
     if (rc != MB_OK) memcpy(r->report->text, said, n);
     r->report->text[n] = '\0';
+    mb_log_flush();
     _exit(rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
@@ -231,6 +232,7 @@ static _Noreturn void make_tables(const struct mb_reload *r)
     struct mb_err err = {0};
     enum mb_rc rc = mb_schema_work(&plan, &err);
     if (rc != MB_OK) (void)snprintf(r->report->text, sizeof r->report->text, "%s", err.text);
+    mb_log_flush();
     _exit(rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 

@@ -1,10 +1,10 @@
-/* One write per line, so that lines of several processes never mix. */
+/* Each line goes the way of the log, so that the two keep their order and neither waits for a reader. */
 #include "app/say.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
+
+#include "base/log.h"
 
 enum { MAX_LINE = 2048 };
 
@@ -19,8 +19,7 @@ void mb_say(const char *fmt, ...)
     if (n < 0) return;
     size_t len = start + ((size_t)n < room ? (size_t)n : room - 1);
     line[len++] = '\n';
-    /* A terminal that is gone leaves nobody to tell. */
-    while (write(STDERR_FILENO, line, len) < 0 && errno == EINTR) {}
+    mb_log_say((struct mb_str){line, len});
 }
 
 void mb_say_lines(struct mb_str text)

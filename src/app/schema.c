@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "app/say.h"
 #include "base/clock.h"
 #include "db/apart.h"
 #include "db/migrate.h"
@@ -90,7 +91,7 @@ static struct mb_migrate_plan migrate_plan(const struct mb_schema_plan *plan,
         .url = plan->url,
         .files = files,
         .nfiles = n,
-        .progress = plan->is_quiet || plan->step == MB_SCHEMA_VERIFY ? NULL : stderr,
+        .progress = plan->is_quiet || plan->step == MB_SCHEMA_VERIFY ? NULL : mb_say,
         .lock_timeout_ms = (uint32_t)plan->config->migrate_lock_timeout,
         .lock_wait_ms = (uint32_t)plan->config->migrate_lock_wait,
     };

@@ -52,12 +52,14 @@ struct mb_shm_worker {
     struct mb_handler_stats scripts;
     struct mb_handler_score score[MB_SHELF_SLOTS]; /* of the generation in that slot */
     struct mb_client_stats client;
+    _Atomic uint64_t log_dropped; /* lines of its log that nobody read */
 };
 
 struct mb_shm {
     uint32_t nworkers;         /* places that serve HTTP: the first of worker[] */
     uint32_t nplaces;          /* and after them that of the jobs process */
     _Atomic uint32_t stopping; /* SIGTERM came: readyz turns red */
+    _Atomic uint64_t log_dropped; /* of the supervisor, and of what it runs but workers and jobs */
     _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
     _Atomic uint64_t reloads, reload_failures, rollbacks, auto_rollbacks;
     _Atomic(struct mb_line_up) line_up;

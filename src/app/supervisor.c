@@ -99,6 +99,7 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
     if (rc == MB_OK) rc = mb_site_migrations(&s->site, &s->migrations, err);
     if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);
     if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, count_workers(config), err);
+    if (rc == MB_OK) mb_log_count(&s->shm->log_dropped);
     if (rc == MB_OK) rc = mb_reload_new(&s->reload, &s->site, s->shm, &s->crew, err);
     return rc == MB_OK ? mb_control_open(&s->control, &s->site, s->reload, err) : rc;
 }
@@ -220,7 +221,6 @@ static int watch(struct supervisor *s)
         if (s->site.postgres != NULL && mb_postgres_tick(s->site.postgres))
             atomic_fetch_add(&s->shm->postgres_restarts, 1);
         mb_crew_tick(&s->crew);
-        mb_log_flush();
     }
     return s->crew.is_broken ? EX_CONFIG : EXIT_SUCCESS;
 }
@@ -263,7 +263,6 @@ static void close_all(struct supervisor *s)
     mb_site_close(&s->site, true);
     mb_site_migrations_free(&s->migrations);
     explicit_bzero(s->site.secret, sizeof s->site.secret);
-    mb_log_flush();
 }
 
 static enum mb_log_level log_level(const char *word)
@@ -285,7 +284,8 @@ int mb_supervisor_run(const struct mb_config *config)
     mb_log_init(STDERR_FILENO, log_level(config->log_level), "supervisor");
     set_limits(config);
 
-    enum mb_rc rc = prepare(&s, config, &err);
+    enum mb_rc rc = mb_log_queue((size_t)config->log_buffer);
+    if (rc == MB_OK) rc = prepare(&s, config, &err);
     if (rc == MB_OK) rc = watch_scripts(&s, &err);
     if (rc == MB_OK) rc = open_database(&s, &err);
     int code = EXIT_FAILURE;
@@ -305,5 +305,6 @@ int mb_supervisor_run(const struct mb_config *config)
     }
     close_all(&s);
     if (code == EXIT_SUCCESS) mb_say("stopped");
+    mb_log_flush();
     return code;
 }

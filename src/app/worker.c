@@ -19,7 +19,7 @@
  * heartbeat, and serves the sockets of siblings whose heartbeat is missing.
  */
 
-enum { BEAT_MS = 100, SIBLING_MS = 100, LOG_FLUSH_MS = 500, DB_CLOSE_MS = 2000, EX_CONFIG = 78 };
+enum { BEAT_MS = 100, SIBLING_MS = 100, DB_CLOSE_MS = 2000, EX_CONFIG = 78 };
 /* While the jobs process ends: between two looks whether it is idle, and for giving jobs back. */
 enum { REST_MS = 20, GIVE_BACK_MS = 500 };
 
@@ -56,12 +56,6 @@ static void on_beat(uv_timer_t *t)
     if (!w->stopping) atomic_store(&w->shm->beat_ns, mb_mono_ns());
 }
 
-static void on_flush(uv_timer_t *t)
-{
-    (void)t;
-    mb_log_flush();
-}
-
 /* Accepts from the sockets of siblings that are dead, hung or starting, until they beat again. A
  * sibling that reaches the database ends this worker's back-off: the box heals as one. */
 static void on_siblings(uv_timer_t *t)
@@ -86,19 +80,12 @@ static void close_timer(uv_timer_t *t)
     if (!uv_is_closing((uv_handle_t *)t)) uv_close((uv_handle_t *)t, NULL);
 }
 
-static void on_db_closed(void *ctx)
-{
-    struct worker *w = ctx;
-    close_timer(&w->flush);
-}
+static void on_db_closed(void *ctx) { (void)ctx; } /* the loop ends when nothing is left open */
 
 static void on_tables_closed(void *ctx)
 {
     struct worker *w = ctx;
-    if (w->db)
-        mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
-    else
-        on_db_closed(w);
+    if (w->db) mb_db_close(w->db, DB_CLOSE_MS, on_db_closed, w);
 }
 
 static void on_drained(void *ctx, bool clean)
@@ -257,7 +244,7 @@ static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 
 static void init_handles(struct worker *w)
 {
-    uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->flush, &w->jobs};
+    uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->jobs};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(&w->loop, timers[i]);
         timers[i]->data = w;
@@ -274,7 +261,6 @@ static void start_handles(struct worker *w)
     if (is_jobs(w) && w->plan->config->jobs_concurrency > 0)
         uv_timer_start(&w->jobs, on_turn, 0, turn_ms);
     if (!is_jobs(w)) uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
-    uv_timer_start(&w->flush, on_flush, LOG_FLUSH_MS, LOG_FLUSH_MS);
     uv_signal_start(&w->term, on_term, SIGTERM);
     mb_running_limit("worker.hang_timeout", w->plan->config->worker_hang_timeout);
     uv_signal_start(&w->changed, on_changed, MB_SIGNAL_CHANGED);

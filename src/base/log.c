@@ -1,67 +1,35 @@
 /*
- * The log of one process: lines are built whole, then buffered. State is global on purpose: a
- * process has one log, and the lowest layer must be able to reach it.
+ * The log of one process: lines are built whole; how they get out is log_queue.c. State is global on
+ * purpose: a process has one log, and the lowest layer must be able to reach it.
  */
 #include "base/log.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
-#include <unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log_queue.h"
 #include "base/utf8.h"
 
 enum {
     LINE_MAX_BYTES = 16 * 1024, /* a line; what does not fit is left out and marked */
     MARK_BYTES = 16,            /* room kept for the mark and the newline */
-    PENDING_BYTES = 64 * 1024,  /* lines not yet written */
-    FULL_WAIT_MS = 100,         /* a full pipe holds the process up no longer than this */
 };
 
 static struct {
-    pthread_mutex_t lock;
-    int fd;
-    pid_t owner; /* the process that filled pending: a child must not write it again */
     enum mb_log_level least;
     const char *process;
-    struct mb_buf line;
-    size_t pending_len;
-    char pending[PENDING_BYTES];
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = 2, .least = MB_LOG_INFO, .process = "main"};
+} state = {.least = MB_LOG_INFO, .process = "main"};
 
-static void write_pending(void)
-{
-    const char *p = state.pending, *end = p + state.pending_len;
-    while (p < end) {
-        ssize_t n = write(state.fd, p, (size_t)(end - p));
-        if (n > 0) {
-            p += n;
-            continue;
-        }
-        if (n < 0 && errno == EINTR) continue;
-        struct pollfd full = {.fd = state.fd, .events = POLLOUT};
-        bool wait = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-        if (!wait || poll(&full, 1, FULL_WAIT_MS) <= 0)
-            break; /* nobody reads the log: losing lines is better than stopping */
-    }
-    state.pending_len = 0;
-}
+struct line {
+    struct mb_buf text; /* never grows past memory */
+    bool is_cut;
+    char memory[LINE_MAX_BYTES];
+};
 
-void mb_log_init(int fd, enum mb_log_level least, const char *process)
-{
-    pthread_mutex_lock(&state.lock);
-    if (state.owner == getpid()) write_pending();
-    state.pending_len = 0;
-    state.owner = getpid();
-    state.fd = fd;
-    state.least = least;
-    state.process = process;
-    pthread_mutex_unlock(&state.lock);
-}
-
-enum mb_log_level mb_log_threshold(void) { return state.least; }
+/* The line that a thread is building: no lock is needed, and no function clears 16 KB of its stack. */
+static _Thread_local struct line own_line;
 
 /* A value of printable ASCII without blank, quote, '=' and backslash needs no quotes. */
 static bool is_bare(struct mb_str v)
@@ -121,99 +89,126 @@ enum mb_rc mb_log_pair(struct mb_buf *b, const char *key, struct mb_str value)
     return rc;
 }
 
-static void pair_or_mark(struct mb_buf *line, bool *cut, const char *key, struct mb_str value)
+static void add(struct line *line, const char *key, struct mb_str value)
 {
-    if (mb_log_pair(line, key, value) != MB_OK) *cut = true;
+    if (mb_log_pair(&line->text, key, value) != MB_OK) line->is_cut = true;
 }
 
-static void begin_line(struct mb_buf *line, enum mb_log_level level, bool *cut)
+static void begin(struct line *line, enum mb_log_level level)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
     char time[25];
     mb_rfc3339_ms(mb_wall_ms(), time);
-    line->max = LINE_MAX_BYTES - MARK_BYTES;
-    mb_buf_clear(line);
-    pair_or_mark(line, cut, "time", mb_str_z(time));
-    pair_or_mark(line, cut, "level", mb_str_z(names[level]));
-    pair_or_mark(line, cut, "proc", mb_str_z(state.process));
+    line->is_cut = false;
+    line->text = (struct mb_buf){
+        .data = line->memory, .cap = sizeof line->memory, .max = LINE_MAX_BYTES - MARK_BYTES};
+    add(line, "time", mb_str_z(time));
+    add(line, "level", mb_str_z(names[level]));
+    add(line, "proc", mb_str_z(state.process));
 }
 
-static void end_line(const struct mb_buf *line, enum mb_log_level level, bool cut)
+static void add_pairs(struct line *line, const char *msg, va_list args)
+{
+    add(line, "msg", mb_str_z(msg));
+    const char *key;
+    while ((key = va_arg(args, const char *)) != NULL) {
+        const char *value = va_arg(args, const char *);
+        add(line, key, mb_str_z(value ? value : "-"));
+    }
+}
+
+/* The room for the mark and the newline was kept. */
+static struct mb_str end(struct line *line)
 {
     static const char mark[] = " cut=true";
-    if (state.pending_len + LINE_MAX_BYTES > PENDING_BYTES) write_pending();
-    char *at = state.pending + state.pending_len;
-    if (line->len) {
-        memcpy(at, line->data, line->len);
-        at += line->len;
-    }
-    if (cut) {
+    char *at = line->memory + line->text.len;
+    if (line->is_cut) {
         memcpy(at, mark, sizeof mark - 1);
         at += sizeof mark - 1;
     }
     *at++ = '\n';
-    state.pending_len = (size_t)(at - state.pending);
-    if (level >= MB_LOG_WARN) write_pending();
+    return (struct mb_str){line->memory, (size_t)(at - line->memory)};
 }
 
-static void add_pairs(struct mb_buf *line, bool *cut, const char *msg, va_list args)
+static void put(struct line *line, enum mb_log_level level)
 {
-    pair_or_mark(line, cut, "msg", mb_str_z(msg));
-    const char *key;
-    while ((key = va_arg(args, const char *)) != NULL) {
-        const char *value = va_arg(args, const char *);
-        pair_or_mark(line, cut, key, mb_str_z(value ? value : "-"));
-    }
+    struct mb_str whole = end(line);
+    mb_log__put(whole.ptr, whole.len, level >= MB_LOG_WARN);
 }
 
 void mb_log(enum mb_log_level level, const char *msg, ...)
 {
     if (level < state.least) return;
-    bool cut = false;
     va_list args;
-    pthread_mutex_lock(&state.lock);
-    begin_line(&state.line, level, &cut);
+    begin(&own_line, level);
     va_start(args, msg);
-    add_pairs(&state.line, &cut, msg, args);
+    add_pairs(&own_line, msg, args);
     va_end(args);
-    end_line(&state.line, level, cut);
-    pthread_mutex_unlock(&state.lock);
+    put(&own_line, level);
 }
 
 void mb_log_line(enum mb_log_level level, struct mb_str raw)
 {
     if (level < state.least) return;
-    bool cut = false;
-    pthread_mutex_lock(&state.lock);
-    begin_line(&state.line, level, &cut);
-    size_t room = state.line.max - state.line.len;
+    struct line *line = &own_line;
+    begin(line, level);
+    size_t room = line->text.max - line->text.len;
     if (raw.len + 1 > room) {
         raw.len = room - 1;
-        cut = true;
+        line->is_cut = true;
     }
-    if (mb_buf_add(&state.line, " ", 1) != MB_OK ||
-        mb_buf_add(&state.line, raw.ptr, raw.len) != MB_OK)
-        cut = true;
-    end_line(&state.line, level, cut);
-    pthread_mutex_unlock(&state.lock);
+    if (mb_buf_add(&line->text, " ", 1) != MB_OK ||
+        mb_buf_add(&line->text, raw.ptr, raw.len) != MB_OK)
+        line->is_cut = true;
+    put(line, level);
 }
+
+void mb_log_say(struct mb_str line) { mb_log__put(line.ptr, line.len, true); }
 
 void mb_log_dying(const char *msg, ...)
 {
-    static char memory[LINE_MAX_BYTES]; /* all that a line may take: it never grows */
-    struct mb_buf line = {.data = memory, .cap = sizeof memory};
-    bool cut = false;
+    static struct line line; /* that of the thread may be in work */
     va_list args;
-    begin_line(&line, MB_LOG_ERROR, &cut);
+    begin(&line, MB_LOG_ERROR);
     va_start(args, msg);
-    add_pairs(&line, &cut, msg, args);
+    add_pairs(&line, msg, args);
     va_end(args);
-    end_line(&line, MB_LOG_ERROR, cut);
+    struct mb_str whole = end(&line);
+    mb_log__put_last(whole.ptr, whole.len);
 }
 
-void mb_log_flush(void)
+/* ---- the way out ---- */
+
+void mb_log_init(int fd, enum mb_log_level least, const char *process)
 {
-    pthread_mutex_lock(&state.lock);
-    write_pending();
-    pthread_mutex_unlock(&state.lock);
+    mb_log__to(fd);
+    state.least = least;
+    state.process = process;
 }
+
+enum mb_log_level mb_log_threshold(void) { return state.least; }
+
+static size_t tell_dropped(char *out, size_t size, uint64_t lines)
+{
+    char number[24];
+    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)lines);
+    begin(&own_line, MB_LOG_WARN);
+    add(&own_line, "msg", MB_STR("lines of this log were dropped: nobody read them"));
+    add(&own_line, "lines", mb_str_z(number));
+    struct mb_str whole = end(&own_line);
+    if (whole.len > size) return 0;
+    memcpy(out, whole.ptr, whole.len);
+    return whole.len;
+}
+
+enum mb_rc mb_log_queue(size_t bytes)
+{
+    char *memory = malloc(bytes);
+    if (memory == NULL) return MB_E_NOMEM;
+    mb_log__queue(memory, bytes, tell_dropped);
+    return MB_OK;
+}
+
+void mb_log_count(_Atomic uint64_t *dropped) { mb_log__count(dropped); }
+
+void mb_log_flush(void) { mb_log__flush(); }

@@ -41,6 +41,7 @@ static void on_hook(lua_State *L, lua_Debug *unused)
     const char *trace = lua_pcall(L, 0, 1, 0) == LUA_OK ? lua_tostring(L, -1) : NULL;
     mb_log(MB_LOG_ERROR, MSG, "at", at, "request", r != NULL ? r->request : NULL, "runs",
            r != NULL ? r->label : NULL, "limit", state.limit, "trace", trace, NULL);
+    mb_log_flush();
     abort();
 }
 

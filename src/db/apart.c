@@ -25,6 +25,13 @@ static const char make_sql[] =
     "CREATE SCHEMA IF NOT EXISTS \"%s\" AUTHORIZATION \"%s\";"
     "REVOKE ALL ON SCHEMA \"%s\" FROM PUBLIC";
 
+/* That the schema is there already. libpq itself would write it to standard error. */
+static void ignore_notice(void *ctx, const PGresult *res)
+{
+    (void)ctx;
+    (void)res;
+}
+
 enum mb_rc mb_apart_make(const char *url, const char *name, const char *password,
                          struct mb_err *err)
 {
@@ -32,6 +39,7 @@ enum mb_rc mb_apart_make(const char *url, const char *name, const char *password
     const char *values[] = {url, "medbookd migrate", NULL};
     struct mb_buf sql;
     PGconn *conn = PQconnectdbParams(names, values, 1);
+    (void)PQsetNoticeReceiver(conn, ignore_notice, NULL);
     mb_buf_init(&sql, MAX_SQL);
     enum mb_rc rc =
         mb_buf_addf(&sql, make_sql, name, name, password, name, name, name, name, name, name, name);

@@ -55,6 +55,15 @@ static enum mb_rc set_schema(struct mb_ledger *l, struct mb_err *err)
     return mb_ledger_exec(l, "session settings", sql, NULL, err);
 }
 
+/* libpq itself would write them to standard error, and wait for who reads that. */
+static void on_notice(void *ctx, const PGresult *res)
+{
+    const struct mb_migrate_plan *plan = ctx;
+    const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY);
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    if (plan->progress != NULL && text != NULL) plan->progress("%s: %s", severity, text);
+}
+
 enum mb_rc mb_ledger_open(struct mb_ledger *l, const struct mb_migrate_plan *p, struct mb_err *err)
 {
     static const char settings[] =
@@ -68,6 +77,7 @@ enum mb_rc mb_ledger_open(struct mb_ledger *l, const struct mb_migrate_plan *p, 
     *l = (struct mb_ledger){.conn = PQconnectdbParams(names, values, 1),
                             .schema = p->schema != NULL ? p->schema : "public"};
     enum mb_rc rc = MB_OK;
+    (void)PQsetNoticeReceiver(l->conn, on_notice, (void *)(uintptr_t)p);
     if (PQstatus(l->conn) != CONNECTION_OK) {
         const char *why = PQerrorMessage(l->conn);
         rc = mb_fail(err, MB_E_DB_UNAVAILABLE, "%.*s", (int)strcspn(why, "\n"), why);

@@ -101,12 +101,12 @@ static enum mb_rc check_history(const struct run *r, struct mb_err *err)
 static void tell(const struct run *r, const char *done, const struct mb_migration *m,
                  const struct mb_step_cost *cost)
 {
+    char waited[64] = "";
     if (r->plan->progress == NULL) return;
-    fprintf(r->plan->progress, "%s %s in %" PRId64 " ms", done, m->name, cost->duration_ms);
     if (cost->lock_wait_ms > 0)
-        fprintf(r->plan->progress, ", after waiting %" PRId64 " ms for locks", cost->lock_wait_ms);
-    fputc('\n', r->plan->progress);
-    fflush(r->plan->progress);
+        (void)snprintf(waited, sizeof waited, ", after waiting %" PRId64 " ms for locks",
+                       cost->lock_wait_ms);
+    r->plan->progress("%s %s in %" PRId64 " ms%s", done, m->name, cost->duration_ms, waited);
 }
 
 static struct mb_step_limits limits_of(const struct mb_migrate_plan *p)

@@ -8,6 +8,9 @@
 
 #include "base/buf.h"
 
+/* Takes a line without its newline, as printf does. */
+typedef void (*mb_migrate_progress)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 struct mb_migration_file {
     const char
         *name; /* "0001_create_schema.up.sql", "0001_create_schema.down.sql", "R__functions.sql" */
@@ -20,7 +23,7 @@ struct mb_migrate_plan {
     const char *schema;          /* where objects are made, and the ledger is; NULL = public */
     const struct mb_migration_file *files;
     size_t nfiles;
-    FILE *progress;                         /* one line per step; NULL = silent */
+    mb_migrate_progress progress;           /* one line per step, and warnings; NULL = silent */
     uint32_t lock_timeout_ms, lock_wait_ms; /* per statement; for the turn */
     bool has_turn;                          /* the caller holds it: db/turn.h */
 };

@@ -51,8 +51,8 @@ static enum mb_rc try(struct mb_turn *t, struct mb_err *err)
     return rc;
 }
 
-enum mb_rc mb_turn_take(struct mb_turn *t, const char *url, uint32_t wait_ms, FILE *progress,
-                        struct mb_err *err)
+enum mb_rc mb_turn_take(struct mb_turn *t, const char *url, uint32_t wait_ms,
+                        mb_migrate_progress progress, struct mb_err *err)
 {
     uint64_t until = mb_mono_ns() + wait_ms * 1000000ull;
     enum mb_rc rc = connect_to(t, url, err);
@@ -66,7 +66,7 @@ enum mb_rc mb_turn_take(struct mb_turn *t, const char *url, uint32_t wait_ms, FI
         }
         rc = MB_OK;
         if (is_first && progress != NULL)
-            fprintf(progress, "another migration is running, waiting for it\n");
+            progress("another migration is running, waiting for it");
         mb_random(&jitter, sizeof jitter);
         nap(50 + jitter);
     }

@@ -7,9 +7,8 @@
  * go. The connection is idle in its transaction and has no snapshot, so a concurrent index build does not wait for it.
  */
 #include <libpq-fe.h>
-#include <stdio.h>
 
-#include "base/buf.h"
+#include "db/migrate.h"
 
 struct mb_turn {
     PGconn *conn; /* NULL = not taken */
@@ -18,5 +17,5 @@ struct mb_turn {
 /* Polls for wait_ms at most; whoever waits is idle at the server. The ledger must be there. progress: NULL =
  * silent. */
 MB_MUST_CHECK enum mb_rc mb_turn_take(struct mb_turn *t, const char *url, uint32_t wait_ms,
-                                      FILE *progress, struct mb_err *err);
+                                      mb_migrate_progress progress, struct mb_err *err);
 void mb_turn_give(struct mb_turn *t);

@@ -1,6 +1,10 @@
 /* Facts about base/log.h: above all, no byte of a value can forge a line or steer a terminal. */
+#define _GNU_SOURCE
 #include "base/log.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -144,6 +148,108 @@ static void test_process(void)
     (void)written();
 }
 
+/* ---- with a queue ---- */
+
+enum { QUEUE_BYTES = 64 * 1024, MANY = 3000, FLOOD_MAX = 4 * 1024 * 1024 };
+
+static int tube[2];
+static _Atomic uint64_t dropped;
+static char flood[FLOOD_MAX];
+static size_t flood_len;
+
+/* Reads what comes until that text is among it; false when it stays away. */
+static bool read_until(const char *text)
+{
+    struct pollfd more = {.fd = tube[0], .events = POLLIN};
+    while (memmem(flood, flood_len, text, strlen(text)) == NULL) {
+        if (poll(&more, 1, 30000) != 1) return false;
+        ssize_t n = read(tube[0], flood + flood_len, sizeof flood - flood_len);
+        if (n <= 0) return false;
+        flood_len += (size_t)n;
+    }
+    return true;
+}
+
+static int count(const char *text)
+{
+    int n = 0;
+    const char *at = flood, *stop = flood + flood_len;
+    while ((at = memmem(at, (size_t)(stop - at), text, strlen(text))) != NULL) n++, at++;
+    return n;
+}
+
+static void log_many(void)
+{
+    for (int i = 0; i < MANY; i++)
+        mb_log(MB_LOG_INFO, "many", "padding", "0123456789012345678901234567890123456789", NULL);
+}
+
+static void test_queue(void)
+{
+    mb_log_init(tube[1], MB_LOG_INFO, "test");
+    if (mb_log_queue(QUEUE_BYTES) != MB_OK) abort();
+    mb_log_count(&dropped);
+    mb_log(MB_LOG_ERROR, "urgent", NULL);
+    ok(read_until("msg=urgent\n"), "writes an error without being asked");
+    mb_log(MB_LOG_INFO, "calm", NULL);
+    ok(read_until("msg=calm\n"), "and what is less urgent a little later");
+    mb_log(MB_LOG_INFO, "last", NULL);
+    mb_log_flush();
+    struct pollfd there = {.fd = tube[0], .events = POLLIN};
+    ok(poll(&there, 1, 0) == 1 && read_until("msg=last\n"), "is flushed while it flows");
+    ok(dropped == 0, "drops nothing of that");
+}
+
+static void test_stuck(void)
+{
+    char notice[128];
+    flood_len = 0;
+    log_many();
+    ok(dropped > 0 && dropped < MANY, "holds nobody up when nobody reads, and counts what it drops");
+    mb_log(MB_LOG_WARN, "warned", NULL);
+    mb_log_flush();
+    mb_log_dying("too late", NULL);
+    ok(true, "is left without waiting for a reader");
+    snprintf(notice, sizeof notice, "nobody read them\" lines=%llu\n", (unsigned long long)dropped);
+    ok(read_until(notice), "says how many lines are missing once it flows again");
+    ok(count("msg=many ") + (int)dropped == MANY, "and those are all that are");
+    ok(count("msg=warned\n") == 1, "has kept room for warnings");
+    mb_log(MB_LOG_INFO, "afterwards", NULL);
+    ok(read_until("msg=afterwards\n"), "goes on as before");
+    bool is_whole = true;
+    for (size_t at = 0; at < flood_len; at = (size_t)((char *)memchr(flood + at, '\n', flood_len - at) - flood) + 1)
+        is_whole = is_whole && memcmp(flood + at, "time=2", 6) == 0;
+    ok(is_whole, "drops whole lines");
+}
+
+static void test_child_of_queue(void)
+{
+    int status = -1;
+    flood_len = 0;
+    mb_log(MB_LOG_INFO, "of the parent", NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        mb_log_init(tube[1], MB_LOG_INFO, "child");
+        mb_log(MB_LOG_INFO, "of the child", NULL);
+        mb_log_flush();
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    ok(read_until("proc=child msg=\"of the child\"\n") && status == 0, "has a thread in each process");
+    ok(read_until("proc=test msg=\"of the parent\"\n"), "and keeps the lines of the parent there");
+    mb_log(MB_LOG_INFO, "end", NULL);
+    ok(read_until("msg=end\n") && count("of the parent") == 1, "which come once");
+}
+
+static void test_nobody(void)
+{
+    uint64_t before = dropped;
+    (void)close(tube[0]);
+    mb_log(MB_LOG_ERROR, "to nobody", NULL);
+    mb_log_flush();
+    ok(dropped == before + 1, "counts lines whose reader is gone");
+}
+
 int main(void)
 {
     sink = tmpfile();
@@ -155,5 +261,10 @@ int main(void)
     test_dying();
     test_ceiling();
     test_process();
+    if (pipe(tube) != 0) return 1;
+    test_queue();
+    test_stuck();
+    test_child_of_queue();
+    test_nobody();
     return done();
 }
