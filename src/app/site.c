@@ -2,9 +2,12 @@
 #include "app/site.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "app/shelf.h"
+
+extern char **environ;
 
 enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
 {
@@ -59,10 +62,27 @@ enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out, struc
     return rc;
 }
 
+/* It would be stronger than what we do not say, and is meant for other databases. All variables that
+ * libpq reads begin with PG. */
+static void forget_libpq_environment(void)
+{
+    char name[64];
+    for (char **entry = environ; entry != NULL && *entry != NULL;) {
+        size_t length = strcspn(*entry, "=");
+        bool is_libpq = strncmp(*entry, "PG", 2) == 0 && length < sizeof name;
+        if (is_libpq) {
+            (void)snprintf(name, sizeof name, "%.*s", (int)length, *entry);
+            is_libpq = unsetenv(name) == 0; /* those after it move up */
+        }
+        entry += !is_libpq;
+    }
+}
+
 enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_err *err)
 {
     s->owner_url = s->app_url = s->config->database_url;
     if (s->config->database_url[0] != '\0') return MB_OK;
+    forget_libpq_environment();
     const struct mb_postgres_plan plan = {.config = s->config,
                                           .dir = &s->dir,
                                           .user = &s->user,

@@ -46,7 +46,8 @@ MB_MUST_CHECK enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf,
 /* All scripts: these, and those of plugins.folder as "plugins/…", without their tests; without that folder none. */
 MB_MUST_CHECK enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bundle *out,
                                          struct mb_err *err);
-/* Sets the URLs; starts, adopts or finds the embedded database. */
+/* Sets the URLs; starts, adopts or finds the embedded database, for which libpq then takes nothing from
+ * the environment. */
 MB_MUST_CHECK enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections,
                                          struct mb_err *err);
 /* Reads the key of the installation, or makes it. */

@@ -1,5 +1,6 @@
 -- `medbookd test` and `medbookd plugin`: what authors of scripts test with. What medbookd.test promises is told by
 -- tests/fixtures/rehearsal/passing_spec.lua, which runs below.
+local hostile = require "support.libpq_environment"
 local jobs = require "support.jobs"
 local paths = require "support.paths"
 local process = require "support.process"
@@ -7,12 +8,14 @@ local temp = require "support.temp"
 
 local FIXTURES <const> = paths.root .. "/tests/fixtures/rehearsal"
 
--- { code, out, err } of medbookd with these words, in a folder and a TMPDIR of its own.
+-- { code, out, err } of medbookd with these words, in a folder and a TMPDIR of its own. What libpq finds in the
+-- environment is for other databases than that of the tests.
 local function run(words, options)
   local dir = temp.dir()
+  local env = { TMPDIR = dir, MEDBOOKD_DATABASE_URL = false, MEDBOOKD_HOME = options and options.home or paths.root }
+  for name, value in pairs(hostile) do env[name] = value end
   local result = process.run({ paths.binary(), table.unpack(words) }, {
-    env = { TMPDIR = dir, MEDBOOKD_DATABASE_URL = false, MEDBOOKD_HOME = options and options.home or paths.root },
-    cwd = options and options.cwd or dir, within = 120,
+    env = env, cwd = options and options.cwd or dir, within = 120,
   })
   result.left = process.run({ "ls", dir }, {}).out
   return result
