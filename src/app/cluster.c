@@ -233,6 +233,8 @@ enum mb_rc mb_cluster_prepare(struct mb_cluster *c, struct mb_err *err)
 {
     int major = 0;
     enum mb_rc rc = read_major(c, &major, err);
+    if (rc == MB_OK && major == 0 && c->is_visited)
+        rc = refuse(c, err, "there is no database yet; medbookd run makes it");
     if (rc == MB_OK) rc = mb_programs_find(c, major, err);
     if (rc == MB_OK && major == 0) rc = make_cluster(c, err);
     if (rc == MB_OK) rc = make_socket_dir(c, err);

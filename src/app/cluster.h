@@ -14,6 +14,7 @@ struct mb_cluster {
     const struct mb_user *user;
     struct mb_signals *signals;
     unsigned connections;   /* max_connections */
+    bool is_visited;        /* no cluster is made */
     bool is_throwaway;      /* nothing is synced to the disk */
     char bin[MB_PATH_MAX];  /* folder of postgres and initdb; "" until found */
     char data[MB_PATH_MAX]; /* <data_dir>/postgres */

@@ -176,7 +176,7 @@ static int tell_server(const char *word, const struct mb_config *config)
 {
     struct mb_site site;
     struct mb_err err = {0};
-    enum mb_rc rc = mb_site_open(&site, config, &err);
+    enum mb_rc rc = mb_site_visit(&site, config, &err);
     if (rc == MB_OK && site.holder == 0)
         rc = mb_fail(&err, MB_E_CONFIG, "data folder %.150s: no medbookd uses it; start one",
                      site.dir.path);
@@ -253,7 +253,7 @@ static int print_config(const struct mb_options *o, const struct mb_config *conf
 static enum mb_rc open_site(struct mb_site *site, const struct mb_config *config,
                             struct mb_err *err)
 {
-    enum mb_rc rc = mb_site_open(site, config, err);
+    enum mb_rc rc = mb_site_visit(site, config, err);
     return rc == MB_OK ? mb_site_connect(site, TOOL_CONNECTIONS, err) : rc;
 }
 
@@ -262,9 +262,13 @@ static int migrate(const struct mb_options *o, const struct mb_config *config)
     struct mb_site site;
     struct mb_site_migrations migrations = {0};
     struct mb_err err = {0};
-    enum mb_rc rc = open_site(&site, config, &err);
-    if (rc == MB_OK) rc = mb_site_secret(&site, &err);
+    /* On a database of its own it is the first thing that is done. */
+    bool sets_up = o->step == MB_SCHEMA_UP && config->database_url[0] != '\0';
+    enum mb_rc rc =
+        sets_up ? mb_site_open(&site, config, &err) : mb_site_visit(&site, config, &err);
+    if (rc == MB_OK) rc = mb_site_connect(&site, TOOL_CONNECTIONS, &err);
     if (rc == MB_OK) rc = mb_site_migrations(&site, &migrations, &err);
+    if (rc == MB_OK && (sets_up || migrations.plugins.count > 0)) rc = mb_site_secret(&site, &err);
     if (rc == MB_OK) rc = mb_site_migrate(&site, &migrations, o->step, o->to, o->plugin, &err);
     int code = rc == MB_OK ? EXIT_SUCCESS : fail(&err);
     mb_site_close(&site, false);
@@ -327,6 +331,7 @@ static int look_after_jobs(const struct mb_options *o, const struct mb_config *c
     struct mb_err err = {0};
     struct jobs jobs = {.options = o};
     enum mb_rc rc = open_site(&site, config, &err);
+    if (rc == MB_OK) rc = mb_site_expect_schema(&site, &err);
     jobs.url = site.app_url;
     const struct mb_child_plan child = {.user = &site.user, .signals = &site.signals};
     if (rc == MB_OK) rc = mb_child_call(&child, ask_jobs, &jobs, &err);

@@ -14,6 +14,7 @@
 #include "app/say.h"
 #include "app/scripts.h"
 #include "app/site.h"
+#include "base/id.h"
 #include "base/log.h"
 #include "bind/console.h"
 
@@ -109,16 +110,31 @@ static enum mb_rc open_scripts(struct session *s, struct mb_err *err)
     return rc == MB_OK ? mb_console_new(&s->console, s->states.vm, err) : rc;
 }
 
+/* Any machine will do for a look at a database with a URL, also one without the installation's key;
+ * none is made for that. */
+static enum mb_rc take_secret(struct session *s, struct mb_err *err)
+{
+    char file[MB_PATH_MAX];
+    enum mb_rc rc = mb_datadir_file(&s->site.dir, "secret.key", file, err);
+    if (rc != MB_OK) return rc;
+    if (s->site.postgres != NULL || access(file, F_OK) == 0) return mb_site_secret(&s->site, err);
+    mb_random(s->site.secret, sizeof s->site.secret);
+    if (s->is_at_terminal)
+        mb_say("%s: not found; manage tokens and tables of plugins need it", file);
+    return MB_OK;
+}
+
 static enum mb_rc open_session(struct session *s, struct mb_err *err)
 {
     s->board = calloc(1, sizeof *s->board);
     if (s->board == NULL || uv_loop_init(&s->loop) != 0)
         return mb_fail(err, MB_E_NOMEM, "no memory for the console");
     s->is_open = true;
-    enum mb_rc rc = mb_site_open(&s->site, s->config, err);
+    enum mb_rc rc = mb_site_visit(&s->site, s->config, err);
     if (rc == MB_OK) take_signals(s);
     if (rc == MB_OK) rc = mb_site_connect(&s->site, CONNECTIONS, err);
-    if (rc == MB_OK) rc = mb_site_secret(&s->site, err);
+    if (rc == MB_OK) rc = mb_site_expect_schema(&s->site, err);
+    if (rc == MB_OK) rc = take_secret(s, err);
     if (rc == MB_OK) rc = open_parts(s, err);
     return rc == MB_OK ? open_scripts(s, err) : rc;
 }

@@ -12,7 +12,7 @@
 
 #include "app/say.h"
 
-static const char fallback_parent[] = "/var/lib/medbookd";
+static const char fallback_parent[] = "/var/lib/medbookd", lock_file[] = "medbookd.lock";
 
 static enum mb_rc refuse(struct mb_err *err, const char *dir, const char *why, const char *advice)
 {
@@ -120,8 +120,8 @@ static enum mb_rc own(int fd, const char *path, const struct mb_user *user, stru
     return MB_OK;
 }
 
-enum mb_rc mb_datadir_open(struct mb_datadir *out, struct mb_user *user,
-                           const struct mb_config *config, struct mb_err *err)
+static enum mb_rc name(struct mb_datadir *out, struct mb_user *user,
+                       const struct mb_config *config, struct mb_err *err)
 {
     out->lock_fd = -1;
     enum mb_rc rc = make_absolute(out->path, config->data_dir, err);
@@ -130,13 +130,40 @@ enum mb_rc mb_datadir_open(struct mb_datadir *out, struct mb_user *user,
     if (rc == MB_OK && user->is_switched) rc = can_reach(&is_reachable, out->path, user, err);
     if (rc != MB_OK) return rc;
     if (!is_reachable) move_to_fallback(out->path, user);
-    rc = make_folders(out->path, err);
-    if (rc != MB_OK) return rc;
+    return MB_OK;
+}
+
+static enum mb_rc close_to_others(const struct mb_datadir *out, const struct mb_user *user,
+                                  struct mb_err *err)
+{
     int fd = open(out->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return refuse(err, out->path, strerror(errno), "set another data_dir");
-    rc = own(fd, out->path, user, err);
+    enum mb_rc rc = own(fd, out->path, user, err);
     (void)close(fd);
     return rc;
+}
+
+enum mb_rc mb_datadir_open(struct mb_datadir *out, struct mb_user *user,
+                           const struct mb_config *config, struct mb_err *err)
+{
+    enum mb_rc rc = name(out, user, config, err);
+    if (rc == MB_OK) rc = make_folders(out->path, err);
+    return rc == MB_OK ? close_to_others(out, user, err) : rc;
+}
+
+enum mb_rc mb_datadir_find(struct mb_datadir *out, struct mb_user *user,
+                           const struct mb_config *config, bool *is_used, struct mb_err *err)
+{
+    char path[MB_PATH_MAX];
+    struct stat st;
+    *is_used = false;
+    enum mb_rc rc = name(out, user, config, err);
+    if (rc == MB_OK) rc = mb_datadir_file(out, lock_file, path, err);
+    if (rc != MB_OK) return rc;
+    *is_used = lstat(path, &st) == 0;
+    if (*is_used) return close_to_others(out, user, err);
+    if (errno == ENOENT || errno == ENOTDIR) return MB_OK;
+    return refuse(err, out->path, strerror(errno), "run this as the user to whom it belongs");
 }
 
 enum mb_rc mb_datadir_file(const struct mb_datadir *d, const char *leaf, char out[MB_PATH_MAX],
@@ -152,7 +179,7 @@ enum mb_rc mb_datadir_lock(struct mb_datadir *d, const struct mb_user *user, pid
 {
     char path[MB_PATH_MAX], text[32];
     *holder = 0;
-    enum mb_rc rc = mb_datadir_file(d, "medbookd.lock", path, err);
+    enum mb_rc rc = mb_datadir_file(d, lock_file, path, err);
     if (rc == MB_OK) rc = mb_user_borrow(user, err);
     if (rc != MB_OK) return rc;
     int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600), why = errno;

@@ -46,6 +46,7 @@ enum mb_rc mb_postgres_new(struct mb_postgres **out, const struct mb_postgres_pl
     p->cluster.signals = plan->signals;
     p->cluster.connections = plan->connections;
     p->cluster.is_throwaway = plan->is_throwaway;
+    p->cluster.is_visited = plan->is_visited;
     enum mb_rc rc = mb_cluster_open(&p->cluster, plan->dir, err);
     if (rc != MB_OK) {
         free(p);

@@ -12,6 +12,7 @@ struct mb_postgres_plan {
     const struct mb_datadir *dir;
     const struct mb_user *user;
     struct mb_signals *signals;
+    bool is_visited;      /* by a command that makes no database */
     bool is_throwaway;    /* need not survive a crash of the machine */
     unsigned connections; /* how many the workers and tools may open together */
 };

@@ -42,6 +42,24 @@ static enum mb_rc make_database(const char *owner_url, struct mb_err *err)
     return rc;
 }
 
+enum mb_rc mb_schema_expect(const char *url, struct mb_err *err)
+{
+    PGconn *link = PQconnectdb(url);
+    const char *why = PQerrorMessage(link);
+    enum mb_rc rc = MB_OK;
+    if (PQstatus(link) != CONNECTION_OK) {
+        rc = mb_fail(err, MB_E_DB_UNAVAILABLE, "%.*s", (int)strcspn(why, "\n"), why);
+    } else {
+        PGresult *found =
+            PQexec(link, "SELECT 1 WHERE to_regclass('public.\"_medbookd_migrations\"') IS NULL");
+        if (PQresultStatus(found) != PGRES_TUPLES_OK || PQntuples(found) > 0)
+            rc = mb_fail(err, MB_E_CONFIG, "nothing has been set up in it");
+        PQclear(found);
+    }
+    PQfinish(link);
+    return rc;
+}
+
 /* The runner says what is wrong; what to do about it is ours to say. */
 static enum mb_rc verify(const struct mb_migrate_plan *migrate, struct mb_err *err)
 {
@@ -114,7 +132,8 @@ static enum mb_rc migrate_server(const struct mb_schema_plan *plan, struct mb_er
     struct mb_migration_file *files = list_files(b, err);
     if (files == NULL) return MB_E_NOMEM;
     const struct mb_migrate_plan migrate = migrate_plan(plan, files, b->count);
-    enum mb_rc rc = plan->is_embedded ? make_database(plan->url, err) : MB_OK;
+    bool makes = plan->is_embedded && plan->step == MB_SCHEMA_UP;
+    enum mb_rc rc = makes ? make_database(plan->url, err) : MB_OK;
     if (rc == MB_OK) rc = take_step_patiently(plan, &migrate, err);
     free(files);
     return rc;

@@ -12,7 +12,7 @@ struct mb_schema_plan {
     const struct mb_config *config;
     const struct mb_bundle *migrations;
     const char *url;  /* of the owner */
-    bool is_embedded; /* the database itself is made when it is missing */
+    bool is_embedded; /* on the way up the database itself is made when it is missing */
     enum mb_schema_step step;
     int to; /* as in db/migrate.h */
     /* Of plugins: "<name>/migrations/0001_x.up.sql". NULL = the server's own only. */
@@ -26,6 +26,8 @@ struct mb_schema_plan {
  * files tell. */
 MB_MUST_CHECK enum mb_rc mb_schema_check(const struct mb_bundle *server,
                                          const struct mb_bundle *plugins, struct mb_err *err);
+/* Whether migrations were ever run there; by a process that may wait for the database. */
+MB_MUST_CHECK enum mb_rc mb_schema_expect(const char *url, struct mb_err *err);
 /* Runs the step in this process, which nothing else is expected of; plan is a struct mb_schema_plan. */
 MB_MUST_CHECK enum mb_rc mb_schema_work(void *plan, struct mb_err *err);
 /* Runs the step in a process of its own and waits. MB_OK: it was done; else err says what the step said. */

@@ -35,9 +35,12 @@ static enum mb_rc make(const char *file, struct mb_err *err)
     return rc;
 }
 
-enum mb_rc mb_secret_load(unsigned char out[MB_SECRET_BYTES], const char *file, struct mb_err *err)
+enum mb_rc mb_secret_load(unsigned char out[MB_SECRET_BYTES], const char *file, bool makes,
+                          struct mb_err *err)
 {
     int fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && !makes)
+        return refuse(err, file, "not found; set data_dir to that of the installation");
     if (fd < 0 && errno == ENOENT) {
         enum mb_rc rc = make(file, err);
         if (rc != MB_OK) return rc;

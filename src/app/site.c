@@ -9,17 +9,36 @@
 
 extern char **environ;
 
-enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
+static enum mb_rc begin(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
 {
     memset(s, 0, sizeof *s);
     s->config = config;
     s->signals.fd = -1;
     s->dir.lock_fd = -1;
     enum mb_rc rc = mb_signals_open(&s->signals, err);
-    if (rc == MB_OK) rc = mb_home_find(s->home, config, err);
+    return rc == MB_OK ? mb_home_find(s->home, config, err) : rc;
+}
+
+enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
+{
+    enum mb_rc rc = begin(s, config, err);
     if (rc == MB_OK) rc = mb_datadir_open(&s->dir, &s->user, config, err);
     if (rc == MB_OK) rc = mb_datadir_lock(&s->dir, &s->user, &s->holder, err);
     return rc;
+}
+
+enum mb_rc mb_site_visit(struct mb_site *s, const struct mb_config *config, struct mb_err *err)
+{
+    bool is_used = false;
+    enum mb_rc rc = begin(s, config, err);
+    s->is_visited = true;
+    if (rc == MB_OK) rc = mb_datadir_find(&s->dir, &s->user, config, &is_used, err);
+    if (rc == MB_OK && is_used) return mb_datadir_lock(&s->dir, &s->user, &s->holder, err);
+    if (rc != MB_OK || config->database_url[0] != '\0') return rc;
+    return mb_fail(err, MB_E_CONFIG,
+                   "data folder %.110s: no medbookd has used it; set data_dir to that of the "
+                   "installation, or make one with medbookd run",
+                   s->dir.path);
 }
 
 static enum mb_rc read_leaf(const struct mb_site *s, const char *leaf, const char *suffix,
@@ -88,6 +107,7 @@ enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_er
                                           .user = &s->user,
                                           .signals = &s->signals,
                                           .is_throwaway = s->is_throwaway,
+                                          .is_visited = s->is_visited,
                                           .connections = connections};
     enum mb_rc rc = mb_postgres_new(&s->postgres, &plan, err);
     if (rc != MB_OK) return rc;
@@ -98,13 +118,29 @@ enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections, struct mb_er
     return rc;
 }
 
+static enum mb_rc look_for_schema(void *ctx, struct mb_err *err)
+{
+    return mb_schema_expect(((const struct mb_site *)ctx)->app_url, err);
+}
+
+enum mb_rc mb_site_expect_schema(struct mb_site *s, struct mb_err *err)
+{
+    const struct mb_child_plan child = {.user = &s->user, .signals = &s->signals};
+    struct mb_err said = {0};
+    enum mb_rc rc = mb_child_call(&child, look_for_schema, s, &said);
+    if (rc == MB_OK || rc == MB_E_CANCELLED) return rc;
+    return mb_fail(err, MB_E_CONFIG, "database: %.200s; %s", said.text,
+                   s->postgres != NULL ? "medbookd run sets it up"
+                                       : "check database.url; medbookd migrate up sets it up");
+}
+
 enum mb_rc mb_site_secret(struct mb_site *s, struct mb_err *err)
 {
     char file[MB_PATH_MAX];
     enum mb_rc rc = mb_datadir_file(&s->dir, "secret.key", file, err);
     if (rc == MB_OK) rc = mb_user_borrow(&s->user, err);
     if (rc != MB_OK) return rc;
-    rc = mb_secret_load(s->secret, file, err);
+    rc = mb_secret_load(s->secret, file, !s->is_visited, err);
     mb_user_return(&s->user);
     return rc;
 }

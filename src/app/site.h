@@ -21,7 +21,8 @@ struct mb_site {
     struct mb_datadir dir;
     struct mb_user user;
     struct mb_signals signals;
-    pid_t holder;                 /* another medbookd that uses the data folder; 0 = we do */
+    pid_t holder;                 /* another medbookd that uses the data folder; 0 = none does */
+    bool is_visited;              /* by mb_site_visit: nothing is made */
     bool is_throwaway; /* set before mb_site_connect: a database for one run, of which nothing is said */
     struct mb_postgres *postgres; /* NULL = the database has a URL */
     const char *owner_url, *app_url;
@@ -34,9 +35,13 @@ struct mb_site_migrations {
     struct mb_bundle plugins; /* "<name>/migrations/…" of plugins.folder */
 };
 
-/* Signals, home, data folder and its lock. Close it also after a failure. */
+/* Signals, home, data folder and its lock. Makes what is missing. Close it also after a failure. */
 MB_MUST_CHECK enum mb_rc mb_site_open(struct mb_site *s, const struct mb_config *config,
                                       struct mb_err *err);
+/* As mb_site_open, for who talks to an installation that is there: makes no folder, key or database,
+ * and refuses where there is none. With database.url that folder may be missing. */
+MB_MUST_CHECK enum mb_rc mb_site_visit(struct mb_site *s, const struct mb_config *config,
+                                       struct mb_err *err);
 /* <home>/lua, without the helpers of tests in MB_SITE_HELPERS. */
 MB_MUST_CHECK enum mb_rc mb_site_server_scripts(const struct mb_site *s, struct mb_bundle *out,
                                                 struct mb_err *err);
@@ -50,7 +55,9 @@ MB_MUST_CHECK enum mb_rc mb_site_scripts(const struct mb_site *s, struct mb_bund
  * the environment. */
 MB_MUST_CHECK enum mb_rc mb_site_connect(struct mb_site *s, unsigned connections,
                                          struct mb_err *err);
-/* Reads the key of the installation, or makes it. */
+/* Refuses a database in which nothing was set up, and says how that is done. */
+MB_MUST_CHECK enum mb_rc mb_site_expect_schema(struct mb_site *s, struct mb_err *err);
+/* Reads the key of the installation, or makes it unless the site is visited. */
 MB_MUST_CHECK enum mb_rc mb_site_secret(struct mb_site *s, struct mb_err *err);
 MB_MUST_CHECK enum mb_rc mb_site_migrations(const struct mb_site *s, struct mb_site_migrations *out,
                                             struct mb_err *err);

@@ -1,9 +1,12 @@
 -- The commands that talk to an installation: they find its embedded database whatever the environment says
--- about others.
+-- about others, and make nothing where there is none.
+local cluster = require "support.cluster"
 local hostile = require "support.libpq_environment"
+local native = require "support.native"
 local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
+local temp = require "support.temp"
 
 -- Runs a command of medbookd in a folder, whose `var` is its data folder.
 local function run_in(dir, words, env)
@@ -48,5 +51,64 @@ describe("libpq's environment", function()
     local r = run_in(work, { "jobs", "list" }, hostile)
     assert.equal(0, r.code, r.err)
     assert.is_nil(app:postmaster())
+  end)
+end)
+
+local COMMANDS <const> = { { "jobs", "list" }, { "console" }, { "migrate", "status" }, { "migrate", "up" },
+                           { "migrate", "down" }, { "demo", "load" }, { "reload" }, { "rollback" } }
+
+describe("where there is no installation", function()
+  for _, words in ipairs(COMMANDS) do
+    it("medbookd " .. table.concat(words, " ") .. " makes nothing and says what to do", function()
+      local dir = temp.dir()
+      local r = run_in(dir, words)
+      assert.equal(1, r.code)
+      assert.equal(("medbookd: data folder %s/var: no medbookd has used it; set data_dir to that of the "
+        .. "installation, or make one with medbookd run\n"):format(dir), r.err)
+      assert.same({}, native.list(dir))
+    end)
+  end
+
+  it("a folder of something else stays as it is", function()
+    local dir = temp.dir()
+    process.check { "mkdir", "-m", "755", dir .. "/var" }
+    paths.write(dir .. "/var/letter", "dear")
+    local before = process.check({ "stat", "-c", "%a %u %Y", dir .. "/var" }).out
+    local r = run_in(dir, { "jobs", "list" })
+    assert.equal(1, r.code)
+    assert.matches("no medbookd has used it", r.err, 1, true)
+    assert.same({ "letter" }, native.list(dir .. "/var"))
+    assert.equal(before, process.check({ "stat", "-c", "%a %u %Y", dir .. "/var" }).out)
+  end)
+
+  it("a first start that came to no database is not taken for one", function()
+    local dir = temp.dir()
+    local first = run_in(dir, { "run" }, { MEDBOOKD_LISTEN = "192.0.2.1:1" })
+    assert.equal(1, first.code)
+    local r = run_in(dir, { "jobs", "list" })
+    assert.equal(1, r.code)
+    assert.matches("there is no database yet; medbookd run makes it\n$", r.err)
+  end)
+end)
+
+describe("with a database by URL", function()
+  it("no data folder is needed to ask it, and none is made", function()
+    local url = cluster.fresh().url
+    for _, words in ipairs { { "jobs", "list" }, { "console" }, { "migrate", "status" } } do
+      local dir = temp.dir()
+      local r = run_in(dir, words, { MEDBOOKD_DATABASE_URL = url })
+      assert.equal(0, r.code, r.err)
+      assert.same({}, native.list(dir))
+    end
+  end)
+
+  it("one in which nothing was set up is told, with what sets it up", function()
+    local url = cluster.fresh("empty").url
+    for _, words in ipairs { { "jobs", "list" }, { "console" } } do
+      local r = run_in(temp.dir(), words, { MEDBOOKD_DATABASE_URL = url })
+      assert.equal(1, r.code)
+      assert.equal("medbookd: database: nothing has been set up in it; check database.url; medbookd migrate up sets "
+        .. "it up\n", r.err)
+    end
   end)
 end)
