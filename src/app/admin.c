@@ -4,6 +4,7 @@
 
 #include "app/admin_guard.h"
 #include "app/admin_plugins.h"
+#include "app/writes.h"
 #include "base/clock.h"
 
 /* The routes of the admin address, health and metrics. */
@@ -37,12 +38,21 @@ static unsigned count_cut_off(const struct mb_admin *a, char *names, size_t size
     return n;
 }
 
-/* Several machines that serve different scripts show it here. */
-static void ready(const struct mb_admin *a, struct mb_http_request *req)
+/* What a request may need, each part by itself. */
+static struct mb_str write_parts(char *out, size_t size, bool has_database, bool has_writes)
 {
-    char text[64];
-    int n = snprintf(text, sizeof text, "ready\ngeneration %s\n", mb_shm_generation(a->shm));
-    plain(req, 200, (struct mb_str){text, (size_t)n});
+    int n = snprintf(out, size, ",\"parts\":{\"database\":\"%s\",\"writes\":\"%s\"}",
+                     has_database ? "up" : "down", has_writes ? "up" : "down");
+    return (struct mb_str){out, (size_t)n};
+}
+
+/* Several machines that serve different scripts show it here. */
+static void ready(const struct mb_admin *a, struct mb_http_request *req, struct mb_str parts)
+{
+    char text[192];
+    int n = snprintf(text, sizeof text, "{\"status\":\"ready\",\"generation\":\"%s\"%.*s}\n",
+                     mb_shm_generation(a->shm), (int)parts.len, parts.ptr);
+    mb_http_reply(req, 200, "application/json", NULL, 0, (struct mb_str){text, (size_t)n});
 }
 
 static void livez(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
@@ -54,17 +64,23 @@ static void livez(const struct mb_admin *a, struct mb_http_request *req, struct 
 static void readyz(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
 {
     (void)name;
-    char names[MB_MAX_WORKERS * 4] = "", detail[sizeof names + 64];
+    static const char no_writes[] =
+        "the database refuses to write, as when its disk is full; reads go on";
+    char names[MB_MAX_WORKERS * 4] = "", detail[sizeof names + 64], text[96];
     unsigned cut_off = count_cut_off(a, names, sizeof names);
+    bool has_writes = cut_off == 0 && mb_writes_stand(a->shm);
+    struct mb_str parts = write_parts(text, sizeof text, cut_off == 0, has_writes);
     (void)snprintf(detail, sizeof detail, "%u of %u workers cannot reach the database: %s", cut_off,
                    a->shm->nworkers, names);
     if (atomic_load(&a->shm->stopping))
-        mb_http_problem(req, 503, "stopping", "this server is stopping", MB_STR(""), 1, NULL, 0);
+        mb_http_problem(req, 503, "stopping", "this server is stopping", parts, 1, NULL, 0);
     else if (cut_off > 0)
-        mb_http_problem(req, 503, "database_unavailable", detail, MB_STR(""),
-                        mb_db_retry_after(a->db), NULL, 0);
+        mb_http_problem(req, 503, "database_unavailable", detail, parts, mb_db_retry_after(a->db),
+                        NULL, 0);
+    else if (!has_writes)
+        mb_http_problem(req, 503, "writes_unavailable", no_writes, parts, 1, NULL, 0);
     else
-        ready(a, req);
+        ready(a, req, parts);
 }
 
 static void metrics(const struct mb_admin *a, struct mb_http_request *req, struct mb_str name)
@@ -227,6 +243,8 @@ static uint64_t get(const _Atomic uint64_t *v)
     X("medbookd_db_prepares_total", "counter", "statements prepared", db.prepares)                 \
     X("medbookd_db_conflict_retries_total", "counter",                                             \
       "statements run again after a deadlock or a serialization conflict", db.conflict_retries)    \
+    X("medbookd_db_writes_refused_total", "counter",                                               \
+      "statements refused for want of disk, or by a read-only database", db.refused_writes)        \
     X("medbookd_db_rollbacks_total", "counter", "transactions rolled back", db.rollbacks)          \
     X("medbookd_client_requests_answered_total", "counter",                                        \
       "requests to other servers that were answered", client.answered)                             \
@@ -398,6 +416,9 @@ enum mb_rc mb_metrics_write(const struct mb_shm *shm, struct mb_buf *b)
         rc = box(b, "medbookd_postgres_restarts_total", "counter",
                  "starts of the embedded PostgreSQL after a crash",
                  (double)get(&shm->postgres_restarts));
+    if (rc == MB_OK)
+        rc = box(b, "medbookd_writes_up", "gauge", "0 = the database refuses to write",
+                 mb_writes_stand(shm) ? 1 : 0);
     if (rc == MB_OK) rc = dropped_lines(shm, b);
     if (rc == MB_OK) rc = jobs(&shm->jobs, b);
     if (rc == MB_OK) rc = generations(shm, b);

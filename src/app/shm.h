@@ -61,6 +61,7 @@ struct mb_shm {
     _Atomic uint32_t stopping; /* SIGTERM came: readyz turns red */
     _Atomic uint64_t log_dropped; /* of the supervisor, and of what it runs but workers and jobs */
     _Atomic uint64_t worker_restarts, worker_hangs, postgres_restarts;
+    _Atomic uint64_t refused_before_trial; /* writes, before a trial last succeeded: app/writes.h */
     _Atomic uint64_t reloads, reload_failures, rollbacks, auto_rollbacks;
     _Atomic(struct mb_line_up) line_up;
     int bell; /* eventfd: a child wrote something here that the supervisor waits for */

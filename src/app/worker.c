@@ -8,6 +8,7 @@
 #include "app/admin_reload.h"
 #include "app/generations.h"
 #include "app/parts.h"
+#include "app/writes.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -37,7 +38,8 @@ struct worker {
     struct mb_http_server *http;
     int listener[MB_MAX_WORKERS]; /* index in the server of each worker's socket */
     bool taken[MB_MAX_WORKERS];   /* whether we accept from it */
-    uv_timer_t beat, siblings, flush;
+    uv_timer_t beat, siblings;
+    struct mb_writes writes; /* of the jobs process */
     uv_timer_t jobs;  /* the jobs process: turns, and when it ends, looks whether it is idle */
     uint64_t rest_at; /* loop time at which jobs are given back */
     bool has_given_back;
@@ -94,6 +96,7 @@ static void on_drained(void *ctx, bool clean)
     if (!clean) mb_log(MB_LOG_WARN, "requests were cut: shutdown_timeout passed", NULL);
     close_timer(&w->beat);
     mb_generations_stop(w->scripts);
+    mb_writes_close(&w->writes);
     if (w->client) mb_client_close(w->client);
     if (w->reload) mb_admin_reload_close(w->reload);
     if (w->tables)
@@ -289,6 +292,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     if (rc == MB_OK) rc = mb_tables_new(&w->tables, &w->loop, &tables, plan->secret, &err);
     if (rc == MB_OK) rc = build_scripts(w, &err);
     if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);
+    if (rc == MB_OK && is_jobs(w)) mb_writes_watch(&w->writes, &w->loop, w->db, plan->shm);
     if (rc == MB_OK) {
         start_handles(w);
         w->is_up = true;

@@ -51,6 +51,7 @@ struct mb_db_stats {
     _Atomic uint64_t connects, connect_failures, lost;
     _Atomic uint64_t queries, errors, queue_full, queue_timeouts, cancels, prepares, rollbacks;
     _Atomic uint64_t conflict_retries;
+    _Atomic uint64_t refused_writes; /* for want of disk, or by a database that is read only */
     _Atomic uint64_t wait_us_sum, query_us_sum;
 };
 
@@ -94,6 +95,10 @@ MB_MUST_CHECK enum mb_rc mb_db_query(struct mb_db *db, struct mb_op **op, enum m
                                      const struct mb_stmt *stmt, int nparams,
                                      const struct mb_str *values, uint64_t deadline_ns, mb_op_cb cb,
                                      void *ctx, struct mb_err *err);
+/* As mb_db_query, for a statement that takes new pages on the disk and leaves nothing behind: tells
+ * whether the database can be written to. */
+MB_MUST_CHECK enum mb_rc mb_db_try_write(struct mb_db *db, struct mb_op **op, uint64_t deadline_ns,
+                                         mb_op_cb cb, void *ctx, struct mb_err *err);
 /* The owner lost interest: no callback will come. The query is cancelled at the server where it
  * runs alone, and its connection is used again only when the server confirmed its end. */
 void mb_op_cancel(struct mb_op *op);

@@ -42,6 +42,14 @@ enum mb_rc mb_fault_take(struct mb_err *err, const PGresult *res, const char *st
     return rc;
 }
 
+bool mb_fault_refuses_writes(const struct mb_err *err)
+{
+    static const char *const states[] = {"53100", "58030", "25006"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(err->sqlstate, states[i]) == 0) return true;
+    return false;
+}
+
 bool mb_fault_is_stale_plan(const PGresult *res)
 {
     const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);

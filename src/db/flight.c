@@ -102,11 +102,18 @@ void mb_link__send(struct mb_link *l, struct mb_op *op)
         mb_link__flush(l);
 }
 
+static bool is_read_only(const struct mb_link *l, const struct mb_op *op)
+{
+    return l->db->config.is_read_only || (op->tx != NULL && op->tx->is_read_only);
+}
+
 static void note_error(struct mb_link *l, struct mb_op *op, const PGresult *res)
 {
     unsigned char step = op->step < op->nsteps ? op->steps[op->step] : MB_STEP_ASIDE;
     if (op->err.rc != MB_OK) return;
     mb_fault_take(&op->err, res, mb_op__name(op));
+    if (mb_fault_refuses_writes(&op->err) && !is_read_only(l, op))
+        mb_db__count(&l->db->stats->refused_writes, 1);
     if (op->stmt == NULL || l->cache.capacity == 0) return;
     op->stale_plan = step != MB_STEP_ASIDE && mb_fault_is_stale_plan(res);
     if (step == MB_STEP_PREPARE || op->stale_plan) mb_cache_drop(&l->cache, op->stmt);

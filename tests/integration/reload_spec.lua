@@ -26,7 +26,7 @@ describe("a reload", function()
   local function generation()
     local name
     eventually(function()
-      name = app:get("/readyz").body:match "\ngeneration (%x+)\n"
+      name = app:get("/readyz").json.generation
       return name
     end, { what = "the server to be ready" })
     return name
@@ -286,7 +286,7 @@ describe("in development", function()
     reloads.stamp(dir, 2)
     eventually(function() return stamp() == 2 end)
     local served = app:get("/stamp").headers["x-generation"]
-    assert.equal(app:get("/readyz").body:match "generation (%x+)", served)
+    assert.equal(app:get("/readyz").json.generation, served)
     paths.write(dir .. "/lua/routes/broken.lua", "return {")
     eventually(function() return app:log():find("medbookd: routes/broken.lua:1:1: ", 1, true) end)
     assert.equal(served, app:get("/stamp").headers["x-generation"])
