@@ -392,6 +392,7 @@ enum mb_rc mb_stage_new(struct mb_stage **out, const struct mb_stage_plan *plan,
         return mb_fail(err, MB_E_IO, "no timer for the processor time of scripts");
     }
     s->plan = *plan;
+    s->plan.http.limits.max_connections_per_address = 0; /* all of them come from one spec */
     s->plan.db.is_rehearsal = s->plan.tables.is_rehearsal = true;
     s->plan.db.pool_min = s->plan.db.pool_max = 1;
     s->plan.tables.pool_min = s->plan.tables.pool_max = 1;
