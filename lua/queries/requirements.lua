@@ -12,10 +12,10 @@ SELECT p."name" AS "providerType", r."name"
   FROM "ProviderType" p
   LEFT JOIN "RequirementType" r ON r."providerTypeId" = p."id"]]),
   -- The requirements of a provider type, in the order in which they are shown. A type without any has one
-  -- row whose id is null. $1 provider type.
+  -- row whose id is null. `today`: the day it is, as 2026-11-26. $1 provider type, $2 time zone of that day.
   of_type = query.read("requirements.of_type", [[
 SELECT r."id", r."name", r."description", r."isRequired", r."validationType", r."validationConfig",
-       p."name" AS "providerType"
+       p."name" AS "providerType", to_char(mb_now() AT TIME ZONE $2, 'YYYY-MM-DD') AS "today"
   FROM "ProviderType" p
   LEFT JOIN "RequirementType" r ON r."providerTypeId" = p."id"
  WHERE p."id" = $1

@@ -7,9 +7,12 @@ local problem = require "mb.problem"
 local requirement = require "validation.requirement"
 local requirement_answer = require "validation.requirement_answer"
 local requirements = require "queries.requirements"
-local time = require "mb.time"
+local server_config = require "mb.config"
 local validation = require "validation.requirements"
 local workflow = require "workflows.requirements"
+
+-- Whoever answers is no provider yet, as far as the server knows: their day is that of the installation.
+local ZONE <const> = server_config "time_zone"
 
 -- The configuration that a row holds, without the keys that it sets to null.
 local function config_of(row)
@@ -23,10 +26,10 @@ local function config_of(row)
   return kept
 end
 
--- What is asked, each with its configuration in force and where that came from, and the key of the type; nil without
--- such a type.
+-- What is asked, each with its configuration in force and where that came from, the key of the type, and the day it
+-- is; nil without such a type.
 local function effective(provider_type, organization)
-  local rows = db.query(requirements.of_type, provider_type)
+  local rows = db.query(requirements.of_type, provider_type, ZONE)
   local list = #rows > 0 and json.array() or nil
   for i = 1, #rows do
     local row = rows[i]
@@ -41,7 +44,8 @@ local function effective(provider_type, organization)
       }
     end
   end
-  return list, list and requirement.slug(rows[1].providerType)
+  local first = rows[1]
+  return list, first and requirement.slug(first.providerType), first and first.today
 end
 
 -- What is written for this type, or nearly for it, and matches nothing.
@@ -64,12 +68,11 @@ local function field_of(type_name, answer)
   return type_name == "DOCUMENT" and "document" or answer.values and "values" or "value"
 end
 
-local function judge_all(list, given)
+local function judge_all(list, given, today)
   local by_id, open = {}, {}
   for _, it in ipairs(list) do
     by_id[it.id], open[it.id] = it, it.isRequired
   end
-  local today = time.format(time.now()):sub(1, 10)
   local judged, errors = json.array(), json.array()
   for i, answer in ipairs(given) do
     local it = by_id[answer.requirementId]
@@ -110,11 +113,11 @@ return {
     body = validation.check,
     responses = { [200] = answers.judged },
     handler = function(req)
-      local list = effective(req.params.id, req.body.organizationId)
+      local list, _, today = effective(req.params.id, req.body.organizationId)
       if not list then
         return unknown_type()
       end
-      local judged, errors, missing = judge_all(list, req.body.answers)
+      local judged, errors, missing = judge_all(list, req.body.answers, today)
       if #errors > 0 then
         return problem(422, "validation_failed", errors[1].pointer:sub(2) .. " " .. errors[1].detail,
           { errors = errors })

@@ -24,12 +24,13 @@ local function judge_other(text, config)
   return judge_length(text, rules)
 end
 
+-- Days since 1970, the year, and whether the year alone was given.
 local function day_or_year(text, config)
   if config.dateFormat == "YYYY" and text:find "^%d%d%d%d$" then
-    return days_of(text .. "-01-01"), tonumber(text)
+    return days_of(text .. "-01-01"), tonumber(text), true
   end
   local days = days_of(text)
-  return days, days and tonumber(text:sub(1, 4))
+  return days, days and tonumber(text:sub(1, 4)), false
 end
 
 local NO_DAY <const> = "must be a day such as 2026-11-26"
@@ -111,11 +112,11 @@ local JUDGES <const> = {
     return answer.value
   end,
   PAST_DATE = function(answer, config, today)
-    local days, year = day_or_year(answer.value, config)
+    local days, year, is_year = day_or_year(answer.value, config)
     if not days then
       return nil, config.dateFormat == "YYYY" and "must be a year such as 2004" or NO_DAY
-    elseif days > days_of(today) then
-      return nil, "must not lie in the future"
+    elseif is_year and year > tonumber(today:sub(1, 4)) or not is_year and days >= days_of(today) then
+      return nil, "must lie in the past"
     elseif config.minYear and year < config.minYear then
       return nil, ("must be %d or later"):format(config.minYear)
     elseif config.maxYear and year > config.maxYear then
@@ -170,7 +171,8 @@ local JUDGES <const> = {
 
 local WITHOUT_VALUE <const> = { DOCUMENT = true, PREDEFINED_LIST = true }
 
--- value as it is stored and perhaps a warning, or nil and what is wrong. `today` is "YYYY-MM-DD".
+-- value as it is stored and perhaps a warning, or nil and what is wrong. `today` is "YYYY-MM-DD" where the provider
+-- is. A PAST_DATE excludes it; a year alone (dateFormat YYYY) may be the current one.
 local function judge(type_name, config, answer, today)
   if answer.value == nil and not WITHOUT_VALUE[type_name] then
     return nil, "needs a value"

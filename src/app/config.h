@@ -27,7 +27,8 @@ enum mb_config_type {
     MB_CFG_PORTS,    /* ports and ranges of them */
     MB_CFG_FILE,     /* a file, or empty */
     MB_CFG_FOLDER,   /* a folder, which need not exist yet */
-    MB_CFG_HOME      /* a folder with lua/ and migrations/, or empty */
+    MB_CFG_HOME,     /* a folder with lua/ and migrations/, or empty */
+    MB_CFG_ZONE      /* a time zone of the system, by its IANA name */
 };
 
 /* X(member, "key", type, "default", least, most, "words|allowed", "help") */
@@ -46,6 +47,8 @@ enum mb_config_type {
     X(user, "user", USER, "", 0, 0, "",                                                            \
       "user of all processes but the supervisor when started as root; empty = medbookd, else "     \
       "postgres")                                                                                  \
+    X(time_zone, "time_zone", ZONE, "Africa/Johannesburg", 0, 0, "",                               \
+      "whose days count where no provider is known; each provider has a time zone")                \
     X(log_level, "log.level", WORD, "info", 0, 0, "debug|info|warn|error",                         \
       "least level that is logged")                                                                \
     X(log_access, "log.access", BOOL, "true", 0, 0, "", "one line per request")                    \
@@ -278,6 +281,7 @@ struct mb_config {
 #define MB_X_USER(member)                                       const char *member;
 #define MB_X_FOLDER(member)                                     const char *member;
 #define MB_X_HOME(member)                                       const char *member;
+#define MB_X_ZONE(member)                                       const char *member;
 #define MB_X_INT(member)                                        int64_t member;
 #define MB_X_BOOL(member)                                       bool member;
 #define MB_X_MS(member)                                         int64_t member;
@@ -296,6 +300,7 @@ struct mb_config {
 #undef MB_X_USER
 #undef MB_X_FOLDER
 #undef MB_X_HOME
+#undef MB_X_ZONE
 #undef MB_X_INT
 #undef MB_X_BOOL
 #undef MB_X_MS

@@ -8,6 +8,7 @@
 #include "app/config_keys.h"
 #include "app/home.h"
 #include "app/place.h"
+#include "app/tzdata.h"
 #include "app/user.h"
 #include "client/client.h"
 #include "db/dsn.h"
@@ -85,6 +86,17 @@ static bool is_file(const char *value)
     return strlen(value) < MB_PATH_MAX && stat(value, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* Offsets and abbreviations are files too, but no places: as "Provider_timeZone_check" has it. */
+static bool is_zone(const char *value)
+{
+    struct mb_tzdata zones = {0};
+    const struct mb_zone *zone;
+    bool is = (strcmp(value, "UTC") == 0 || strchr(value, '/') != NULL) &&
+              mb_tzdata_find(&zones, value, &zone, NULL) == MB_OK;
+    mb_tzdata_reset(&zones);
+    return is;
+}
+
 bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
 {
     bool is_empty = value[0] == '\0';
@@ -100,6 +112,7 @@ bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
     case MB_CFG_FILE: return is_empty || is_file(value);
     case MB_CFG_FOLDER: return is_folder(value);
     case MB_CFG_HOME: return is_empty || mb_home_is(value);
+    case MB_CFG_ZONE: return is_zone(value);
     default: return true;
     }
 }

@@ -43,6 +43,7 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_FILE: return "a file that exists, or empty";
     case MB_CFG_FOLDER: return "a folder, or where one can be made";
     case MB_CFG_HOME: return "a folder with lua/ and migrations/";
+    case MB_CFG_ZONE: return "an IANA time zone such as Africa/Johannesburg";
     }
     return "";
 }

@@ -130,6 +130,8 @@ static void test_meaning(void)
 {
     static const char *const good[] = {
         "listen=[::1]:0",
+        "time_zone=America/Argentina/Buenos_Aires",
+        "time_zone=UTC",
         "listen=*:80",
         "listen=localhost:65535",
         "admin_listen=off",
@@ -155,6 +157,10 @@ static void test_meaning(void)
         {"listen=clinic.example:80", "address"},
         {"listen=off", "address"},
         {"admin_listen=of", "or off"},
+        {"time_zone=Africa/Nowhere", "IANA"},
+        {"time_zone=+02:00", "IANA"},
+        {"time_zone=EST", "IANA"},
+        {"time_zone=../UTC", "IANA"},
         {"data_dir=", "a folder"},
         {"data_dir=/dev/null", "a folder"},
         {"data_dir=/dev/null/var", "a folder"},

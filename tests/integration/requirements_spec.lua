@@ -172,6 +172,20 @@ describe("the requirements of a provider type", function()
     }, r.json.errors)
   end)
 
+  it("are judged by the day where the installation is, whatever the day in UTC", function()
+    local function clock(at)
+      psql.run(database.url, ([[CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE
+        PARALLEL SAFE AS 'SELECT %s']]):format(at))
+    end
+    clock "timestamptz ''2026-12-31T22:30:00Z''" -- 2027-01-01 in Johannesburg
+    local new_year = check("General Practitioner", {
+      { key = "graduation-year", value = "2027" }, { key = "insurance-expiry", value = "2027-01-31" } })
+    local short = check("General Practitioner", { { key = "insurance-expiry", value = "2027-01-30" } })
+    clock "clock_timestamp()"
+    assert.equal(200, new_year.status, new_year.body)
+    assert.equal(422, short.status)
+  end)
+
   it("of an organization are those that its answers are judged by", function()
     local large = { url = "https://example.org/a.pdf", fileName = "a.pdf", fileSize = 2000000 }
     assert.equal(200, check("Dentist", { { key = "registration-document", document = large } }).status)
