@@ -46,7 +46,8 @@ local function plain(spec, components, is_input)
   local it = {
     type = spec.type ~= "any" and spec.type or nil, description = spec.description,
     minimum = spec.minimum, maximum = spec.maximum,
-    minLength = spec.minLength, maxLength = spec.maxLength, maxItems = spec.maxItems, default = spec.default,
+    minLength = spec.minLength or spec.format == "line" and 1 or nil, maxLength = spec.maxLength,
+    maxItems = spec.maxItems, default = spec.default,
     enum = spec.enum and json.array { table.unpack(spec.enum) },
   }
   if spec.format == "phone" then

@@ -101,6 +101,9 @@ local function checks_of(route, where, found)
   checks.params = route.params and schema.params(route.params, names_in(route.path), where, found)
   checks.query = route.query and schema.query(route.query, where, found)
   checks.body = type(route.body) == "table" and schema.body(route.body, where, found)
+  if checks.body then
+    schema.check_formats(route.body, where, found)
+  end
   return checks
 end
 

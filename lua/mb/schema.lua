@@ -1,13 +1,18 @@
 -- Compiles JSON-Schema-like tables into checks of path parameters, queries and bodies. Known keywords:
 -- type (object, array, string, integer, number, boolean), properties, required, items, enum, minimum,
--- maximum, minLength, maxLength (characters), maxItems, format (date-time, decimal, email, phone),
--- default, description, example, title (it is described once, under this name: mb.openapi), and at the
+-- maximum, minLength, maxLength (characters), maxItems, format (date-time, decimal, email, phone, line, text,
+-- verbatim), default, description, example, title (it is described once, under this name: mb.openapi), and at the
 -- outermost `one_of`, a list of alternatives, each the names of fields of which all must be there (the empty one: none
 -- of those that the others name), and `check`, a function (value, fail) for rules across
 -- fields, where fail(pointer, detail) notes an error. Fields that are not declared are refused, and
 -- null is the same as absent. Instants are handed on as UTC with milliseconds, whatever their
 -- offset was. Every error of a request is reported at once: 422 validation_failed with
 -- errors = { { pointer, detail } }, at most MAX_ERRORS of them.
+--
+-- What people write is a `line` (a name: something visible on one line) or a `text` (a note: may be empty, line ends
+-- become LF). Both are handed on trimmed and in Unicode's form C, and hold no control characters and none that turn
+-- the direction of writing; lengths are those of what is handed on. `verbatim` is left as it was sent (a
+-- password). Every string in the body of a route says by `format` or `enum` what it is.
 --
 -- Schemas of answers say what is sent, and answers are written along them and held to them (src/bind/responses.h).
 -- Their objects list what is always there in `required`, in the order in which it is written, before what else there
@@ -33,7 +38,11 @@ local FORMATS <const> = {
     return s:find "^%-?%d+$" ~= nil or s:find "^%-?%d+%.%d+$" ~= nil
   end },
   phone = { "a telephone number in international form such as +27821234567", text.is_phone },
+  line = { "one line", text.line, text.line },
+  text = { "a text", text.lines, text.lines },
+  verbatim = { "a text", function() return true end },
 }
+local WRITTEN <const> = { line = text.line, text = text.lines }
 
 local function pointer_of(base, key)
   return base .. "/" .. tostring(key):gsub("~", "~0"):gsub("/", "~1")
@@ -42,12 +51,19 @@ end
 local check_value
 
 local function check_string(spec, value, at, fail)
+  if WRITTEN[spec.format] then
+    local clean, why = WRITTEN[spec.format](value)
+    if not clean then
+      return fail(at, why)
+    end
+    value = clean
+  end
   local length, has_control = text.measure(value)
   if spec.minLength and length < spec.minLength then
     fail(at, spec.minLength == 1 and "must not be empty" or ("needs at least %d characters"):format(spec.minLength))
   elseif spec.maxLength and length > spec.maxLength then
     fail(at, ("takes at most %d characters"):format(spec.maxLength))
-  elseif has_control then
+  elseif has_control and not WRITTEN[spec.format] then
     fail(at, "must not hold control characters")
   elseif spec.format and not FORMATS[spec.format][2](value) then
     fail(at, "must be " .. FORMATS[spec.format][1])
@@ -258,6 +274,21 @@ function verify(spec, what, where, found, is_answer, at)
   end
 end
 
+-- Notes the strings of a body that do not say what they are, so that no text of people comes in as it likes. spec is
+-- sound.
+local function check_formats(spec, where, found, at)
+  at = at or ""
+  if spec.type == "array" then
+    check_formats(spec.items, where, found, at .. "/items")
+  elseif spec.type == "string" and not spec.format and not spec.enum then
+    found:add(where, ("body %s: a string says what it is"):format(at),
+      "format = \"line\" (a name or an id), \"text\" (several lines), \"verbatim\" (as it was sent)")
+  end
+  for _, key in ipairs(faults.names_of(spec.properties or {})) do
+    check_formats(spec.properties[key], where, found, pointer_of(at, key))
+  end
+end
+
 -- ---- running a check ----
 
 -- How many of the keys a value has, and those that it has not.
@@ -442,4 +473,4 @@ local function answer(spec, where, found)
   verify(spec, "answer", where, found, true, "")
 end
 
-return { body = body, query = query, params = params, answer = answer }
+return { check_formats = check_formats, body = body, query = query, params = params, answer = answer }

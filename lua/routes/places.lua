@@ -7,7 +7,7 @@ return {
     method = "GET", path = "/v1/places", permission = "places.search",
     summary = "Places that fit a text, for the address of a location",
     query = {
-      text = { type = "string", minLength = 2, maxLength = 200, description = "what was typed" },
+      text = { type = "string", format = "line", minLength = 2, maxLength = 200, description = "what was typed" },
       limit = { type = "integer", minimum = 1, maximum = 20, default = 5 },
       required = { "text" },
     },

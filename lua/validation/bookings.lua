@@ -20,17 +20,17 @@ local create = {
     { "guestName", "guestEmail" }, { "guestName", "guestPhone" }, { "guestName", "guestWhatsapp" }, { "clientId" }, {},
   },
   properties = {
-    slotId = { type = "string", minLength = 1, maxLength = 64, example = "cm3b0q8zk0000v9l4h2d7x1ab",
+    slotId = { type = "string", format = "line", maxLength = 64, example = "cm3b0q8zk0000v9l4h2d7x1ab",
       description = "id of a slot of GET /v1/slots" },
-    clientId = { type = "string", minLength = 1, maxLength = 64, description = "the patient, a registered user" },
-    guestName = { type = "string", minLength = 1, maxLength = 200, example = "Thandi Mokoena",
+    clientId = { type = "string", format = "line", maxLength = 64, description = "the patient, a registered user" },
+    guestName = { type = "string", format = "line", maxLength = 200, example = "Thandi Mokoena",
       description = "the patient without an account" },
     guestEmail = { type = "string", format = "email", example = "thandi@example.org" },
     guestPhone = { type = "string", format = "phone" },
     guestWhatsapp = { type = "string", format = "phone" },
     isOnline = { type = "boolean", example = false,
       description = "required when the slot is offered both online and in person" },
-    notes = { type = "string", maxLength = 2000 },
+    notes = { type = "string", format = "text", maxLength = 2000 },
   },
   check = function(value, fail)
     local is_guest = value.guestName or value.guestEmail or value.guestPhone or value.guestWhatsapp
@@ -44,7 +44,8 @@ local create = {
 local reason = {
   type = "object",
   properties = {
-    reason = { type = "string", maxLength = 500, description = "why, in words", example = "I am ill" },
+    reason = { type = "string", format = "text", maxLength = 500, description = "why, in words",
+      example = "I am ill" },
   },
 }
 

@@ -1,6 +1,7 @@
 #include <lauxlib.h>
 
 #include "base/distance.h"
+#include "base/line.h"
 #include "base/word.h"
 #include "bind/modules.h"
 #include "bind/text.h"
@@ -121,6 +122,25 @@ static int judge(lua_State *L, bool (*is)(struct mb_str s))
 static int l_is_email(lua_State *L) { return judge(L, mb_text_is_email); }
 static int l_is_phone(lua_State *L) { return judge(L, mb_text_is_phone); }
 
+static int clean(lua_State *L, enum mb_line_kind kind)
+{
+    luaL_Buffer b;
+    struct mb_str s;
+    size_t len = 0;
+    s.ptr = luaL_checklstring(L, 1, &s.len);
+    char *out = luaL_buffinitsize(L, &b, MB_LINE_ROOM(s.len));
+    enum mb_line_fault fault = mb_line_clean(s, kind, out, &len);
+    luaL_pushresultsize(&b, fault == MB_LINE_SOUND ? len : 0);
+    if (fault == MB_LINE_SOUND) return 1;
+    lua_pushnil(L);
+    lua_pushstring(L, mb_line_words(fault));
+    return 2;
+}
+
+/* text.line(s), text.lines(s) -> the form in which a name, a note is kept (base/line.h), or nil and what is wrong */
+static int l_line(lua_State *L) { return clean(L, MB_LINE_ONE); }
+static int l_lines(lua_State *L) { return clean(L, MB_LINE_MANY); }
+
 /* distance("word", "wrod") -> 2: for "did you mean" */
 static int l_distance(lua_State *L)
 {
@@ -135,6 +155,8 @@ int mb_open_text(lua_State *L)
     static const luaL_Reg functions[] = {{"measure", l_measure},
                                          {"is_email", l_is_email},
                                          {"is_phone", l_is_phone},
+                                         {"line", l_line},
+                                         {"lines", l_lines},
                                          {"distance", l_distance},
                                          {NULL, NULL}};
     luaL_newlib(L, functions);

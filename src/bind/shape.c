@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/line.h"
 #include "bind/json.h"
 #include "bind/text.h"
 
@@ -11,7 +12,8 @@
 
 static const char *const kind_words[] = {"string", "integer", "number", "boolean",
                                          "array",  "object",  "any",    NULL};
-static const char *const format_words[] = {"", "email", "phone", "date-time", "decimal", NULL};
+static const char *const format_words[] = {"",     "email", "phone",    "date-time", "decimal",
+                                            "line", "text",  "verbatim", NULL};
 
 /* All that a schema may say. The last mean nothing here: mb.schema does what `check` and `one_of` ask, the others
  * describe. */
@@ -349,11 +351,10 @@ static bool is_decimal(struct mb_str s)
     return digits > 0;
 }
 
-bool mb_shape_push_clean(lua_State *L, const struct mb_shape_node *n, struct mb_str s,
-                         size_t length, int index)
+/* Of `length` characters, without control characters, and not of a form of its own. */
+static bool push_clean(lua_State *L, const struct mb_shape_node *n, struct mb_str s, size_t length)
 {
     char instant[25];
-    if (n->values != 0) return push_enum(L, n, s, index);
     if (length < n->min_length || length > n->max_length) return false;
     switch (n->format) {
     case MB_SHAPE_EMAIL:
@@ -369,18 +370,44 @@ bool mb_shape_push_clean(lua_State *L, const struct mb_shape_node *n, struct mb_
     case MB_SHAPE_DECIMAL:
         if (!is_decimal(s)) return false;
         break;
-    case MB_SHAPE_FREE: break;
+    default: break;
     }
     lua_pushlstring(L, s.ptr, s.len);
     return true;
 }
 
+static bool is_written(const struct mb_shape_node *n)
+{
+    return n->format == MB_SHAPE_LINE || n->format == MB_SHAPE_TEXT;
+}
+
+/* What people write; `length` is that of the form in which it is kept. */
+static bool push_written(lua_State *L, const struct mb_shape_node *n, struct mb_str s)
+{
+    luaL_Buffer b;
+    size_t len = 0;
+    bool has_control;
+    enum mb_line_kind kind = n->format == MB_SHAPE_LINE ? MB_LINE_ONE : MB_LINE_MANY;
+    char *out = luaL_buffinitsize(L, &b, MB_LINE_ROOM(s.len));
+    if (mb_line_clean(s, kind, out, &len) != MB_LINE_SOUND) return false;
+    size_t length = mb_text_measure((struct mb_str){out, len}, &has_control);
+    luaL_pushresultsize(&b, len);
+    return length >= n->min_length && length <= n->max_length;
+}
+
+bool mb_shape_push_clean(lua_State *L, const struct mb_shape_node *n, struct mb_str s,
+                         size_t length, int index)
+{
+    if (n->values != 0) return push_enum(L, n, s, index); /* judged by that alone */
+    return is_written(n) ? push_written(L, n, s) : push_clean(L, n, s, length);
+}
+
 bool mb_shape_push_text(lua_State *L, const struct mb_shape_node *n, struct mb_str s, int index)
 {
     bool has_control;
-    if (n->values != 0) return push_enum(L, n, s, index); /* judged by that alone */
     size_t length = mb_text_measure(s, &has_control);
-    return !has_control && mb_shape_push_clean(L, n, s, length, index);
+    bool is_judged_apart = n->values != 0 || is_written(n);
+    return (is_judged_apart || !has_control) && mb_shape_push_clean(L, n, s, length, index);
 }
 
 bool mb_shape_push_integer(lua_State *L, const struct mb_shape_node *n, lua_Integer i, int index)

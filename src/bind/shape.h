@@ -24,7 +24,10 @@ enum mb_shape_format {
     MB_SHAPE_EMAIL,
     MB_SHAPE_PHONE,
     MB_SHAPE_INSTANT,
-    MB_SHAPE_DECIMAL
+    MB_SHAPE_DECIMAL,
+    MB_SHAPE_LINE,
+    MB_SHAPE_TEXT,
+    MB_SHAPE_VERBATIM
 };
 
 struct mb_shape_bound {

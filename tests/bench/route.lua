@@ -46,11 +46,11 @@ return {
       type = "object",
       required = { "name", "email" },
       properties = {
-        name = { type = "string", minLength = 1, maxLength = 100 },
+        name = { type = "string", format = "line", maxLength = 100 },
         email = { type = "string", format = "email" },
         minutes = { type = "integer", minimum = 5, maximum = 480 },
         online = { type = "boolean" },
-        tags = { type = "array", maxItems = 10, items = { type = "string", maxLength = 20 } },
+        tags = { type = "array", maxItems = 10, items = { type = "string", format = "line", maxLength = 20 } },
       },
     },
     handler = function(req)

@@ -29,6 +29,7 @@ local LIBRARIES <const> = {
   ["uv.h"] = { net = true, db = true, client = true, bind = true, spec = true, app = true },
   ["sodium.h"] = { db = true, bind = true, app = true },
   ["zlib.h"] = { net = true },
+  ["utf8proc.h"] = { base = true },
 }
 
 -- Modules that the files of a folder of lua/ may require: prefixes.
