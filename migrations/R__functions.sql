@@ -409,6 +409,15 @@ $$;
 COMMENT ON FUNCTION mb_book(jsonb) IS
     'books a slot once: created, replayed, idempotency_mismatch, or why not, as slot_taken';
 
+CREATE OR REPLACE FUNCTION mb_point(point jsonb, starts timestamptz, ends timestamptz) RETURNS timestamptz
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+SELECT CASE point ->> 'of' WHEN 'startTime' THEN starts WHEN 'endTime' THEN ends END
+       + coalesce(point ->> 'plus', '0')::interval
+$$;
+COMMENT ON FUNCTION mb_point(jsonb, timestamptz, timestamptz) IS
+    'a time beside those of a booking, {"of": "startTime", "plus": "-2h"}; null for none';
+
 -- One step of a booking's workflow (lua/workflows/states/booking.lua says which there are). Two steps of
 -- one booking at once queue for the agenda; the second sees what the first made of it.
 -- `request`: bookingId, version expected, action, fromStatuses, toStatus, event, reasonCode, reason, notice, begun,
@@ -441,10 +450,13 @@ BEGIN
     outcome := CASE WHEN b."id" IS NULL THEN 'booking_not_found'
                     WHEN b."version" <> (request ->> 'version')::integer THEN 'version_mismatch'
                     WHEN NOT request -> 'fromStatuses' ? b."status"::text THEN 'transition_not_allowed'
-                    WHEN at + (request ->> 'notice')::interval > b."startTime" THEN 'too_late'
-                    WHEN (request ->> 'begun')::boolean AND at < b."startTime" THEN 'too_early'
+                    WHEN at > mb_point(request -> 'closes', b."startTime", b."endTime") THEN 'too_late'
+                    WHEN at < mb_point(request -> 'opens', b."startTime", b."endTime") THEN 'too_early'
                     ELSE 'moved' END;
     IF outcome <> 'moved' THEN
+        answer := CASE outcome
+                      WHEN 'too_late' THEN mb_instant(mb_point(request -> 'closes', b."startTime", b."endTime"))
+                      WHEN 'too_early' THEN mb_instant(mb_point(request -> 'opens', b."startTime", b."endTime")) END;
         PERFORM mb_wrote_nothing();
     ELSE
         WITH noted AS (
@@ -479,6 +491,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mb_move_booking(jsonb) IS
-    'moves a booking from one of these statuses to another: moved, replayed, or why not; without notice and begun at any time';
+    'moves a booking from one of these statuses to another: moved, replayed, or why not; without opens and closes at any time';
 
 RESET ROLE;

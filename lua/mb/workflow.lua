@@ -6,28 +6,31 @@
 --     resource = "bookings",                       -- whose rules of permissions/ say who may
 --     enum = "BookingStatus",                      -- the database's type of the status
 --     states = { "PENDING", "CONFIRMED", … }, initial = { "PENDING" }, final = { "CANCELLED" },
---     guards = { notice = "string" }, effects = { event = "string" },   -- what transitions may say
+--     times = { "startTime", "endTime" },          -- columns that `when` may name
+--     guards = { paid = "boolean" }, effects = { event = "string" },   -- what transitions may say
 --     tells = "booking", begins = "created",       -- the outbox tells "booking.<event>" of each effect `event`, and
 --                                                  -- "booking.created" when there is a new one
 --     transitions = {
---       on.confirm { from = "PENDING", to = "CONFIRMED", who = rules.confirm,
+--       on.confirm { from = "PENDING", to = "CONFIRMED", who = rules.confirm, when = { closes = "startTime" },
 --                    guards = { … }, effects = { event = "confirmed" } }, …
 --     },
 --   }
 --
 -- `who` is a permission rule, or workflow.server for a step that the server takes by itself (a job): no
--- caller may. Guards and effects are values for the statement that makes the change, by
--- names that the workflow declares: that statement judges and writes under its lock. An action may
--- have several transitions: the first one counts that leaves the row's status and whose `who` lets the
--- caller in. Everything is checked when scripts load; mb.transition runs it.
+-- caller may. `when` tells the time at which it may be taken: { opens = point, closes = point }, one of them or both,
+-- where a point is a column, "startTime", or { "startTime", before = "booking.cancel_until" }, { "endTime", after = … }
+-- with the configuration key of a duration; or workflow.any_time. Guards and effects are values for the statement that
+-- makes the change, by names that the workflow declares: that statement judges the time and the guards, and writes,
+-- under its lock. An action may have several transitions: the first one counts that leaves the row's status and whose
+-- `who` lets the caller in. Everything is checked when scripts load; mb.transition runs it.
 local faults = require "mb.faults"
 
 local KEYS <const> = {
   resource = "string", enum = "string", states = "table", initial = "table", final = "table", transitions = "table",
-  guards = "table", effects = "table", tells = "string", begins = "string",
+  times = "table", guards = "table", effects = "table", tells = "string", begins = "string",
 }
 local REQUIRED <const> = { "resource", "enum", "states", "initial", "final", "transitions" }
-local TRANSITION_KEYS <const> = { from = true, to = true, who = true, guards = true, effects = true }
+local TRANSITION_KEYS <const> = { from = true, to = true, who = true, when = true, guards = true, effects = true }
 
 -- ---- writing ----
 
@@ -112,6 +115,52 @@ local function check_who(who, resource, note)
   end
 end
 
+-- When a step may be taken that no clock holds up.
+local ANY_TIME <const> = {}
+
+-- Why this is no point in time, and a hint; nil when it is one.
+local function wrong_point(point, times)
+  local it = type(point) == "table" and point or { point }
+  local is_known = false
+  for _, column in ipairs(times) do
+    is_known = is_known or column == it[1]
+  end
+  if not is_known then
+    return ("names %s, which is none of the workflow's `times`"):format(tostring(it[1])),
+      #times > 0 and faults.nearest(tostring(it[1]), times) or "it has none"
+  end
+  for key, value in pairs(it) do
+    if key ~= 1 and (key ~= "before" and key ~= "after" or type(value) ~= "string") then
+      return ("says '%s'"):format(tostring(key)), 'write { "startTime", before = "<key of a duration>" }, or after'
+    end
+  end
+  if it.before and it.after then
+    return "is before and after at once"
+  end
+end
+
+local function check_when(when, times, note)
+  if when == ANY_TIME then
+    return
+  elseif type(when) ~= "table" or not next(when) then
+    return note("`when` is missing", "write when = { closes = \"startTime\" }, or when = workflow.any_time")
+  end
+  for _, key in ipairs(faults.names_of(when)) do
+    local why, hint = "is no part of `when`", faults.nearest(key, { "opens", "closes" })
+    if key == "opens" or key == "closes" then
+      why, hint = wrong_point(when[key], times)
+    end
+    if why then
+      note(("when.%s %s"):format(key, why), hint)
+    end
+  end
+end
+
+-- { column, before = key, after = key } of a point; nil for none.
+local function point_of(point)
+  return type(point) == "string" and { point } or point
+end
+
 local function from_list(from)
   return type(from) == "table" and from or { from }
 end
@@ -163,6 +212,7 @@ local function check_transition(it, spec, context)
   end
   check_ends(it, spec.states, context.known, context.final, note)
   check_who(it.spec.who, spec.resource, note)
+  check_when(it.spec.when, spec.times or {}, note)
   check_values("guards", it.spec.guards or {}, spec.guards or {}, note)
   check_values("effects", it.spec.effects or {}, spec.effects or {}, note)
   check_duplicates(it, context.seen, note)
@@ -223,7 +273,8 @@ local function check(spec, at)
     if is_transition(it) then
       check_transition(it, spec, context)
     else
-      note(("transitions[%d] is no transition"):format(i), "they are written on.confirm { from = …, to = …, who = … }")
+      note(("transitions[%d] is no transition"):format(i),
+        "they are written on.confirm { from = …, to = …, who = …, when = … }")
     end
   end
   check_paths(spec, context.final, note)
@@ -296,6 +347,7 @@ local function new(spec)
     local from = from_list(it.spec.from)
     local one = {
       action = it.action, at = it.at, from = from, leaves = set_of(from), to = it.spec.to, who = it.spec.who,
+      opens = point_of(it.spec.when.opens), closes = point_of(it.spec.when.closes),
       guards = it.spec.guards or {}, effects = it.spec.effects or {},
     }
     made.transitions[i] = one
@@ -305,4 +357,4 @@ local function new(spec)
   return setmetatable(made, machine)
 end
 
-return { new = new, on = on, server = SERVER }
+return { new = new, on = on, server = SERVER, any_time = ANY_TIME }

@@ -17,10 +17,11 @@ SELECT r.outcome, r.booking_id AS "id", r.booking_version AS "version", r.token_
   FROM mb_book($1::jsonb) r]]),
 
   -- Takes a booking one step along its workflow. $1 a JSON object: bookingId, version expected, action,
-  -- fromStatuses it may leave, toStatus, event that is told, reasonCode, reason in words, notice to be kept before
-  -- the start, as "2 hours", begun (true: it must have), and what mb.caller makes of a request. What is unknown
-  -- is left out. outcome: moved, replayed, idempotency_mismatch, booking_not_found, version_mismatch,
-  -- transition_not_allowed, too_late, too_early. status: what it is now.
+  -- fromStatuses it may leave, toStatus, event that is told, reasonCode, reason in words, opens and closes (from and
+  -- until when the step may be taken, as { "of": "startTime", "plus": "-2h" }), and what mb.caller makes of a request.
+  -- What is unknown is left out. outcome: moved, replayed, idempotency_mismatch, booking_not_found, version_mismatch,
+  -- transition_not_allowed, too_late, too_early. status: what it is now. body: the booking; when it is too late or too
+  -- early the instant until or from which it may be taken.
   move = query.write("bookings.move", [[
 SELECT r.outcome, r.status, r.booking_id AS "id", r.booking_version AS "version", r.answer AS "body"
   FROM mb_move_booking($1::jsonb) r]]),

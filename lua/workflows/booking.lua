@@ -19,8 +19,12 @@ config.declare("booking.cancel_until", {
   type = "duration", default = "2h", least = "0s", most = "365d",
   help = "a patient may cancel until this long before the start",
 })
+config.declare("booking.close_after", {
+  type = "duration", default = "30d", least = "0s", most = "365d",
+  help = "a clinic may note that an appointment took place, or that nobody came, until this long after its end",
+})
 
--- outcome -> status, detail
+-- outcome -> status, detail, member that tells the time in it
 local REFUSALS <const> = {
   slot_not_found = { 404, "there is no such slot" },
   slot_taken = { 409, "this slot was booked by somebody else" },
@@ -34,17 +38,19 @@ local REFUSALS <const> = {
   mode_unavailable = { 422, "this slot is not offered that way: leave isOnline out or change it" },
   idempotency_mismatch = { 422, "this Idempotency-Key was sent with another request before" },
   booking_not_found = { 404, "there is no such booking" },
-  too_late = { 409, "it is too late to cancel: call the clinic" },
-  too_early = { 409, "the appointment has not begun" },
+  too_late = { 409, "'%s' was possible until %s", "until" },
+  too_early = { 409, "'%s' is possible from %s", "from" },
   version_mismatch = { 412, "the booking was changed meanwhile: look at it again" },
 }
 
-local function refuse(outcome)
+-- action and instant: of a step that came too early or too late.
+local function refuse(outcome, action, instant)
   local known = REFUSALS[outcome]
   if not known then
     error(("unknown outcome '%s' of a booking statement"):format(outcome))
   end
-  error(problem(known[1], outcome, known[2]))
+  error(problem(known[1], outcome, known[2]:format(action, instant),
+    known[3] and { members = { [known[3]] = instant } }))
 end
 
 -- `request` of a statement: what `what` holds beside what it is told of the caller (mb.caller).
@@ -173,10 +179,18 @@ local function create(req, caller)
   return { id = row.id, version = row.version, body = with_token(row) }
 end
 
--- The value of the `notice` guard of each transition that has one.
-local notices = {}
+-- A point in time of the table, as mb_point of migrations/R__functions.sql reads it.
+local function moment(point)
+  if point then
+    local key = point.before or point.after
+    return { of = point[1], plus = key and (point.before and "-" or "") .. config(key) }
+  end
+end
+
+-- When each transition may be taken.
+local opens, closes = {}, {}
 for _, it in ipairs(states.transitions) do
-  notices[it] = it.guards.notice and config(it.guards.notice)
+  opens[it], closes[it] = moment(it.opens), moment(it.closes)
 end
 
 -- Takes a booking one step. how: { version expected or nil, reason in words or nil }.
@@ -184,7 +198,7 @@ local function step(it, booking, how, caller)
   return run(bookings.move, beside(caller, {
     bookingId = booking, version = how.version, reason = how.reason, action = it.action,
     fromStatuses = it.from, toStatus = it.to, event = it.effects.event,
-    reasonCode = it.effects.reason_code, notice = notices[it], begun = it.guards.begun,
+    reasonCode = it.effects.reason_code, opens = opens[it], closes = closes[it],
   }))
 end
 
@@ -194,7 +208,7 @@ local function move(booking, action, how, caller, judge)
     return step(it, booking.id, how, caller)
   end)
   if row.outcome ~= "moved" and row.outcome ~= "replayed" then
-    refuse(row.outcome)
+    refuse(row.outcome, action, row.body)
   end
   return { version = row.version, body = json.raw(row.body) }
 end

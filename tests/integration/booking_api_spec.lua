@@ -471,6 +471,7 @@ describe("the booking API", function()
       local r = app:request("POST", "/v1/bookings/" .. one.id .. "/cancel",
         { headers = { Authorization = "Bearer " .. one.manageToken } })
       is_refused(r, 409, "too_late")
+      assert.matches("^%d%d%d%d%-%d%d%-%d%dT.*Z$", r.json["until"])
       database.run(([[UPDATE "Booking" b SET "startTime" = s."startTime", "endTime" = s."endTime"
         FROM "CalculatedAvailabilitySlot" s WHERE s."id" = b."slotId" AND b."id" = '%s']]):format(one.id))
     end)

@@ -43,7 +43,7 @@ local function move_sql(action, id, with)
   local step = STEPS[action]
   return call_sql("mb_move_booking", {
     bookingId = id, version = with.version, action = action, fromStatuses = step.from, toStatus = step.to,
-    event = step.event, reasonCode = step.why, reason = with.reason, notice = with.notice, begun = with.begun,
+    event = step.event, reasonCode = step.why, reason = with.reason, opens = with.opens, closes = with.closes,
   }, with, ("POST /v1/bookings/%s/%s"):format(id, action), 200)
 end
 
@@ -56,7 +56,7 @@ describe("a booking", function()
   local function move(step, id, with) return database.query(move_sql(step, id, with))[1] end
   local function cancel(id, with)
     with = with or {}
-    with.notice = with.notice or "2 hours"
+    with.closes = with.closes or { of = "startTime", plus = "-2 hours" }
     return move("cancel", id, with)
   end
   local function status_of(slot)
@@ -234,7 +234,7 @@ describe("a booking", function()
 
     it("is refused for another version, too late, when it is over, and when there is none", function()
       assert.equal("version_mismatch", cancel("booking", { version = 2 }).outcome)
-      assert.equal("too_late", cancel("booking", { notice = "100 years" }).outcome)
+      assert.equal("too_late", cancel("booking", { closes = { of = "endTime", plus = "-100 years" } }).outcome)
       assert.equal("booking_not_found", cancel("nowhere").outcome)
       psql.run(database.url, [[UPDATE "Booking" SET "status" = 'COMPLETED']])
       assert.equal("transition_not_allowed", cancel("booking").outcome)
@@ -256,10 +256,10 @@ describe("a booking", function()
     end)
 
     it("is not over before it has begun", function()
-      assert.equal("too_early", move("complete", "booking", { begun = true }).outcome)
+      assert.equal("too_early", move("complete", "booking", { opens = { of = "startTime" } }).outcome)
       psql.run(database.url, [[CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE
         AS $$SELECT timestamptz '2100-01-04 08:00Z'$$]])
-      assert.equal("moved", move("complete", "booking", { begun = true }).outcome)
+      assert.equal("moved", move("complete", "booking", { opens = { of = "startTime" } }).outcome)
       assert.equal("transition_not_allowed COMPLETED", ("%s %s"):format(cancel("booking").outcome,
         cancel("booking").status))
     end)

@@ -39,6 +39,16 @@ describe("a booking's workflow", function()
       'reasonCode', 'x')) FROM "Booking" WHERE "status" IN ('PENDING', 'CONFIRMED')]]
   end)
 
+  -- Sets the database's clock, SQL; it goes again when the test ends.
+  local function clock(at)
+    local function set(sql)
+      database.run("CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE AS $$" .. sql .. "$$")
+    end
+    database.run [[UPDATE "Session" SET "expiresAt" = '2200-01-01']]
+    set("SELECT timestamptz '" .. at .. "'")
+    finally(function() set "SELECT clock_timestamp()" end)
+  end
+
   -- A new booking of the patient in this status, which the clock makes one of now or of 2100.
   local function new(status, has_begun)
     local id = psql.value(database.url, [[SELECT booking_id FROM mb_book(jsonb_build_object(
@@ -51,15 +61,7 @@ describe("a booking's workflow", function()
       local change = [[UPDATE "Booking" SET "status" = 'CONFIRMED', "confirmedAt" = now() WHERE "id" = '%s']]
       database.run(change:format(id))
     end
-    if has_begun then
-      database.run [[CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE
-        AS $$SELECT timestamptz '2100-01-04 13:00Z'$$;
-        UPDATE "Session" SET "expiresAt" = '2200-01-01']]
-      finally(function()
-        database.run [[CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE
-          AS $$SELECT clock_timestamp()$$]]
-      end)
-    end
+    if has_begun then clock "2100-01-04 13:00Z" end
     return id
   end
 
@@ -133,14 +135,36 @@ describe("a booking's workflow", function()
     assert.matches('"allowed":[]', over.body, 1, true)
   end)
 
-  it("says that an appointment has not begun, and holds patients to their notice but not the clinic", function()
-    local id = new "CONFIRMED"
-    is_refused(act(id, "complete", "doctor"), 409, "too_early")
-    is_refused(act(id, "no-show", "clerk"), 409, "too_early")
-    local soon = new("CONFIRMED", true)
-    is_refused(act(soon, "cancel", "patient"), 409, "too_late")
-    assert.equal(200, act(soon, "cancel", "doctor").status)
-  end)
+  -- From a status: action and who, and from and until when, as SQL of the booking's columns.
+  for _, case in ipairs {
+    { "PENDING", "confirm", "doctor", nil, '"startTime"' },
+    { "PENDING", "decline", "clerk", nil, '"startTime"' },
+    { "CONFIRMED", "cancel", "patient", nil, [["startTime" - interval '2 hours']] },
+    { "CONFIRMED", "cancel", "doctor", nil, '"endTime"' },
+    { "CONFIRMED", "complete", "doctor", '"startTime"', [["endTime" + interval '30 days']] },
+    { "CONFIRMED", "no-show", "clerk", '"startTime"', [["endTime" + interval '30 days']] },
+  } do
+    local status, action, who, opens, closes = table.unpack(case, 1, 5)
+    it(("says from and until when %s may %s"):format(who, action), function()
+      local id = new(status)
+      local function at(sql)
+        return value(([[SELECT mb_instant(%s) FROM "Booking" WHERE "id" = '%s']]):format(sql, id))
+      end
+      clock(at(closes .. " + interval '1 ms'"))
+      local late = act(id, action, who)
+      is_refused(late, 409, "too_late")
+      assert.equal(at(closes), late.json["until"])
+      assert.matches(at(closes), late.json.detail, 1, true)
+      if opens then
+        clock(at(opens .. " - interval '1 ms'"))
+        local early = act(id, action, who)
+        is_refused(early, 409, "too_early")
+        assert.equal(at(opens), early.json.from)
+      end
+      clock(at(opens or closes))
+      assert.equal(200, act(id, action, who).status)
+    end)
+  end
 
   it("repeats its answer for the same key, and minds the version", function()
     local id = new "PENDING"

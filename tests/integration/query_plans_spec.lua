@@ -179,7 +179,8 @@ describe("a plan", function()
         { "bookings.get", "cvisit" },
         { "bookings.move", cjson.encode { bookingId = "cvisit", action = "cancel", event = "cancelled",
                                           fromStatuses = { "PENDING", "CONFIRMED" }, toStatus = "CANCELLED",
-                                          reasonCode = "cancelled_by_patient", notice = "2 hours" } },
+                                          reasonCode = "cancelled_by_patient",
+                                          closes = { of = "startTime", plus = "-2h" } } },
       }
       assert.truthy(plans:find("FROM mb_slot_status(", 1, true), plans) -- functions called are among them
       assert.same({ LIVE_BOOKINGS }, used(plans, { LIVE_BOOKINGS, table.unpack(constraints) }))

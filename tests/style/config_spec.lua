@@ -17,7 +17,7 @@ local function read_keys()
 end
 
 -- How scripts name a key: to ask for its value, or as what guards a transition.
-local IN_SCRIPTS <const> = { 'config%s*%(?%s*"([%w_.]+)"', 'guards%s*=%s*{%s*notice%s*=%s*"(%l+%.[%w_.]+)"' }
+local IN_SCRIPTS <const> = { 'config%s*%(?%s*"([%w_.]+)"', 'before = "(%l+%.[%w_.]+)"', 'after = "(%l+%.[%w_.]+)"' }
 
 local function each_key(text, visit)
   for _, pattern in ipairs(IN_SCRIPTS) do

@@ -15,6 +15,7 @@ local may <const> = rule.writer(vocabulary.new {
 local doors <const> = may.rules("doors", { use = may.owner, lock = may.signed_in })
 local walls <const> = may.rules("walls", { use = may.owner })
 local on <const> = workflow.on
+local any <const> = workflow.any_time
 
 -- What `f` is refused with, lines counted from `f`.
 local function refusal(f)
@@ -30,8 +31,9 @@ local function door(changes)
     resource = "doors", enum = "DoorStatus", states = { "OPEN", "SHUT", "LOCKED" }, initial = { "OPEN" },
     final = { "LOCKED" }, guards = { notice = "string" }, effects = { event = "string" },
     transitions = {
-      on.shut { from = "OPEN", to = "SHUT", who = doors.use }, on.open { from = "SHUT", to = "OPEN", who = doors.use },
-      on.lock { from = { "OPEN", "SHUT" }, to = "LOCKED", who = doors.lock },
+      on.shut { from = "OPEN", to = "SHUT", who = doors.use, when = any },
+      on.open { from = "SHUT", to = "OPEN", who = doors.use, when = any },
+      on.lock { from = { "OPEN", "SHUT" }, to = "LOCKED", who = doors.lock, when = any },
     },
   }
   for key, value in pairs(changes) do spec[key] = value end
@@ -51,8 +53,8 @@ describe("a step that the server takes", function()
     local made = workflow.new {
       resource = "doors", enum = "DoorStatus", states = { "OPEN", "SHUT" }, initial = { "OPEN" }, final = { "SHUT" },
       transitions = {
-        on.shut { from = "OPEN", to = "SHUT", who = rules },
-        on.fall { from = "OPEN", to = "SHUT", who = workflow.server },
+        on.shut { from = "OPEN", to = "SHUT", who = rules, when = any },
+        on.fall { from = "OPEN", to = "SHUT", who = workflow.server, when = any },
       },
     }
     local function everybody() return true end
@@ -70,20 +72,20 @@ describe("a workflow", function()
         resource = "doors", enum = "DoorStatus", states = { "OPEN", "SHUT", "LOCKED" }, initial = { "OPEN" },
         final = { "LOCKED" }, guards = { notice = "string" },
         transitions = {
-          on.shut { from = "OPNE", to = "SHUT", who = doors.use },
-          on.shut { from = "OPEN", to = "SHUTT", who = doors.use },
-          on.open { from = "SHUT", to = "OPEN" },
-          on.open { from = "LOCKED", to = "OPEN", who = doors.use },
-          on.lock { from = "SHUT", to = "LOCKED", who = walls.use },
-          on.lock { from = "SHUT", to = "LOCKED", who = "owner" },
-          on.keep { from = "OPEN", to = "OPEN", who = doors.use },
-          on.bolt { form = "OPEN", to = "LOCKED", who = doors.use },
-          on.swing { from = "OPEN", who = doors.use },
-          on.slam {from = "OPEN", to = "SHUT", who = doors.use, guards = {notise = "1h"}, effects = {event = "x"}},
-          on.ease { from = "OPEN", to = "SHUT", who = doors.use, guards = { notice = 7 } },
-          on.push { from = "OPEN", to = "SHUT", who = doors.use },
-          on.push { from = { "SHUT", "OPEN" }, to = "LOCKED", who = doors.use },
-          on.Push { from = "OPEN", to = "SHUT", who = doors.use },
+          on.shut { from = "OPNE", to = "SHUT", who = doors.use, when = any },
+          on.shut { from = "OPEN", to = "SHUTT", who = doors.use, when = any },
+          on.open { from = "SHUT", to = "OPEN", when = any },
+          on.open { from = "LOCKED", to = "OPEN", who = doors.use, when = any },
+          on.lock { from = "SHUT", to = "LOCKED", who = walls.use, when = any },
+          on.lock { from = "SHUT", to = "LOCKED", who = "owner", when = any },
+          on.keep { from = "OPEN", to = "OPEN", who = doors.use, when = any },
+          on.bolt { form = "OPEN", to = "LOCKED", who = doors.use, when = any },
+          on.swing { from = "OPEN", who = doors.use, when = any },
+          on.slam {from="OPEN", to="SHUT", who=doors.use, when=any, guards={notise="1h"}, effects={event="x"}},
+          on.ease { from = "OPEN", to = "SHUT", who = doors.use, guards = { notice = 7 }, when = any },
+          on.push { from = "OPEN", to = "SHUT", who = doors.use, when = any },
+          on.push { from = { "SHUT", "OPEN" }, to = "LOCKED", who = doors.use, when = any },
+          on.Push { from = "OPEN", to = "SHUT", who = doors.use, when = any },
         },
       }
       return made
@@ -114,8 +116,8 @@ describe("a workflow", function()
       faults_of { final = {} })
     assert.equal("nothing leads to the state SHUT (add a transition, or name it in `initial`)", faults_of {
       transitions = {
-        on.open { from = "SHUT", to = "OPEN", who = doors.use },
-        on.lock { from = "OPEN", to = "LOCKED", who = doors.use },
+        on.open { from = "SHUT", to = "OPEN", who = doors.use, when = any },
+        on.lock { from = "OPEN", to = "LOCKED", who = doors.use, when = any },
       },
     })
   end)
@@ -128,13 +130,47 @@ describe("a workflow", function()
       ["the state OPEN is named twice"] = { states = { "OPEN", "OPEN", "SHUT", "LOCKED" } },
       ["states[4] is no name of a state (names are of capitals and _)"] =
         { states = { "OPEN", "SHUT", "LOCKED", "ajar" } },
-      ["transitions[4] is no transition (they are written on.confirm { from = …, to = …, who = … })"] =
-        { transitions = { on.shut { from = "OPEN", to = "SHUT", who = doors.use },
-          on.open { from = "SHUT", to = "OPEN", who = doors.use },
-          on.lock { from = "SHUT", to = "LOCKED", who = doors.use }, on.shut } },
+      ["transitions[4] is no transition (they are written on.confirm { from = …, to = …, who = …, when = … })"] =
+        { transitions = { on.shut { from = "OPEN", to = "SHUT", who = doors.use, when = any },
+          on.open { from = "SHUT", to = "OPEN", who = doors.use, when = any },
+          on.lock { from = "SHUT", to = "LOCKED", who = doors.use, when = any }, on.shut } },
     } do
       assert.matches(fault, faults_of(changes), 1, true)
     end
+  end)
+
+  it("says of every step when it may be taken", function()
+    local function fault_of(when)
+      return faults_of {
+        times = { "knockedAt" },
+        transitions = {
+          on.shut { from = "OPEN", to = "SHUT", who = doors.use, when = when },
+          on.lock { from = { "OPEN", "SHUT" }, to = "LOCKED", who = doors.use, when = any },
+        },
+      }
+    end
+    local missing = 'shut: `when` is missing (write when = { closes = "startTime" }, or when = workflow.any_time)'
+    assert.equal(missing, fault_of(nil))
+    assert.equal(missing, fault_of {})
+    assert.equal("shut: when.close is no part of `when` (did you mean 'closes'?)", fault_of { close = "knockedAt" })
+    assert.equal("shut: when.opens names knockdAt, which is none of the workflow's `times` (did you mean 'knockedAt'?)",
+      fault_of { opens = "knockdAt" })
+    local write = ' (write { "startTime", before = "<key of a duration>" }, or after)'
+    assert.equal("shut: when.closes says 'minus'" .. write, fault_of { closes = { "knockedAt", minus = "a.key" } })
+    assert.equal("shut: when.closes says 'after'" .. write, fault_of { closes = { "knockedAt", after = 7 } })
+    assert.equal("shut: when.closes is before and after at once",
+      fault_of { closes = { "knockedAt", after = "a.key", before = "a.key" } })
+    local made = door {
+      times = { "knockedAt" },
+      transitions = {
+        on.shut { from = "OPEN", to = "SHUT", who = doors.use,
+          when = { opens = "knockedAt", closes = { "knockedAt", after = "a.key" } } },
+        on.lock { from = { "OPEN", "SHUT" }, to = "LOCKED", who = doors.use, when = any },
+      },
+    }
+    assert.same({ { "knockedAt" }, { "knockedAt", after = "a.key" } }, { made.transitions[1].opens,
+      made.transitions[1].closes })
+    assert.is_nil(made.transitions[2].closes)
   end)
 
   it("has all of its parts and no others", function()
@@ -153,10 +189,10 @@ describe("a workflow", function()
   describe("that loads", function()
     local machine = door {
       transitions = {
-        on.shut { from = "OPEN", to = "SHUT", who = doors.use, effects = { event = "a" } },
-        on.shut { from = "OPEN", to = "SHUT", who = doors.lock, effects = { event = "b" } },
-        on.open { from = "SHUT", to = "OPEN", who = doors.use },
-        on.lock { from = { "OPEN", "SHUT" }, to = "LOCKED", who = doors.lock },
+        on.shut { from = "OPEN", to = "SHUT", who = doors.use, effects = { event = "a" }, when = any },
+        on.shut { from = "OPEN", to = "SHUT", who = doors.lock, effects = { event = "b" }, when = any },
+        on.open { from = "SHUT", to = "OPEN", who = doors.use, when = any },
+        on.lock { from = { "OPEN", "SHUT" }, to = "LOCKED", who = doors.lock, when = any },
       },
     }
     local function nobody() return false end
