@@ -166,17 +166,28 @@ static enum mb_rc read_major(const struct mb_cluster *c, int *major, struct mb_e
 
 /* ---- settings ---- */
 
-/* Memory of the machine, or of the control group if that has less; in MB. */
+/* The first line of a file; "" when there is none. */
+static void read_line(const char *path, char *out, size_t size)
+{
+    FILE *f = fopen(path, "re");
+    bool is_read = f != NULL && fgets(out, (int)size, f) != NULL;
+    if (f != NULL) (void)fclose(f);
+    out[is_read ? strcspn(out, "\n") : 0] = '\0';
+}
+
+/* Memory of the machine, or of the control group (a container's, a unit's) if that has less; in MB. */
 static long memory_mb(void)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     long mb = pages > 0 && page > 0 ? pages / ((1 << 20) / page) : 1024;
-    FILE *f = fopen("/sys/fs/cgroup/memory.max", "re");
-    if (f == NULL) return mb;
-    long long limit = 0;
+    char own[MB_PATH_MAX], file[MB_PATH_MAX + 64];
+    read_line("/proc/self/cgroup", own, sizeof own); /* "0::/system.slice/medbookd.service" */
+    (void)snprintf(file, sizeof file, "/sys/fs/cgroup%s/memory.max",
+                   strncmp(own, "0::/", 4) == 0 ? own + 3 : "");
     char text[32];
-    if (fgets(text, sizeof text, f) != NULL) limit = strtoll(text, NULL, 10); /* "max" is 0 */
-    (void)fclose(f);
+    read_line(file, text, sizeof text);
+    if (text[0] == '\0') read_line("/sys/fs/cgroup/memory.max", text, sizeof text);
+    long long limit = strtoll(text, NULL, 10); /* "max" is 0 */
     return limit > 0 && limit >> 20 < mb ? (long)(limit >> 20) : mb;
 }
 
