@@ -371,22 +371,33 @@ local function add_secrets(plugin, at, found)
   end
 end
 
--- Fills in plugin.statements: by name, { statement =, is_framed = } as mb.foreign_sql makes them.
+-- Why a statement cannot be one, before PostgreSQL is asked; nil when it may.
+local function statement_fault(name, text)
+  if not name:match "^%l[%w_]*$" then
+    return "its name is a small letter, then letters, digits and _"
+  elseif type(text) ~= "string" or text == "" or text:find("\0", 1, true) then
+    return "it is a text of SQL, without a NUL"
+  end
+end
+
+-- Fills in plugin.statements, by name. What a statement may be PostgreSQL says: here, where there is a database, and
+-- each time that a connection prepares it (src/db/flight.c).
 local function add_tables(self, plugin, at, found)
+  local texts, refused = {}, {}
   plugin.statements = {}
   for _, name in ipairs(faults.names_of(plugin.manifest.tables or {})) do
     local text = plugin.manifest.tables[name]
-    local made, why = nil, "it is a text of SQL"
-    if not name:match "^%l[%w_]*$" then
-      why = "its name is a small letter, then letters, digits and _"
-    elseif type(text) == "string" then
-      made, why = self.host.statement(plugin, name, text)
-    end
-    if made then
-      plugin.statements[name] = made
-    else
-      found:add(at, ("statement '%s': %s"):format(name, why))
-    end
+    refused[name] = statement_fault(name, text)
+    texts[name] = not refused[name] and text or nil
+  end
+  for name, why in pairs(next(texts) and plugins.judge(plugin.name, texts) or {}) do
+    refused[name], texts[name] = why, nil
+  end
+  for _, name in ipairs(faults.names_of(refused)) do
+    found:add(at, ("statement '%s': %s"):format(name, refused[name]))
+  end
+  for name, text in pairs(texts) do
+    plugin.statements[name] = self.host.statement(plugin, name, text)
   end
 end
 

@@ -10,6 +10,10 @@ CREATE OR REPLACE FUNCTION mb_now() RETURNS timestamptz LANGUAGE sql VOLATILE PA
 CREATE FUNCTION mb_rehearsal.now() RETURNS timestamptz LANGUAGE sql VOLATILE PARALLEL SAFE
     AS $$SELECT coalesce(nullif(current_setting('mb_rehearsal.now', true), '')::timestamptz, clock_timestamp())$$;
 
+-- As whoever made this, since plugins may set nothing.
+CREATE FUNCTION mb_rehearsal.stand(at text) RETURNS text LANGUAGE sql SECURITY DEFINER
+    AS $$SELECT set_config('mb_rehearsal.now', at, false)$$;
+
 -- Tables of the server and of plugins; plugins' sessions have a search_path of their own.
 DO $$
 DECLARE
@@ -22,7 +26,7 @@ BEGIN
     LOOP
         EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT mb_rehearsal.now()', d."table", d."column");
     END LOOP;
-    FOR d IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'plugin\_%' LOOP
+    FOR d IN SELECT rolname FROM pg_roles WHERE rolname LIKE 'plugin\_%' AND rolcanlogin LOOP
         EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = mb_rehearsal, pg_catalog, %I',
                        d.rolname, current_database(), d.rolname);
     END LOOP;

@@ -102,7 +102,7 @@ end
 
 -- In every session; what is taken back there takes this back too.
 local function move(ms)
-  local _, why = host.query_everywhere("SELECT set_config('mb_rehearsal.now', $1, false)", ms and time.format(ms) or "")
+  local _, why = host.query_everywhere("SELECT mb_rehearsal.stand($1)", ms and time.format(ms) or "")
   if why then
     error(why, 3)
   end

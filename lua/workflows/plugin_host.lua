@@ -2,13 +2,13 @@
 -- on, as the caller of the plugin, in its task. A wrong use raises a text, which the plugin sees.
 local config = require "mb.config"
 local db = require "mb.db"
-local foreign_sql = require "mb.foreign_sql"
 local http = require "mb.http"
 local jobs = require "workflows.jobs"
 local json = require "mb.json"
 local plugins = require "mb.plugins"
 local problem = require "mb.problem"
 local queries = require "queries.plugin_state"
+local query = require "mb.query"
 local span = require "mb.span"
 
 local function number(key, default, least, most, help)
@@ -20,9 +20,8 @@ local MAX_KEYS <const> = number("plugins.state_keys", 1000, 0, 1000000,
   "how many keys one plugin may have in its state")
 local MAX_VALUE <const> = number("plugins.state_value", 16384, 64, 1048576,
   "bytes of one value of a plugin's state, as JSON")
-local MAX_ROWS <const> = number("plugins.result_rows", 1000, 1, 1000000,
-  "rows that a statement on the tables of a plugin may return")
-local MAX_RESULT <const> = number("plugins.result_bytes", 262144, 1024, 67108864, "their bytes, as JSON")
+local MAX_ROWS <const> = math.tointeger(config "plugins.result_rows")
+local MAX_RESULT <const> = math.tointeger(config "plugins.result_bytes")
 local MAX_KEY <const>, MAX_PAYLOAD <const> = 200, 65000
 
 local function fail(...)
@@ -126,37 +125,40 @@ host["http.request"] = function(plugin, request)
   return http.request(request)
 end
 
--- A statement of the manifest, made while scripts load; nil and why it is refused.
+-- A statement of the manifest, made while scripts load.
 function host.statement(plugin, name, text)
-  return foreign_sql.statement(("plugin %s: %s"):format(plugin.name, name), text, MAX_ROWS, MAX_RESULT)
+  return query.write(("plugin %s: %s"):format(plugin.name, name), text)
+end
+
+local function fail_statement(plugin, name, why)
+  if why.code == "limit_exceeded" then
+    fail("%s; plugins.result_rows (%d) and plugins.result_bytes (%d) bound what a statement answers: write a LIMIT",
+      why.cause, MAX_ROWS, MAX_RESULT)
+  elseif why.sqlstate == "42501" and plugins.is_full(plugin.name) then
+    fail("%s: %s (SQLSTATE 42501): its tables are over plugins.schema_size, so it may delete and read only",
+      name, why.cause)
+  end
+  fail("%s: %s (SQLSTATE %s)", name, why.cause, why.sqlstate)
 end
 
 -- tables.query(name, …) -> rows, as its own role sees them; or nil and { code = "constraint", sqlstate =,
 -- constraint = } when a constraint of its tables forbids it. Anything else that goes wrong is raised.
 host["tables.query"] = function(plugin, name, ...)
-  local it = plugin.statements[name]
-  if not it then
+  local statement = plugin.statements[name]
+  if not statement then
     fail("the manifest has no statement '%s'", tostring(name))
   end
-  local ok, rows = pcall(plugins.query, plugin.name, it.statement, ...)
-  if not ok then
-    local state = problem.is(rows) and rows.sqlstate or ""
-    if state:sub(1, 2) == "23" then
-      return nil, { code = "constraint", sqlstate = state, constraint = rows.constraint }
-    elseif state ~= "" then
-      fail("%s: %s (SQLSTATE %s)", name, rows.cause, state)
-    end
-    error(rows, 0)
-  elseif not it.is_framed then
-    return json.array()
+  local ok, rows = pcall(plugins.query, plugin.name, statement, ...)
+  if ok then
+    return rows
   end
-  local row = rows[1]
-  if row.n > MAX_ROWS then
-    fail("%s: there are more rows than plugins.result_rows allows (%d): write a LIMIT", name, MAX_ROWS)
-  elseif not row.json then
-    fail("%s: its %d rows take %d bytes as JSON; plugins.result_bytes allows %d", name, row.n, row.bytes, MAX_RESULT)
+  local state = problem.is(rows) and rows.sqlstate or ""
+  if state:sub(1, 2) == "23" then
+    return nil, { code = "constraint", sqlstate = state, constraint = rows.constraint }
+  elseif state ~= "" or problem.is(rows) and rows.code == "limit_exceeded" then
+    fail_statement(plugin, name, rows)
   end
-  return json.raw(row.json)
+  error(rows, 0)
 end
 
 -- secret(name) -> text

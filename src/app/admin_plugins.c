@@ -40,10 +40,12 @@ static enum mb_rc add(struct mb_buf *b, const struct mb_plugin_stats *s)
     enum mb_rc rc = mb_buf_addf(
         b,
         "%s{\"name\":\"%s\",\"state\":\"%s\",\"calls\":%llu,\"errors\":%llu,"
-        "\"kills\":%llu,\"cpuMilliseconds\":%.3f,\"memoryBytes\":%llu",
+        "\"kills\":%llu,\"cpuMilliseconds\":%.3f,\"memoryBytes\":%llu,\"schemaBytes\":%llu,"
+        "\"schemaIsFull\":%s",
         b->data[b->len - 1] == '[' ? "" : ",", s->name,
         atomic_load(&s->is_quarantined) ? "QUARANTINED" : "ACTIVE", get(&s->calls), get(&s->errors),
-        get(&s->kills), (double)get(&s->cpu_ns) / 1e6, (unsigned long long)memory_of(s));
+        get(&s->kills), (double)get(&s->cpu_ns) / 1e6, (unsigned long long)memory_of(s),
+        get(&s->schema_bytes), atomic_load(&s->is_full) ? "true" : "false");
     return rc == MB_OK ? add_parts(b, s) : rc;
 }
 

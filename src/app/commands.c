@@ -73,7 +73,7 @@ static int ask_scripts(const struct mb_config *config, const struct mb_bundle *t
     if (rc == MB_OK) rc = mb_shelf_put(shelf, 0, tree, &err);
     if (rc == MB_OK) {
         q->nscripts = shelf->slot[0].nscripts + shelf->slot[0].nplugins;
-        rc = mb_scripts_check(config, &shelf->slot[0], look, q, &diagnostics, &err);
+        rc = mb_scripts_check(config, NULL, &shelf->slot[0], look, q, &diagnostics, &err);
     }
     if (rc == MB_OK)
         (void)fwrite(q->answer.data, 1, q->answer.len, stdout);

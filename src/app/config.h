@@ -252,6 +252,23 @@ enum mb_config_type {
       "connections of one process to the tables of one plugin")                                    \
     X(plugins_statement_timeout, "plugins.statement_timeout", MS, "5s", 1, 3600000, "",            \
       "one statement on the tables of a plugin")                                                   \
+    X(plugins_role_connections, "plugins.role_connections", INT, "0", 0, 10000, "",                \
+      "connections that the database lets one plugin have, of all machines; 0 = twice what the "   \
+      "processes of the machine that migrates open")                                               \
+    X(plugins_work_mem, "plugins.work_mem", BYTES, "4MB", 65536, 1073741824, "",                   \
+      "memory of the database for a step of the plan of such a statement, before it takes to "     \
+      "files")                                                                                     \
+    X(plugins_temp_files, "plugins.temp_files", BYTES, "64MB", 1048576, 1099511627776, "",         \
+      "those files, of one session")                                                               \
+    X(plugins_schema_size, "plugins.schema_size", BYTES, "1GB", 0, 1125899906842624, "",           \
+      "tables of one plugin with their indexes; over it the plugin may delete and read only; "     \
+      "0 = any size")                                                                              \
+    X(plugins_measure_interval, "plugins.measure_interval", MS, "1min", 100, 86400000, "",         \
+      "how often that is measured")                                                                \
+    X(plugins_result_rows, "plugins.result_rows", INT, "1000", 1, 1000000, "",                     \
+      "rows that such a statement may return")                                                     \
+    X(plugins_result_bytes, "plugins.result_bytes", INT, "262144", 1024, 67108864, "",             \
+      "their bytes, as they come from the database; over either the statement fails")              \
     X(plugins_max_asks, "plugins.max_asks", INT, "100", 0, 1000000, "",                            \
       "what one call of a plugin may ask of the server: state, tables, jobs, secrets, http")       \
     X(plugins_log_lines, "plugins.log_lines", INT, "200", 0, 1000000, "",                          \

@@ -84,8 +84,9 @@ static enum mb_rc open_parts(struct session *s, struct mb_err *err)
     db.pool_max = 2;
     enum mb_rc rc = mb_db_new(&s->db, &s->loop, &db, &s->db_stats, err);
     if (rc == MB_OK) rc = mb_client_new(&s->client, &s->loop, &client, &s->client_stats, err);
-    if (rc == MB_OK) rc = mb_tables_new(&s->tables, &s->loop, &tables, s->site.secret, err);
-    return rc;
+    const struct mb_tables_plan apart = {
+        .loop = &s->loop, .db = tables, .server = s->db, .secret = s->site.secret};
+    return rc == MB_OK ? mb_tables_new(&s->tables, &apart, err) : rc;
 }
 
 static enum mb_rc open_scripts(struct session *s, struct mb_err *err)

@@ -1,7 +1,11 @@
 /* Configuration into the words of the layers below. */
+#define _GNU_SOURCE
 #include "app/parts.h"
 
+#include <sched.h>
 #include <string.h>
+
+#include "app/shm.h"
 
 struct mb_db_config mb_parts_db(const struct mb_config *c, const char *url)
 {
@@ -33,15 +37,41 @@ struct mb_db_config mb_parts_db(const struct mb_config *c, const char *url)
 
 struct mb_db_config mb_parts_tables(const struct mb_config *c, const char *url)
 {
-    enum { LIFETIME_MS = 600000 };
+    enum { LIFETIME_MS = 600000, OBEY_MS = 2000 };
     struct mb_db_config db = mb_parts_db(c, url);
     db.application_name = "medbookd plugin";
     db.pool_min = 1;
     db.pool_max = (uint32_t)c->plugins_connections;
     db.pool_reads = 0;
     db.statement_timeout = (uint32_t)c->plugins_statement_timeout;
+    if (db.cancel_timeout > OBEY_MS) db.cancel_timeout = OBEY_MS;
     db.max_lifetime = LIFETIME_MS;
+    db.work_mem_kb = (uint32_t)(c->plugins_work_mem / 1024);
+    db.result_rows = (uint32_t)c->plugins_result_rows;
+    db.result_bytes = (size_t)c->plugins_result_bytes;
     return db;
+}
+
+unsigned mb_parts_workers(const struct mb_config *c)
+{
+    cpu_set_t mine;
+    if (c->workers > 0) return (unsigned)c->workers;
+    int n = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
+    return n > MB_MAX_WORKERS ? MB_MAX_WORKERS : (unsigned)n;
+}
+
+/* Twice what the processes open: those of a process that ended last for a moment, and scripts that load ask too. */
+struct mb_apart mb_parts_apart(const struct mb_config *c, const char *url, const char *role,
+                               const unsigned char *secret)
+{
+    unsigned places = mb_parts_workers(c) + 1, most = (unsigned)c->plugins_role_connections;
+    return (struct mb_apart){.url = url,
+                             .name = role,
+                             .secret = secret,
+                             .connections =
+                                 most > 0 ? most : 2 * places * (unsigned)c->plugins_connections,
+                             .work_mem_kb = (unsigned)(c->plugins_work_mem / 1024),
+                             .temp_files_kb = (unsigned)(c->plugins_temp_files / 1024)};
 }
 
 struct mb_http_config mb_parts_http(const struct mb_config *c)

@@ -198,7 +198,8 @@ static enum mb_rc build(void *ctx, const struct mb_stage_place *at, struct mb_pl
                                            .tables = at->tables,
                                            .rates = at->rates,
                                            .secret = r->site.secret,
-                                           .board = at->board};
+                                           .board = at->board,
+                                           .asks_database = true};
     struct mb_states states;
     enum mb_rc rc =
         mb_scripts_build(&r->parts, &r->shelf->slot[0], &place, &states, diagnostics, err);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/parts.h"
 #include "app/say.h"
 #include "app/scripts.h"
 #include "base/clock.h"
@@ -157,7 +158,24 @@ static enum mb_rc count_routes(const struct mb_states *states, void *ctx, struct
     return MB_OK;
 }
 
-static _Noreturn void check(const struct mb_reload *r)
+/* asks_database: what PostgreSQL refuses of plugins' statements is a fault too. */
+static enum mb_rc check_scripts(const struct mb_reload *r, unsigned slot, bool asks_database,
+                                struct mb_buf *text, struct mb_err *err)
+{
+    const struct mb_config *config = r->site->config;
+    const struct mb_tables_plan plan = {.db = mb_parts_tables(config, r->site->app_url),
+                                        .secret = r->site->secret};
+    struct mb_tables *tables = NULL;
+    enum mb_rc rc = asks_database ? mb_tables_new(&tables, &plan, err) : MB_OK;
+    if (rc == MB_OK)
+        rc = mb_scripts_check(config, tables, &r->shm->shelf->slot[slot], count_routes,
+                              &r->report->nroutes, text, err);
+    mb_tables_free(tables);
+    return rc;
+}
+
+/* The tables that statements name are there unless new migrations make them: then it is asked after these. */
+static _Noreturn void check(const struct mb_reload *r, bool asks_database)
 {
     const struct mb_config *config = r->site->config;
     const rlim_t seconds = (rlim_t)(config->reload_load_timeout / 1000 + 2);
@@ -166,8 +184,7 @@ static _Noreturn void check(const struct mb_reload *r)
     struct mb_err err = {0};
     (void)setrlimit(RLIMIT_CPU, &cpu);
     mb_buf_init(&text, REPORT_MAX - 1);
-    enum mb_rc rc = mb_scripts_check(config, &r->shm->shelf->slot[r->slot], count_routes,
-                                     &r->report->nroutes, &text, &err);
+    enum mb_rc rc = check_scripts(r, r->slot, asks_database, &text, &err);
     const char *said = text.len > 0 ? text.data : err.text;
     size_t n = text.len > 0 ? text.len : strlen(err.text);
     if (rc != MB_OK) memcpy(r->report->text, said, n);
@@ -184,7 +201,7 @@ static void start_check(struct mb_reload *r)
     mb_bundle_free(&r->tree);
     r->report->text[0] = '\0';
     if (rc == MB_OK) rc = mb_child_fork(&r->child, &plan, &err);
-    if (rc == MB_OK && r->child == 0) check(r);
+    if (rc == MB_OK && r->child == 0) check(r, !has_new_sql(r));
     if (rc != MB_OK) {
         fail(r, err.text);
         return;
@@ -231,9 +248,10 @@ static _Noreturn void make_tables(const struct mb_reload *r)
         mb_site_schema(r->site, NULL, &r->sql, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY);
     struct mb_err err = {0};
     enum mb_rc rc = mb_schema_work(&plan, &err);
-    if (rc != MB_OK) (void)snprintf(r->report->text, sizeof r->report->text, "%s", err.text);
+    if (rc == MB_OK) check(r, true);
+    (void)snprintf(r->report->text, sizeof r->report->text, "%s", err.text);
     mb_log_flush();
-    _exit(rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE);
+    _exit(EXIT_FAILURE);
 }
 
 static void start_tables(struct mb_reload *r)
@@ -468,6 +486,26 @@ enum mb_rc mb_reload_new(struct mb_reload **out, struct mb_site *site, struct mb
     memcpy(r->sql_hash, r->sql.hash, sizeof r->sql_hash); /* the start applies it */
     mb_bundle_free(&r->sql);
     return rc;
+}
+
+static enum mb_rc judge_first(void *ctx, struct mb_err *err)
+{
+    const struct mb_reload *r = ctx;
+    struct mb_buf text;
+    mb_buf_init(&text, REPORT_MAX);
+    enum mb_rc rc = check_scripts(r, 0, true, &text, err);
+    if (rc != MB_OK && text.len > 0)
+        mb_say_lines(mb_buf_str(&text));
+    else if (rc != MB_OK)
+        mb_say_error(err);
+    mb_buf_reset(&text);
+    return rc;
+}
+
+enum mb_rc mb_reload_judge_first(struct mb_reload *r, struct mb_err *err)
+{
+    const struct mb_child_plan child = {.user = &r->site->user, .signals = &r->site->signals};
+    return mb_child_call(&child, judge_first, r, err);
 }
 
 void mb_reload_free(struct mb_reload *r)

@@ -26,4 +26,7 @@ void mb_reload_ask(struct mb_reload *r, enum mb_reload_kind kind, mb_reload_told
 void mb_reload_forget(struct mb_reload *r, const void *ctx);
 /* Goes on as far as it can; to be called after every wait of the supervisor. */
 void mb_reload_step(struct mb_reload *r);
+/* Before anything serves, once the database is there: whether the scripts of the start load, and what PostgreSQL says of
+ * the statements of plugins. MB_E_SCRIPT: everything that is wrong was said. */
+MB_MUST_CHECK enum mb_rc mb_reload_judge_first(struct mb_reload *r, struct mb_err *err);
 void mb_reload_free(struct mb_reload *r);

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "app/parts.h"
 #include "app/say.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "db/apart.h"
 #include "db/migrate.h"
+#include "db/turn.h"
 #include "plugin/tables.h"
 
 enum { RETRY_MS = 250 };
@@ -135,6 +138,8 @@ static enum mb_rc migrate_server(const struct mb_schema_plan *plan, struct mb_er
     bool makes = plan->is_embedded && plan->step == MB_SCHEMA_UP;
     enum mb_rc rc = makes ? make_database(plan->url, err) : MB_OK;
     if (rc == MB_OK) rc = take_step_patiently(plan, &migrate, err);
+    if (rc == MB_OK && plan->is_embedded && plan->step == MB_SCHEMA_UP && plan->to < 0)
+        rc = mb_apart_seal(plan->url, err);
     free(files);
     return rc;
 }
@@ -181,23 +186,75 @@ static enum mb_rc name_plugin(const struct group *g, enum mb_rc rc, struct mb_er
                                  said.text);
 }
 
-/* The plugin's migrations run as its own role, so they reach no further than it does. */
+static struct mb_apart apart_of(const struct mb_schema_plan *plan, const struct group *g)
+{
+    return mb_parts_apart(plan->config, plan->url, g->role, plan->secret);
+}
+
+/* As that role, the step of these files. */
+static enum mb_rc step_as(const struct mb_schema_plan *plan, const struct group *g,
+                          const char *role, bool has_turn, struct mb_err *err)
+{
+    char password[MB_APART_PASSWORD];
+    struct mb_schema_plan own = *plan;
+    struct mb_migrate_plan migrate = migrate_plan(plan, g->files, g->n);
+    mb_apart_password(plan->secret, role, password);
+    migrate.user = role;
+    migrate.schema = g->role;
+    migrate.password = password;
+    migrate.has_turn = has_turn;
+    if (plan->plugin == NULL) own.to = -1; /* the version that was asked for is the server's */
+    return take_step(&own, &migrate, err);
+}
+
+/* The plugin's migrations run as the role that owns its schema, so they reach no further than it does. That role logs in
+ * for them only, and in one's turn, so that nobody else's end takes that from it. */
+static enum mb_rc change_group(const struct mb_schema_plan *plan, const struct group *g,
+                               struct mb_err *err)
+{
+    const struct mb_apart apart = apart_of(plan, g);
+    struct mb_turn turn = {NULL};
+    char owner[MB_APART_NAME + 1];
+    enum mb_rc rc = mb_apart_owner(g->role, owner, err);
+    if (rc == MB_OK)
+        rc = mb_turn_take(&turn, plan->url, (uint32_t)plan->config->migrate_lock_wait,
+                          plan->is_quiet ? NULL : mb_say, err);
+    if (rc == MB_OK) rc = mb_apart_open(&apart, err);
+    if (rc == MB_OK) {
+        struct mb_err said;
+        rc = step_as(plan, g, owner, true, err);
+        enum mb_rc closed = mb_apart_close(&apart, &said);
+        if (rc == MB_OK && closed != MB_OK) *err = said;
+        if (rc == MB_OK) rc = closed;
+    }
+    mb_turn_give(&turn);
+    return rc;
+}
+
 static enum mb_rc migrate_group(const struct mb_schema_plan *plan, const struct group *g,
                                 struct mb_err *err)
 {
-    char password[MB_APART_PASSWORD];
-    struct mb_migrate_plan migrate = migrate_plan(plan, g->files, g->n);
-    mb_apart_password(plan->secret, g->role, password);
-    migrate.user = migrate.schema = g->role;
-    migrate.password = password;
-    enum mb_rc rc = MB_OK;
-    if (plan->step == MB_SCHEMA_UP) rc = mb_apart_make(plan->url, g->role, password, err);
-    if (rc == MB_OK && plan->step == MB_SCHEMA_STATUS)
+    bool changes = plan->step == MB_SCHEMA_UP || plan->step == MB_SCHEMA_DOWN;
+    if (plan->step == MB_SCHEMA_STATUS)
         (void)printf("\nplugin %s\n", g->role + sizeof MB_PLUGIN_ROLE - 1);
-    struct mb_schema_plan own = *plan;
-    if (plan->plugin == NULL) own.to = -1; /* the version that was asked for is the server's */
-    if (rc == MB_OK) rc = take_step(&own, &migrate, err);
-    return name_plugin(g, rc, err);
+    return name_plugin(
+        g, changes ? change_group(plan, g, err) : step_as(plan, g, g->role, false, err), err);
+}
+
+/* Told once, at a start: of a database that is not the server's own, what plugins may do in it. */
+static void tell_gaps(const struct mb_schema_plan *plan, const struct group *g)
+{
+    enum { ROOM = 1024 };
+    const struct mb_apart apart = apart_of(plan, g);
+    struct mb_err err;
+    struct mb_buf gaps;
+    mb_buf_init(&gaps, ROOM);
+    enum mb_rc rc = mb_apart_gaps(&apart, plan->url, &gaps, &err);
+    if (rc == MB_OK && gaps.len > 0 && mb_buf_add(&gaps, "", 1) == MB_OK)
+        mb_log(MB_LOG_WARN,
+               "this database does not hold plugins to all limits; see src/app/README.md", "gaps",
+               gaps.data, NULL);
+    mb_buf_reset(&gaps);
 }
 
 static bool is_wanted(const struct mb_schema_plan *plan, const struct group *g)
@@ -212,13 +269,15 @@ static enum mb_rc migrate_plugins(const struct mb_schema_plan *plan, struct mb_e
 {
     const struct mb_bundle *b = plan->plugins;
     enum mb_rc rc = MB_OK;
-    bool is_found = false;
+    bool is_found = false, is_told = false;
     for (size_t i = 0; b != NULL && i < b->count && rc == MB_OK;) {
         struct group g;
         rc = take_group(b, i, &g, err);
         bool is_one = rc == MB_OK && is_wanted(plan, &g);
         is_found = is_found || is_one;
         if (is_one) rc = migrate_group(plan, &g, err);
+        if (is_one && rc == MB_OK && plan->is_start && !is_told) tell_gaps(plan, &g);
+        is_told = is_told || is_one;
         i = g.next;
         free(g.files);
     }

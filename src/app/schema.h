@@ -20,6 +20,7 @@ struct mb_schema_plan {
     const char *plugin;          /* that one and nothing else; NULL = all */
     const unsigned char *secret; /* 32 bytes: passwords of their roles */
     bool is_quiet;               /* tells only what goes wrong */
+    bool is_start;               /* MB_SCHEMA_VERIFY: tells too what the database lets plugins do */
 };
 
 /* Whether the migrations of the server and of every plugin (as in struct mb_schema_plan) can be run, as far as their

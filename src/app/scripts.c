@@ -126,6 +126,7 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
                                             .secrets = slot->secrets,
                                             .nsecrets = slot->nsecrets,
                                             .tables = place->tables,
+                                            .asks_database = place->asks_database,
                                             .limits = plugin_limits(s->config),
                                             .board = place->board,
                                             .place = place->place};
@@ -150,14 +151,15 @@ void mb_scripts_discard(struct mb_states *states)
     *states = (struct mb_states){NULL, NULL, NULL};
 }
 
-enum mb_rc mb_scripts_check(const struct mb_config *config, const struct mb_shelf_slot *slot,
-                            mb_scripts_look look, void *ctx, struct mb_buf *diagnostics,
-                            struct mb_err *err)
+enum mb_rc mb_scripts_check(const struct mb_config *config, struct mb_tables *tables,
+                            const struct mb_shelf_slot *slot, mb_scripts_look look, void *ctx,
+                            struct mb_buf *diagnostics, struct mb_err *err)
 {
     uv_loop_t loop;
     struct mb_scripts scripts;
     struct mb_states states = {NULL, NULL, NULL};
-    const struct mb_scripts_place place = {.loop = &loop};
+    const struct mb_scripts_place place = {
+        .loop = &loop, .tables = tables, .asks_database = tables != NULL};
     if (uv_loop_init(&loop) != 0) return mb_fail(err, MB_E_NOMEM, "no memory for the check");
     enum mb_rc rc = mb_scripts_open(&scripts, config, err);
     if (rc == MB_OK) rc = mb_scripts_build(&scripts, slot, &place, &states, diagnostics, err);
@@ -187,8 +189,8 @@ enum mb_rc mb_scripts_settle(const struct mb_config *config, struct mb_err *err)
     if (rc == MB_OK) rc = mb_shelf_new(&shelf, (size_t)config->reload_max_bytes, &why);
     if (rc == MB_OK) rc = mb_shelf_put(shelf, 0, &tree, &why);
     if (rc == MB_OK)
-        is_misfit = mb_scripts_check(config, &shelf->slot[0], look_nowhere, NULL, NULL, &why) ==
-                    MB_E_CONFIG;
+        is_misfit = mb_scripts_check(config, NULL, &shelf->slot[0], look_nowhere, NULL, NULL,
+                                     &why) == MB_E_CONFIG;
     mb_bundle_free(&tree);
     if (is_misfit) *err = why;
     return is_misfit ? MB_E_CONFIG : MB_OK;

@@ -33,6 +33,7 @@ struct mb_scripts_place {
     struct mb_rates *rates;   /* the same */
     const unsigned char *secret;
     struct mb_plugin_board *board; /* NULL while only checking */
+    bool asks_database;            /* as in struct mb_plugins_plan */
     unsigned place;
     bool is_shown; /* see struct mb_vm_plan */
 };
@@ -51,9 +52,10 @@ void mb_scripts_discard(struct mb_states *states);
 typedef enum mb_rc (*mb_scripts_look)(const struct mb_states *states, void *ctx,
                                       struct mb_err *err);
 
-/* Builds the scripts as a worker would, shows them to look(ctx) and throws them away. MB_E_SCRIPT:
- * *diagnostics has a line for each fault, with file and line. */
-MB_MUST_CHECK enum mb_rc mb_scripts_check(const struct mb_config *config,
+/* Builds the scripts as a worker would, shows them to look(ctx) and throws them away. tables: of the database that is
+ * asked about plugins' statements; NULL = none is. MB_E_SCRIPT: *diagnostics has a line for each fault, with file and
+ * line. */
+MB_MUST_CHECK enum mb_rc mb_scripts_check(const struct mb_config *config, struct mb_tables *tables,
                                           const struct mb_shelf_slot *slot, mb_scripts_look look,
                                           void *ctx, struct mb_buf *diagnostics,
                                           struct mb_err *err);

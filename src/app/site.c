@@ -200,6 +200,7 @@ enum mb_rc mb_site_migrate(struct mb_site *s, const struct mb_site_migrations *m
     struct mb_schema_plan plan = mb_site_schema(s, &m->server, &m->plugins, step);
     plan.to = to;
     plan.plugin = plugin;
+    plan.is_start = step == MB_SCHEMA_VERIFY;
     return mb_schema_run(&plan, &s->user, &s->signals, err);
 }
 

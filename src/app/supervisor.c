@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include "app/supervisor.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -17,6 +16,7 @@
 #include "app/crew.h"
 #include "app/listen.h"
 #include "app/notify.h"
+#include "app/parts.h"
 #include "app/say.h"
 #include "app/scripts.h"
 #include "app/site.h"
@@ -47,14 +47,6 @@ struct supervisor {
     unsigned unconnected; /* ticks that workers were ready but without database */
     bool is_at_terminal, is_announced;
 };
-
-static unsigned count_workers(const struct mb_config *config)
-{
-    if (config->workers > 0) return (unsigned)config->workers;
-    cpu_set_t mine;
-    int n = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
-    return n > MB_MAX_WORKERS ? MB_MAX_WORKERS : (unsigned)n;
-}
 
 static void set_limits(const struct mb_config *config)
 {
@@ -97,8 +89,8 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
     if (rc == MB_OK) rc = check_settings(s, err);
     if (rc == MB_OK) rc = mb_site_secret(&s->site, err);
     if (rc == MB_OK) rc = mb_site_migrations(&s->site, &s->migrations, err);
-    if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, count_workers(config), err);
-    if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, count_workers(config), err);
+    if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, mb_parts_workers(config), err);
+    if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, mb_parts_workers(config), err);
     if (rc == MB_OK) mb_log_count(&s->shm->log_dropped);
     if (rc == MB_OK) rc = mb_reload_new(&s->reload, &s->site, s->shm, &s->crew, err);
     return rc == MB_OK ? mb_control_open(&s->control, &s->site, s->reload, err) : rc;
@@ -288,6 +280,7 @@ int mb_supervisor_run(const struct mb_config *config)
     if (rc == MB_OK) rc = prepare(&s, config, &err);
     if (rc == MB_OK) rc = watch_scripts(&s, &err);
     if (rc == MB_OK) rc = open_database(&s, &err);
+    if (rc == MB_OK && s.migrations.plugins.count > 0) rc = mb_reload_judge_first(s.reload, &err);
     int code = EXIT_FAILURE;
     if (rc == MB_OK) {
         hire(&s);
@@ -298,6 +291,8 @@ int mb_supervisor_run(const struct mb_config *config)
         else
             mb_say("scripts: they cannot be loaded, as said above; medbookd check tells it again");
         stop_workers(&s);
+    } else if (rc == MB_E_SCRIPT) {
+        code = EX_CONFIG;
     } else if (rc != MB_E_CANCELLED) {
         mb_say_error(&err);
     } else {

@@ -21,6 +21,7 @@
  */
 
 enum { BEAT_MS = 100, SIBLING_MS = 100, DB_CLOSE_MS = 2000, EX_CONFIG = 78 };
+enum { FIRST_MEASURE_MS = 1000, MEASURE_MARGIN_MS = 5000 };
 /* While the jobs process ends: between two looks whether it is idle, and for giving jobs back. */
 enum { REST_MS = 20, GIVE_BACK_MS = 500 };
 
@@ -40,8 +41,9 @@ struct worker {
     bool taken[MB_MAX_WORKERS];   /* whether we accept from it */
     uv_timer_t beat, siblings;
     struct mb_writes writes; /* of the jobs process */
-    uv_timer_t jobs;  /* the jobs process: turns, and when it ends, looks whether it is idle */
-    uint64_t rest_at; /* loop time at which jobs are given back */
+    uv_timer_t jobs;    /* the jobs process: turns, and when it ends, looks whether it is idle */
+    uv_timer_t measure; /* the jobs process */
+    uint64_t rest_at;   /* loop time at which jobs are given back */
     bool has_given_back;
     bool is_up; /* the start succeeded */
     uv_signal_t term, changed;
@@ -107,6 +109,16 @@ static void on_drained(void *ctx, bool clean)
 
 /* ---- jobs ---- */
 
+/* One process of the machine looks after the schemas of plugins. */
+static void on_measure(uv_timer_t *t)
+{
+    const struct worker *w = t->data;
+    const struct mb_config *c = w->plan->config;
+    int64_t patience =
+        c->plugins_statement_timeout + 2 * c->database_cancel_timeout + MEASURE_MARGIN_MS;
+    mb_tables_watch(w->tables, (uint64_t)c->plugins_schema_size, (uint32_t)patience);
+}
+
 static void on_turn(uv_timer_t *t) { mb_generations_turn(((struct worker *)t->data)->scripts); }
 
 /* Jobs are finished within shutdown_timeout; then given back, for others or the next start. */
@@ -139,6 +151,7 @@ static void stop(struct worker *w)
     w->stopping = true;
     atomic_store(&w->shm->beat_ns, 0); /* siblings accept from our socket from now on */
     close_timer(&w->siblings);
+    close_timer(&w->measure);
     uv_close((uv_handle_t *)&w->term, NULL);
     uv_close((uv_handle_t *)&w->changed, NULL);
     if (w->http)
@@ -247,7 +260,7 @@ static enum mb_rc build_http(struct worker *w, struct mb_err *err)
 
 static void init_handles(struct worker *w)
 {
-    uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->jobs};
+    uv_timer_t *timers[] = {&w->beat, &w->siblings, &w->jobs, &w->measure};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(&w->loop, timers[i]);
         timers[i]->data = w;
@@ -263,11 +276,29 @@ static void start_handles(struct worker *w)
     uint64_t turn_ms = (uint64_t)w->plan->config->jobs_poll_interval;
     if (is_jobs(w) && w->plan->config->jobs_concurrency > 0)
         uv_timer_start(&w->jobs, on_turn, 0, turn_ms);
+    uint64_t measure_ms = (uint64_t)w->plan->config->plugins_measure_interval;
+    if (is_jobs(w))
+        uv_timer_start(&w->measure, on_measure,
+                       measure_ms < FIRST_MEASURE_MS ? measure_ms : FIRST_MEASURE_MS, measure_ms);
     if (!is_jobs(w)) uv_timer_start(&w->siblings, on_siblings, SIBLING_MS, SIBLING_MS);
     uv_signal_start(&w->term, on_term, SIGTERM);
     mb_running_limit("worker.hang_timeout", w->plan->config->worker_hang_timeout);
     uv_signal_start(&w->changed, on_changed, MB_SIGNAL_CHANGED);
     mb_generations_look(w->scripts); /* a reload may be open since before */
+}
+
+static enum mb_rc open_tables(struct worker *w, struct mb_err *err)
+{
+    const struct mb_config *c = w->plan->config;
+    const struct mb_tables_plan plan = {.loop = &w->loop,
+                                        .db = mb_parts_tables(c, w->plan->database_url),
+                                        .server = w->db,
+                                        .secret = w->plan->secret,
+                                        .board = &w->plan->shm->plugins,
+                                        .max_kills = (uint32_t)c->plugins_max_kills,
+                                        .kill_window_ns =
+                                            (uint64_t)c->plugins_kill_window * 1000000u};
+    return mb_tables_new(&w->tables, &plan, err);
 }
 
 int mb_worker_main(const struct mb_worker_plan *plan)
@@ -288,8 +319,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
     const struct mb_client_limits client = mb_parts_client(plan->config);
     if (rc == MB_OK) rc = mb_client_new(&w->client, &w->loop, &client, &w->shm->client, &err);
-    const struct mb_db_config tables = mb_parts_tables(plan->config, plan->database_url);
-    if (rc == MB_OK) rc = mb_tables_new(&w->tables, &w->loop, &tables, plan->secret, &err);
+    if (rc == MB_OK) rc = open_tables(w, &err);
     if (rc == MB_OK) rc = build_scripts(w, &err);
     if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);
     if (rc == MB_OK && is_jobs(w)) mb_writes_watch(&w->writes, &w->loop, w->db, plan->shm);

@@ -11,7 +11,8 @@
 
 #define MS_NS 1000000ull
 
-/* Session settings as one statement, so that they cost one flight. Behind a transaction pooler
+/* Session settings as one statement, so that they cost one flight; foreign sessions have them in the startup packet
+ * (dsn.c). Behind a transaction pooler
  * only those may be set which it carries over between its server connections; the limits then
  * go with each transaction. */
 static void write_settings(struct mb_db *db)
@@ -33,7 +34,7 @@ static void write_settings(struct mb_db *db)
                       : ",set_config('IntervalStyle','iso_8601',false),"
                         "set_config('client_connection_check_interval','1000',false),",
              is_local ? "" : limits);
-    snprintf(db->clean_sql, sizeof db->clean_sql, "SELECT pg_advisory_unlock_all(), %s", limits);
+    if (c->is_foreign && !is_local) snprintf(db->settings_sql, sizeof db->settings_sql, "SELECT 1");
     if (is_local) snprintf(db->local_sql, sizeof db->local_sql, "SELECT %s", limits);
 }
 

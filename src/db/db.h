@@ -17,8 +17,8 @@ struct mb_stmt; /* an interned SQL text */
 
 enum mb_db_pooler { MB_POOLER_NONE, MB_POOLER_TRANSACTION };
 
-struct mb_db_config { /* configuration keys: database.<name>; times in ms */
-    const char *url;  /* libpq connection string or URI */
+struct mb_db_config {            /* configuration keys: database.<name>; times in ms */
+    const char *url;             /* libpq connection string or URI */
     const char *user, *password; /* in the place of what it says; NULL = as it says */
     const char *application_name;
     uint32_t pool_min, pool_max; /* connections of this worker */
@@ -39,8 +39,17 @@ struct mb_db_config { /* configuration keys: database.<name>; times in ms */
     uint32_t pipeline_depth;   /* reads in flight on one connection; writes are alone */
     uint32_t statement_cache;  /* prepared statements kept per connection */
     enum mb_db_pooler pooler;  /* transaction: PgBouncer, unnamed statements only */
-    bool is_foreign;   /* statements are not the server's own: after each one the session is cleaned,
-                          after one that failed it is closed */
+    bool
+        is_foreign; /* statements are not the server's own: see frame.h. The following counts for them only */
+    uint32_t work_mem_kb; /* of each step of a plan, before it takes to files */
+    uint32_t
+        result_rows; /* that one statement may answer, and their bytes as they arrive; over either the */
+    size_t result_bytes; /* connection is cut, and it is MB_E_LIMIT */
+    void (*on_stuck)(
+        void *ctx,
+        int backend); /* a statement did not obey a cancel: the process of the server that
+                                                 runs it, from inside of the loop; NULL = nobody cares */
+    void *stuck_ctx;
     bool is_read_only; /* every statement is in a transaction that cannot write */
     bool is_rehearsal; /* for tests: everything runs in one transaction that is never committed, on
                           one connection, pool_max = 1; what would commit releases a savepoint */

@@ -83,6 +83,26 @@ bool mb_dsn_is_valid(const char *url)
     return is_valid;
 }
 
+/* What a session of others begins with, and returns to, whatever its role has stored (ALTER ROLE … SET): the startup
+ * packet is stronger. After the options of the string, so that ours count. A pooler takes no options. */
+static char *foreign_settings(const struct mb_dsn *d, const struct mb_db_config *c)
+{
+    enum { ROOM = 640 };
+    const char *given = option(d, "options");
+    size_t size = strlen(given) + ROOM;
+    char *text = malloc(size);
+    if (text != NULL)
+        (void)snprintf(text, size,
+                       "%s -c TimeZone=UTC -c DateStyle=ISO,MDY -c IntervalStyle=iso_8601"
+                       " -c standard_conforming_strings=on -c plan_cache_mode=force_generic_plan"
+                       " -c client_min_messages=error -c client_connection_check_interval=1000"
+                       " -c statement_timeout=%u -c lock_timeout=%u"
+                       " -c idle_in_transaction_session_timeout=%u -c work_mem=%u",
+                       given, c->statement_timeout, c->lock_timeout, c->idle_in_transaction_timeout,
+                       c->work_mem_kb);
+    return text;
+}
+
 enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config, struct mb_err *err)
 {
     char *why = NULL;
@@ -98,9 +118,13 @@ enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config, stru
         strdup(config->application_name != NULL ? config->application_name : "medbookd");
     d->user = strdup(config->user != NULL ? config->user : "");
     d->password = strdup(config->password != NULL ? config->password : "");
+    d->settings = config->is_foreign && config->pooler == MB_POOLER_NONE
+                      ? foreign_settings(d, config)
+                      : strdup("");
     snprintf(d->tcp_user_timeout, sizeof d->tcp_user_timeout, "%u", config->tcp_user_timeout);
     enum mb_rc rc = MB_E_NOMEM;
-    if (d->url == NULL || d->application_name == NULL || d->user == NULL || d->password == NULL)
+    if (d->url == NULL || d->application_name == NULL || d->user == NULL || d->password == NULL ||
+        d->settings == NULL)
         mb_fail(err, rc, "could not read database.url");
     else
         rc = split_hosts(d, err);
@@ -120,6 +144,7 @@ void mb_dsn_reset(struct mb_dsn *d)
     free(d->application_name);
     free(d->user);
     free(d->password);
+    free(d->settings);
     *d = (struct mb_dsn){0};
 }
 
@@ -149,6 +174,7 @@ void mb_dsn_fill(const struct mb_dsn *d, struct mb_dsn_params *p, const char *ho
     add(p, "client_encoding", "UTF8");
     add(p, "user", d->user);
     add(p, "password", d->password);
+    add(p, "options", d->settings);
     add(p, "host", host);
     add(p, "hostaddr", hostaddr);
     add(p, "port", port);

@@ -19,6 +19,8 @@ struct mb_dsn {
     char *url, *application_name;
     char *user, *password; /* "" = those of the string */
     char tcp_user_timeout[16];
+    char *
+        settings; /* is_foreign: options of the startup packet, which RESET ALL returns to; "" = none */
 };
 
 enum { MB_DSN_PARAMS = 64 };

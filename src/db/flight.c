@@ -6,6 +6,8 @@
 #include "db/link.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "db/fault.h"
@@ -21,6 +23,21 @@ static bool send_text(struct mb_link *l, struct mb_op *op, const char *sql, enum
     return PQsendQueryParams(l->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
 }
 
+/* PREPARE takes one query (SELECT, VALUES, INSERT, UPDATE, DELETE, MERGE) and nothing else, as PostgreSQL reads the
+ * text: that is what bounds a foreign statement. Parse, which sends it, takes no second one. */
+static bool send_prepare(struct mb_link *l, struct mb_op *op, const char *name)
+{
+    op->steps[op->nsteps++] = MB_STEP_PREPARE;
+    if (!l->db->config.is_foreign) return PQsendPrepare(l->conn, name, op->stmt->sql, 0, NULL) == 1;
+    size_t size = strlen(op->stmt->sql) + strlen(name) + sizeof "PREPARE  AS\n";
+    char *sql = malloc(size);
+    if (sql == NULL) return false;
+    (void)snprintf(sql, size, "PREPARE %s AS\n%s", name, op->stmt->sql);
+    bool is_sent = PQsendQueryParams(l->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+    free(sql);
+    return is_sent;
+}
+
 /* Prepares it in the same flight when this connection has not done so yet. */
 static bool send_cached(struct mb_link *l, struct mb_op *op)
 {
@@ -34,8 +51,7 @@ static bool send_cached(struct mb_link *l, struct mb_op *op)
             if (!send_text(l, op, sql, MB_STEP_ASIDE)) return false;
         }
         mb_db__count(&l->db->stats->prepares, 1);
-        op->steps[op->nsteps++] = MB_STEP_PREPARE;
-        if (PQsendPrepare(l->conn, place->name, op->stmt->sql, 0, NULL) != 1) return false;
+        if (!send_prepare(l, op, place->name)) return false;
     }
     op->steps[op->nsteps++] = MB_STEP_MAIN;
     return PQsendQueryPrepared(l->conn, place->name, op->nparams, op->values, NULL, NULL, 0) == 1;
@@ -45,6 +61,7 @@ static bool send_main(struct mb_link *l, struct mb_op *op)
 {
     if (op->stmt == NULL) return send_text(l, op, op->sql, MB_STEP_MAIN);
     if (l->cache.capacity > 0) return send_cached(l, op);
+    if (l->db->config.is_foreign && !send_prepare(l, op, "mb_judged")) return false;
     op->steps[op->nsteps++] = MB_STEP_MAIN;
     return PQsendQueryParams(l->conn, op->stmt->sql, op->nparams, NULL, op->values, NULL, NULL,
                              0) == 1;
@@ -57,8 +74,11 @@ static bool send_steps(struct mb_link *l, struct mb_op *op)
         if (frame.before[i] != NULL && !send_text(l, op, frame.before[i], MB_STEP_ASIDE))
             return false;
     mb_frame__sent(l, op);
-    return send_main(l, op) &&
-           (frame.after == NULL || send_text(l, op, frame.after, MB_STEP_ASIDE));
+    if (!send_main(l, op)) return false;
+    for (size_t i = 0; i < sizeof frame.after / sizeof *frame.after; i++)
+        if (frame.after[i] != NULL && !send_text(l, op, frame.after[i], MB_STEP_ASIDE))
+            return false;
+    return true;
 }
 
 uint64_t mb_link__overdue_ns(const struct mb_link *l)
@@ -78,6 +98,8 @@ void mb_link__send(struct mb_link *l, struct mb_op *op)
 {
     op->nsteps = op->step = 0;
     op->synced = op->used_cached = op->stale_plan = false;
+    op->bytes = op->arrived = 0;
+    op->over = NULL;
     op->link = l;
     op->state = MB_OP_FLYING;
     op->since_ns = mb_mono_ns();
@@ -104,7 +126,8 @@ void mb_link__send(struct mb_link *l, struct mb_op *op)
 
 static bool is_read_only(const struct mb_link *l, const struct mb_op *op)
 {
-    return l->db->config.is_read_only || (op->tx != NULL && op->tx->is_read_only);
+    bool is_tried = l->db->config.is_foreign && op->stmt != NULL && !atomic_load(&op->stmt->writes);
+    return l->db->config.is_read_only || is_tried || (op->tx != NULL && op->tx->is_read_only);
 }
 
 static void note_error(struct mb_link *l, struct mb_op *op, const PGresult *res)
@@ -114,6 +137,8 @@ static void note_error(struct mb_link *l, struct mb_op *op, const PGresult *res)
     mb_fault_take(&op->err, res, mb_op__name(op));
     if (mb_fault_refuses_writes(&op->err) && !is_read_only(l, op))
         mb_db__count(&l->db->stats->refused_writes, 1);
+    PQclear(op->res); /* what came before is no result: COMMIT may be what failed */
+    op->res = NULL;
     if (op->stmt == NULL || l->cache.capacity == 0) return;
     op->stale_plan = step != MB_STEP_ASIDE && mb_fault_is_stale_plan(res);
     if (step == MB_STEP_PREPARE || op->stale_plan) mb_cache_drop(&l->cache, op->stmt);
@@ -126,12 +151,96 @@ static bool runs_again(const struct mb_link *l, struct mb_op *op)
 {
     if (op->kind == MB_OP_INNER || op->orphan) return false;
     if (op->stale_plan && !op->reprepared) return op->reprepared = true;
+    if (mb_frame__is_write(l, op)) return true;
     if (op->err.rc != MB_E_DB_CONFLICT || strncmp(op->err.sqlstate, "40", 2) != 0) return false;
     if (op->conflicts >= l->db->config.conflict_retries) return false;
     op->conflicts++;
     mb_db__count(&l->db->stats->conflict_retries, 1);
     return true;
 }
+
+/* ---- rows of foreign statements, one by one ---- */
+
+enum { ROW_HEAD = 7, VALUE_HEAD = 4, ARRIVED_MORE = 256 * 1024 };
+
+static void fail_over(const struct mb_link *l, struct mb_op *op)
+{
+    const struct mb_db_config *c = &l->db->config;
+    bool is_rows = strcmp(op->over, "rows") == 0;
+    if (op->err.rc == MB_OK)
+        mb_fail(&op->err, MB_E_LIMIT, "%s: more than %zu %s", mb_op__name(op),
+                is_rows ? (size_t)c->result_rows : c->result_bytes, op->over);
+    PQclear(op->res);
+    op->res = NULL;
+}
+
+/* The connection is cut; only that of a rehearsal must live: there what still comes is dropped, and it fails at its
+ * end. */
+static void exceed(struct mb_link *l, struct mb_op *op, const char *what)
+{
+    op->over = what;
+    if (l->db->config.is_rehearsal) return;
+    fail_over(l, op);
+    mb_link__close(l, NULL);
+}
+
+static bool add_row(struct mb_op *op, const PGresult *row)
+{
+    if (op->res == NULL) op->res = PQcopyResult(row, PG_COPYRES_ATTRS);
+    if (op->res == NULL) return false;
+    int at = PQntuples(op->res);
+    for (int i = 0; i < PQnfields(row); i++) {
+        int len = PQgetisnull(row, 0, i) ? -1 : PQgetlength(row, 0, i);
+        if (PQsetvalue(op->res, at, i, PQgetvalue(row, 0, i), len) == 0) return false;
+    }
+    return true;
+}
+
+static size_t wire_bytes(const PGresult *row)
+{
+    size_t sum = ROW_HEAD;
+    for (int i = 0; i < PQnfields(row); i++) sum += VALUE_HEAD + (size_t)PQgetlength(row, 0, i);
+    return sum;
+}
+
+static void take_row(struct mb_link *l, struct mb_op *op, PGresult *row)
+{
+    const struct mb_db_config *c = &l->db->config;
+    size_t rows = op->res != NULL ? (size_t)PQntuples(op->res) : 0;
+    op->bytes += wire_bytes(row);
+    bool is_kept = !op->orphan && op->over == NULL && op->err.rc == MB_OK;
+    if (is_kept && rows == c->result_rows)
+        exceed(l, op, "rows");
+    else if (is_kept && op->bytes > c->result_bytes)
+        exceed(l, op, "bytes");
+    else if (is_kept && !add_row(op, row))
+        mb_fail(&op->err, MB_E_NOMEM, "%s: out of memory", mb_op__name(op));
+    PQclear(row);
+}
+
+/* One value, or a message of an error, may be as large as a gigabyte, and libpq hands it over when it is whole: it is
+ * stopped before. How much libpq has read only the socket tells: PIECE at least of what waited, and what is gone. */
+static size_t count_waiting(const struct mb_link *l)
+{
+    const struct mb_db_config *c = &l->db->config;
+    int n = 0;
+    bool is_counted = c->is_foreign && !c->is_rehearsal && !mb_list_is_empty(&l->flight);
+    return is_counted && ioctl(PQsocket(l->conn), FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+static bool is_flooded(struct mb_link *l, size_t waited)
+{
+    enum { PIECE = 8192 };
+    if (waited == 0) return false;
+    size_t left = count_waiting(l), least = waited < PIECE ? waited : PIECE;
+    struct mb_op *op = (struct mb_op *)l->flight.next;
+    op->arrived += waited > left + least ? waited - left : least;
+    if (op->arrived <= 2 * l->db->config.result_bytes + ARRIVED_MORE) return false;
+    exceed(l, op, "bytes");
+    return true;
+}
+
+/* ---- ends ---- */
 
 static void end_op(struct mb_link *l, struct mb_op *op)
 {
@@ -142,6 +251,7 @@ static void end_op(struct mb_link *l, struct mb_op *op)
     /* A cancel was for this one; the next has the time that it would have had without. */
     if (l->nflight > 0 && l->cut_at != 0) l->cut_at = mb_link__overdue_ns(l);
     mb_frame__ended(l, op);
+    if (op->over != NULL) fail_over(l, op);
     if (op->kind == MB_OP_HOUSE) {
         op->house(l, op);
         return;
@@ -161,7 +271,11 @@ static void end_op(struct mb_link *l, struct mb_op *op)
 static void keep_result(struct mb_op *op, PGresult *res)
 {
     bool is_main = op->step < op->nsteps && op->steps[op->step] == MB_STEP_MAIN;
-    if (!is_main || op->orphan) {
+    if (!is_main || op->orphan || op->err.rc != MB_OK) {
+        PQclear(res);
+        return;
+    }
+    if (op->res != NULL && PQntuples(op->res) > 0) { /* its rows came one by one */
         PQclear(res);
         return;
     }
@@ -173,10 +287,13 @@ static void keep_result(struct mb_op *op, PGresult *res)
 static void take(struct mb_link *l, struct mb_op *op, PGresult *res)
 {
     if (res == NULL) {
-        if (op->step < op->nsteps)
+        if (op->step < op->nsteps) {
             op->step++;
-        else if (++l->surplus > SURPLUS_MAX)
+            bool is_next = op->step < op->nsteps && op->steps[op->step] == MB_STEP_MAIN;
+            if (is_next && l->db->config.is_foreign) (void)PQsetSingleRowMode(l->conn);
+        } else if (++l->surplus > SURPLUS_MAX) {
             mb_link__close(l, "the server's answers are out of step");
+        }
         return;
     }
     switch (PQresultStatus(res)) {
@@ -185,6 +302,7 @@ static void take(struct mb_link *l, struct mb_op *op, PGresult *res)
         l->surplus = 0;
         end_op(l, op);
         break;
+    case PGRES_SINGLE_TUPLE: take_row(l, op, res); break;
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
     case PGRES_EMPTY_QUERY: keep_result(op, res); break;
@@ -233,7 +351,9 @@ bool mb_link__receive(struct mb_link *l)
     int turns = PQsslInUse(l->conn) ? 3 : 1;
     uint32_t age = l->age;
     for (int i = 0; i < turns && is_same(l, age); i++) {
+        size_t waited = count_waiting(l);
         bool alive = PQconsumeInput(l->conn) == 1;
+        if (is_flooded(l, waited)) break;
         drain(l, age); /* also what came before the end: the reason */
         if (is_same(l, age) && (!alive || PQstatus(l->conn) == CONNECTION_BAD))
             mb_link__close(l, PQerrorMessage(l->conn));

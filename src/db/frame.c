@@ -20,34 +20,57 @@ static bool is_single(const struct mb_op *op)
 
 static struct mb_frame rehearsal_frame(const struct mb_link *l, const struct mb_op *op)
 {
-    struct mb_frame f = {{NULL, NULL, NULL}, NULL};
+    struct mb_frame f = {{NULL}, {NULL}};
     bool is_house = op->kind == MB_OP_HOUSE;
     if (!is_house && PQtransactionStatus(l->conn) == PQTRANS_IDLE) f.before[0] = "BEGIN";
     if (is_single(op)) {
         f.before[1] = ONE;
-        f.after = "RELEASE " ONE;
+        f.after[0] = "RELEASE " ONE;
     } else if (op->begins) {
         f.before[1] = TX;
         if (op->tx->is_read_only) f.before[2] = "SET LOCAL transaction_read_only = on";
     } else if (is_house && op->sql == mb_frame__undo_sql(l)) {
-        f.after = l->savepoint == MB_SAVEPOINT_ONE ? "RELEASE " ONE : "RELEASE " TX;
+        f.after[0] = l->savepoint == MB_SAVEPOINT_ONE ? "RELEASE " ONE : "RELEASE " TX;
     } else if (op->takes_back) {
-        f.after = "RELEASE " MARK;
+        f.after[0] = "RELEASE " MARK;
     }
     return f;
+}
+
+/* Names are those of pg_catalog: functions of a schema that is searched first are not ours. After COMMIT, so that what
+ * runs in it is cleaned too; behind a pooler before it, since what follows may go to another session. */
+static struct mb_frame foreign_frame(const struct mb_db *db, const struct mb_op *op)
+{
+    static const char unlock[] = "SELECT pg_catalog.pg_advisory_unlock_all()";
+    bool is_read = db->config.is_read_only || !atomic_load(&op->stmt->writes);
+    const char *begin = is_read ? "BEGIN READ ONLY" : "BEGIN";
+    if (db->config.pooler == MB_POOLER_TRANSACTION)
+        return (struct mb_frame){
+            {begin, db->local_sql, "DEALLOCATE ALL"},
+            {unlock, "DISCARD TEMP", "RESET ALL", "UNLISTEN *", "DEALLOCATE ALL", "COMMIT"}};
+    return (struct mb_frame){{begin},
+                             {"COMMIT", "RESET ALL", "UNLISTEN *", unlock, "DISCARD TEMP"}};
 }
 
 struct mb_frame mb_frame__of(const struct mb_link *l, const struct mb_op *op)
 {
     const struct mb_db *db = l->db;
     if (db->config.is_rehearsal) return rehearsal_frame(l, op);
+    if (db->config.is_foreign && is_single(op)) return foreign_frame(db, op);
     if (db->config.is_read_only && is_single(op))
-        return (struct mb_frame){{"BEGIN READ ONLY", NULL, NULL}, "COMMIT"};
+        return (struct mb_frame){{"BEGIN READ ONLY"}, {"COMMIT"}};
     bool has_local = op->begins && db->local_sql[0] != '\0';
-    bool is_cleaned = db->config.is_foreign && op->kind != MB_OP_HOUSE;
     return (struct mb_frame){
-        {op->begins ? op->tx->begin_sql : NULL, has_local ? db->local_sql : NULL, NULL},
-        is_cleaned ? db->clean_sql : NULL};
+        {op->begins ? op->tx->begin_sql : NULL, has_local ? db->local_sql : NULL}, {NULL}};
+}
+
+bool mb_frame__is_write(const struct mb_link *l, const struct mb_op *op)
+{
+    const struct mb_db_config *c = &l->db->config;
+    bool is_refused = c->is_foreign && !c->is_read_only && !c->is_rehearsal && is_single(op) &&
+                      strcmp(op->err.sqlstate, "25006") == 0;
+    /* The one thing of an interned statement that changes: what is known of it. */
+    return is_refused && !atomic_exchange(&((struct mb_stmt *)(uintptr_t)op->stmt)->writes, true);
 }
 
 const char *mb_frame__commit_sql(const struct mb_db *db)
@@ -71,7 +94,7 @@ void mb_frame__ended(struct mb_link *l, const struct mb_op *op)
 {
     const struct mb_db_config *c = &l->db->config;
     if (c->is_foreign && !c->is_rehearsal && op->err.rc != MB_OK)
-        l->renew_ns = 0; /* it may hold locks */
+        l->renew_ns = 0; /* nothing has cleaned it: settle closes it */
     bool is_closed = is_single(op) || op->commits || op->kind == MB_OP_HOUSE;
     if (is_closed && op->err.rc == MB_OK) l->savepoint = MB_SAVEPOINT_NONE;
 }

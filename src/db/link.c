@@ -120,7 +120,10 @@ void mb_link__settle(struct mb_link *l)
     l->cut_at = 0;
     l->alone = false;
     if (l->tx != NULL) return;
-    if (mb_frame__is_open(l)) {
+    if (l->renew_ns ==
+        0) { /* not even rolled back: a pooler gives a session in a transaction to nobody else */
+        mb_link__close(l, NULL);
+    } else if (mb_frame__is_open(l)) {
         roll_back(l);
     } else if (!mb_frame__is_at_rest(l)) {
         mb_link__close(l, "the connection is out of step");

@@ -18,12 +18,12 @@ enum mb_op_state { MB_OP_FRESH, MB_OP_QUEUED, MB_OP_FLYING, MB_OP_READY };
 
 /* One message group of an op between two Syncs; results come back in this order. */
 enum mb_op_step {
-    MB_STEP_ASIDE, /* DEALLOCATE, BEGIN, SET LOCAL: only a failure matters */
+    MB_STEP_ASIDE, /* DEALLOCATE, BEGIN, RESET ALL: only a failure matters */
     MB_STEP_PREPARE,
     MB_STEP_MAIN, /* its result is the op's result */
 };
 
-enum { MB_OP_STEPS = 6, MB_OP_INLINE = 512 };
+enum { MB_OP_STEPS = 12, MB_OP_INLINE = 512 };
 
 struct mb_op {
     struct mb_node node; /* first: lists are of these */
@@ -54,6 +54,9 @@ struct mb_op {
     uint64_t leave_ns;    /* when it stops waiting for a connection */
     uint64_t since_ns;    /* queued, then sent */
     uint64_t ticket;      /* its place among all who wait */
+    size_t bytes;         /* is_foreign: of its rows so far, with what the protocol adds to each */
+    size_t arrived;       /* is_foreign: what was read of the socket meanwhile, at least */
+    const char *over;     /* is_foreign: "rows" or "bytes" when there were too many */
     PGresult *res;
     struct mb_err err; /* err.rc is the outcome */
     int nparams;

@@ -37,7 +37,6 @@ struct mb_db {
     struct mb_db_stats *stats;
     struct mb_dsn dsn;
     char settings_sql[1024]; /* first statement of a session */
-    char clean_sql[640];     /* what is_foreign wants after each statement */
     char local_sql[640];     /* the same limits for one transaction behind a pooler; may be "" */
 
     struct mb_link *links; /* pool_max places */
@@ -92,7 +91,7 @@ MB_MUST_CHECK enum mb_rc mb_pool__admit(struct mb_db *db, enum mb_op_kind kind,
 /* Sends it or queues it; after mb_pool__admit said yes. */
 MB_MUST_CHECK enum mb_rc mb_pool__place(struct mb_op *op, struct mb_err *err);
 void mb_pool__leave_queue(struct mb_op *op);
-void mb_pool__requeue(struct mb_op *op); /* at the head: it has waited before */
+void mb_pool__requeue(struct mb_op *op);           /* at the head: it has waited before */
 uint64_t mb_pool__wait_ns(const struct mb_db *db); /* that the longest line stands for */
 bool mb_pool__is_down(const struct mb_db *db, enum mb_op_kind kind);
 

@@ -39,6 +39,7 @@ static struct mb_stmt *make(struct mb_str name, struct mb_str sql, uint32_t hash
     if (name.len > 0) memcpy(s->name, name.ptr, name.len);
     s->name[name.len] = '\0';
     s->hash = hash;
+    atomic_init(&s->writes, false);
     s->number = table.count++;
     s->next = table.bucket[hash % BUCKETS];
     table.bucket[hash % BUCKETS] = s;

@@ -45,10 +45,20 @@ static uint64_t scan_line(struct mb_db *db, struct mb_line *line, uint64_t now)
         enum mb_rc rc = is_late ? MB_E_REQUEST_TIMEOUT : MB_E_DB_QUEUE_TIMEOUT;
         mb_pool__leave_queue(op);
         mb_db__count(&db->stats->queue_timeouts, 1);
-        mb_op__fail(op, rc, is_late ? "the request's time was over before a connection became free"
-                                    : mb_rc_text(rc));
+        mb_op__fail(op, rc,
+                    is_late ? "the request's time was over before a connection became free"
+                            : mb_rc_text(rc));
     }
     return nearest;
+}
+
+/* Closing the socket ends no statement at the server that catches everything and looks at no client. A pooler's
+ * number is not that of a process. */
+static void tell_stuck(const struct mb_link *l)
+{
+    const struct mb_db_config *c = &l->db->config;
+    bool is_known = l->state == MB_LINK_UP && l->nflight > 0 && c->pooler == MB_POOLER_NONE;
+    if (is_known && c->on_stuck != NULL) c->on_stuck(c->stuck_ctx, PQbackendPID(l->conn));
 }
 
 static uint64_t scan_link(struct mb_link *l, uint64_t now)
@@ -71,16 +81,21 @@ static uint64_t scan_link(struct mb_link *l, uint64_t now)
         nearest = least(nearest, overdue);
     else if (l->cut_at == 0)
         mb_link__cancel(l);
-    if (l->cut_at != 0 && now >= l->cut_at)
+    if (l->cut_at != 0 && now >= l->cut_at) {
+        tell_stuck(l);
         mb_link__close(l, l->state == MB_LINK_UP ? "a statement could not be stopped in time"
                                                  : "the database did not answer in time");
+    }
     return l->cut_at != 0 ? least(nearest, l->cut_at) : nearest;
 }
 
 static void cut(struct mb_db *db)
 {
     db->cut = true;
-    for (uint32_t i = 0; i < db->config.pool_max; i++) mb_link__close(&db->links[i], NULL);
+    for (uint32_t i = 0; i < db->config.pool_max; i++) {
+        tell_stuck(&db->links[i]);
+        mb_link__close(&db->links[i], NULL);
+    }
     mb_pool__shed(db);
 }
 

@@ -8,7 +8,6 @@
 #include "bind/heap.h"
 #include "bind/json.h"
 #include "bind/request.h"
-#include "bind/statement.h"
 #include "bind/modules.h"
 #include "plugin/plugin.h"
 
@@ -503,7 +502,7 @@ static int answer(lua_State *L, int status, lua_KContext ctx)
     return 2;
 }
 
-static struct mb_plugin *plugin_at(lua_State *L, int index)
+struct mb_plugin *mb_plugin_at(lua_State *L, int index)
 {
     struct mb_plugins *all = mb_vm_plan(mb_vm_of(L))->owner;
     struct mb_plugin *p = mb_plugin_named(all, luaL_checkstring(L, index));
@@ -554,7 +553,7 @@ static enum mb_rc write_arguments(lua_State *L, struct mb_plugin_call *c, struct
 static int l_call(lua_State *L)
 {
     struct mb_err err;
-    struct mb_plugin *plugin = plugin_at(L, 1);
+    struct mb_plugin *plugin = mb_plugin_at(L, 1);
     lua_Integer handler = luaL_checkinteger(L, 2);
     struct mb_task *caller = mb_task_check(L, "a call of a plugin");
     struct mb_plugin_call *c = new_call(L, caller, plugin);
@@ -621,7 +620,7 @@ static int l_list(lua_State *L)
 
 static int l_secret(lua_State *L)
 {
-    const struct mb_plugins_plan *plan = &plugin_at(L, 1)->owner->plan;
+    const struct mb_plugins_plan *plan = &mb_plugin_at(L, 1)->owner->plan;
     lua_pushfstring(L, "secrets/%s/%s", lua_tostring(L, 1), luaL_checkstring(L, 2));
     const char *name = lua_tostring(L, -1);
     for (size_t i = 0; i < plan->nsecrets; i++) {
@@ -634,25 +633,11 @@ static int l_secret(lua_State *L)
     return 0;
 }
 
-/* ---- tables ---- */
-
-/* query(name, statement, …) */
-static int l_query(lua_State *L)
-{
-    struct mb_err err;
-    struct mb_db *db;
-    const struct mb_plugin *p = plugin_at(L, 1);
-    struct mb_tables *tables = p->owner->plan.tables;
-    if (tables == NULL) return luaL_error(L, "there is no database while scripts are checked");
-    if (mb_tables_of(tables, p->name, &db, &err) != MB_OK) return luaL_error(L, "%s", err.text);
-    return mb_statement_run(L, db, 2);
-}
-
 /* ---- names of its functions ---- */
 
 static int l_label(lua_State *L)
 {
-    struct mb_plugin *p = plugin_at(L, 1);
+    struct mb_plugin *p = mb_plugin_at(L, 1);
     lua_Integer n = luaL_checkinteger(L, 2);
     const char *name = luaL_checkstring(L, 3);
     if (p->stats != NULL && n > 0 && n <= MB_PLUGIN_PARTS)
@@ -673,7 +658,7 @@ static int take_settings(lua_State *L)
 static int l_configure(lua_State *L)
 {
     struct mb_err err;
-    struct mb_plugin *p = plugin_at(L, 1);
+    struct mb_plugin *p = mb_plugin_at(L, 1);
     if (mb_vm_is_built(mb_vm_of(L)))
         return luaL_error(L, "a plugin is configured while scripts load only");
     struct mb_buf *text = lua_newuserdatauv(L, sizeof *text, 0);
@@ -701,10 +686,11 @@ int mb_open_plugins(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"list", l_list}, {"secret", l_secret}, {"label", l_label}, {"configure", l_configure},
-        {"call", l_call}, {"reply", l_reply},   {"query", l_query}, {NULL, NULL}};
+        {"call", l_call}, {"reply", l_reply},   {NULL, NULL}};
     luaL_newmetatable(L, TEXT_TYPE);
     lua_pushcfunction(L, free_text);
     lua_setfield(L, -2, "__gc");
     luaL_newlib(L, functions);
+    mb_plugin_add_tables(L);
     return 1;
 }

@@ -11,6 +11,9 @@
  *   plugins.secret(name, secret)    -> text without the newline at its end, or nil
  *   plugins.label(name, n, text)    what function n is called where its calls are shown
  *   plugins.query(name, statement, …)    waits; as db.query, on the plugin's own tables
+ *   plugins.judge(name, statements)      what PostgreSQL says of { name = text }: { name = why } of those that are none,
+ *                                        as far as it can be asked; while scripts load
+ *   plugins.is_full(name)                whether its tables are over plugins.schema_size
  *   plugins.configure(name, config)      what the plugin's config() gives; while scripts load
  *   plugins.call(name, n, arguments, req)   with a request, arguments have id, method, path and route of it
  *                                        too, and params where there are none; waits; -> "done", results (nil = none) | "failed", code, detail
@@ -41,6 +44,7 @@ struct mb_plugins_plan {
     const struct mb_script *secrets; /* "secrets/<plugin>/<name>"; borrowed */
     size_t nsecrets;
     struct mb_tables *tables; /* NULL while only checking */
+    bool asks_database; /* plugins.judge does: what PostgreSQL refuses is a fault of the scripts */
     struct mb_plugin_limits limits;
     struct mb_plugin_board *board; /* NULL while only checking */
     unsigned place;                /* of this process on the board */

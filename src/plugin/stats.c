@@ -63,6 +63,15 @@ bool mb_plugin_strike(struct mb_plugin_stats *s, uint64_t now_ns, uint32_t max, 
     return !atomic_exchange(&s->is_quarantined, true);
 }
 
+bool mb_plugin_strike_once(struct mb_plugin_stats *s, uint64_t now_ns, uint32_t max,
+                           uint64_t window_ns)
+{
+    uint64_t last = atomic_load(&s->stuck_ns);
+    if (last != 0 && now_ns - last <= window_ns) return false;
+    if (!atomic_compare_exchange_strong(&s->stuck_ns, &last, now_ns)) return false;
+    return mb_plugin_strike(s, now_ns, max, window_ns);
+}
+
 void mb_plugin_release(struct mb_plugin_stats *s)
 {
     atomic_store(&s->strikes, 0);

@@ -32,8 +32,11 @@ struct mb_plugin_stats {
     _Atomic uint64_t cpu_ns;
     _Atomic uint64_t bytes[MB_PLUGIN_PLACES]; /* memory of its state in each process */
     _Atomic uint64_t strikes_since_ns;        /* kills are counted from here to a quarantine */
+    _Atomic uint64_t stuck_ns; /* when a statement was last counted that obeyed no cancel */
     _Atomic uint32_t strikes;
     _Atomic bool is_quarantined;
+    _Atomic uint64_t schema_bytes; /* of its tables, when they were last measured */
+    _Atomic bool is_full;          /* more than plugins.schema_size */
     struct mb_plugin_part part[MB_PLUGIN_PARTS];
 };
 
@@ -50,4 +53,7 @@ struct mb_plugin_stats *mb_plugin_board_find(struct mb_plugin_board *board, cons
 /* Counts a kill at the monotonic time now_ns. True when it is the one that made it max within
  * window_ns, which puts the plugin into quarantine; max = 0: never. */
 bool mb_plugin_strike(struct mb_plugin_stats *s, uint64_t now_ns, uint32_t max, uint64_t window_ns);
+/* The same for what comes in numbers when it comes, as statements that obey no cancel: the first within window_ns counts. */
+bool mb_plugin_strike_once(struct mb_plugin_stats *s, uint64_t now_ns, uint32_t max,
+                           uint64_t window_ns);
 void mb_plugin_release(struct mb_plugin_stats *s);

@@ -290,7 +290,8 @@ enum mb_rc mb_stage_exchange(struct mb_stage *s, unsigned port, struct mb_str re
     }
     x.poll.data = &x;
     poll_exchange(&x);
-    if (!turn_until(s, &x.is_over, mb_limit_left(PATIENCE_MS))) end_exchange(&x, "no answer within a minute");
+    if (!turn_until(s, &x.is_over, mb_limit_left(PATIENCE_MS)))
+        end_exchange(&x, "no answer within a minute");
     uv_close((uv_handle_t *)&x.poll, NULL);
     (void)uv_run(&s->loop, UV_RUN_NOWAIT);
     (void)close(x.fd);
@@ -353,7 +354,9 @@ static enum mb_rc open_parts(struct mb_stage *s, struct mb_buf *diagnostics, str
     enum mb_rc rc = mb_db_new(&s->db, &s->loop, &s->plan.db, &s->stats.db, err);
     if (rc == MB_OK)
         rc = mb_client_new(&s->client, &s->loop, &s->plan.client, &s->stats.client, err);
-    if (rc == MB_OK) rc = mb_tables_new(&s->tables, &s->loop, &s->plan.tables, s->plan.secret, err);
+    const struct mb_tables_plan tables = {
+        .loop = &s->loop, .db = s->plan.tables, .server = s->db, .secret = s->plan.secret};
+    if (rc == MB_OK) rc = mb_tables_new(&s->tables, &tables, err);
     if (rc == MB_OK) rc = open_rates(s, err);
     if (rc != MB_OK) return rc;
     const struct mb_stage_place place = {&s->loop,  s->db,     s->client,

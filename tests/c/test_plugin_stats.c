@@ -42,9 +42,19 @@ static void test_quarantine(void)
     ok(atomic_load(&s->kills) == 106, "counts every kill");
 }
 
+static void test_once(void)
+{
+    struct mb_plugin_stats *s = mb_plugin_board_take(&board, "clinic.b");
+    for (uint64_t now = 100; now <= 150; now += 10) (void)mb_plugin_strike_once(s, now, 2, 50);
+    ok(atomic_load(&s->kills) == 1, "counts the first of many within a window");
+    ok(!mb_plugin_strike_once(s, 151, 2, 50) && atomic_load(&s->kills) == 2,
+       "and the first of the next");
+}
+
 int main(void)
 {
     test_entries();
     test_quarantine();
+    test_once();
     return done();
 }

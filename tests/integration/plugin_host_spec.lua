@@ -60,6 +60,16 @@ describe("a plugin that asks the server", function()
       assert.same({}, ask("get", { key = "a" }).json)
     end)
 
+    it("keeps them whatever advisory locks others hold", function()
+      local lock = "SELECT pg_advisory_lock(hashtext('PluginState'), hashtext('test.keeper'))"
+      local holder = process.start { "psql", "-qX", database.url, "-c", lock, "-c", "SELECT pg_sleep(600)" }
+      local held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+      eventually(function() return psql.value(database.url, held) == "1" end)
+      assert.equal(204, ask("set", { key = "a", value = 1 }).status)
+      assert.equal("1", psql.value(database.url, held))
+      holder:kill()
+    end)
+
     it("forgets a value whose time is over", function()
       ask("set", { key = "a", value = 1, options = { ttl = "1h" } })
       assert.equal(1, ask("get", { key = "a" }).json.value)

@@ -1,15 +1,17 @@
 -- Plugins' own tables: made by their migrations, reached by named statements under a role that sees nothing else.
 local cluster = require "support.cluster"
+local eventually = require "support.eventually"
 local paths = require "support.paths"
 local process = require "support.process"
+local psql = require "support.psql"
 local server = require "support.server"
 local temp = require "support.temp"
 
 local FIXTURES <const> = paths.root .. "/tests/fixtures/tables"
 
-local function copy_plugins()
+local function copy_plugins(from)
   local dir = temp.dir()
-  process.check { "cp", "-r", FIXTURES .. "/.", dir }
+  process.check { "cp", "-r", (from or FIXTURES) .. "/.", dir }
   return dir
 end
 
@@ -32,8 +34,8 @@ describe("the tables of a plugin", function()
   setup(function()
     app = server.start { workers = 1, env = {
       MEDBOOKD_PLUGINS_FOLDER = copy_plugins(), MEDBOOKD_PLUGINS_RESULT_ROWS = "100",
-      MEDBOOKD_PLUGINS_RESULT_BYTES = "4096", MEDBOOKD_PLUGINS_STATEMENT_TIMEOUT = "300ms",
-      MEDBOOKD_PLUGINS_CONNECTIONS = "1",
+      MEDBOOKD_PLUGINS_RESULT_BYTES = "4096", MEDBOOKD_PLUGINS_STATEMENT_TIMEOUT = "4s",
+      MEDBOOKD_PLUGINS_CONNECTIONS = "1", MEDBOOKD_PLUGINS_WORK_MEM = "64KB", MEDBOOKD_PLUGINS_TEMP_FILES = "1MB",
     } }
   end)
 
@@ -48,6 +50,7 @@ describe("the tables of a plugin", function()
     assert.same({ "called", "called again" }, { list[1].text, list[2].text })
     assert.same({ true, 2 }, { list[1].fresh, #list })
     assert.same({ x = 3, y = 4 }, run(app, "both", 3).rows[1])
+    assert.same({ text = "moved" }, run(app, "moves", "thandi", "moved").rows[1])
     assert.same({}, run(app, "none").rows)
   end)
 
@@ -68,36 +71,50 @@ describe("the tables of a plugin", function()
 
   it("answer no more rows and bytes than allowed, whatever was asked", function()
     assert.equal(100, #run(app, "many", 100).rows)
-    assert.matches("more rows than plugins.result_rows allows %(100%)", why(app, "many", 101))
-    assert.matches("statement timeout", why(app, "many", 1000000000))
-    assert.matches("bytes as JSON; plugins.result_bytes allows 4096", why(app, "wide", 5000))
+    assert.matches("more than 100 rows; plugins.result_rows", why(app, "many", 101), 1, true)
+    assert.matches("more than 4096 bytes; plugins.result_rows", why(app, "wide", 5000), 1, true)
     assert.equal(4000, #run(app, "wide", 4000).rows[1].x)
   end)
 
-  it("are all that it sees", function()
-    for name, reason in pairs {
-      reads_users = "permission denied", reads_other = "permission denied", reads_ledger = "permission denied",
-      reads_passwords = "permission denied", reads_files = "permission denied", books = "permission denied",
-      calls_server = "permission denied", becomes_app = "permission denied", becomes_owner = "permission denied",
-      becomes_super = "permission denied", imports = "permission denied",
+  local function peak(pid)
+    local file <close> = assert(io.open(("/proc/%d/status"):format(pid)))
+    return tonumber(file:read("a"):match "VmHWM:%s+(%d+)") * 1024
+  end
+
+  local function database_log() return #paths.read(app.data_dir .. "/postgres.log") end
+
+  it("take no memory of the server and no room in the log of the database for one value or message", function()
+    local worker, log = app:workers()[1], database_log()
+    local before = peak(worker)
+    assert.matches("more than 4096 bytes", why(app, "wide", 20000000), 1, true)
+    assert.matches("more than 4096 bytes", why(app, "complains", 20000000), 1, true)
+    assert.matches("invalid input syntax", why(app, "complains", 10), 1, true)
+    assert.is_true(peak(worker) - before < 12 << 20)
+    assert.is_true(database_log() - log < 1 << 20)
+    assert.equal(worker, app:workers()[1])
+  end)
+
+  it("see, set and hold nothing else", function()
+    for _, name in ipairs {
+      "reads_passwords", "reads_files", "becomes_app", "becomes_owner", "becomes_super", "never_ends", "sleeps",
+      "locks", "tries_locks", "notifies", "imports", "keeps_objects", "writes_log", "makes_table", "makes_temporary",
+      "rewrites_ledger",
     } do
-      assert.matches(reason, why(app, name), 1, true)
+      assert.matches("permission denied", why(app, name), 1, true, name)
     end
     assert.same({}, run(app, "reads_statistics").rows)
   end)
 
-  it("hold no statement for long, also when it lifts the limit of its session", function()
-    assert.matches("statement timeout", why(app, "sleeps", 5))
-    run(app, "never_ends")
-    assert.equal("300ms", run(app, "setting", "statement_timeout").rows[1].v)
-    assert.matches("statement timeout", why(app, "sleeps", 5))
-  end)
-
-  it("leave no lock behind, whether the statement succeeds or fails", function()
-    run(app, "locks", 7)
-    assert.equal(0, run(app, "held_locks").rows[1].n)
-    why(app, "locks_and_fails", 8)
-    assert.equal(0, run(app, "held_locks").rows[1].n)
+  it("have limits of time, memory and files, and read only until they turn out to write", function()
+    assert.same({ timeout = "4s", memory = "64kB", files = "1MB", readOnly = "on" }, run(app, "sees").rows[1])
+    assert.matches("statement timeout", why(app, "counts", 10000000000), 1, true)
+    assert.matches("temporary file size exceeds temp_file_limit", why(app, "spills"), 1, true)
+    local url = ("host=%s/run port=5432 user=medbookd dbname=medbookd"):format(app.data_dir)
+    assert.same({ { limit = "4", login = "f", owned = "0" } }, psql.query(url, [[
+      SELECT r.rolconnlimit AS "limit", o.rolcanlogin AS login,
+             (SELECT count(*) FROM pg_class WHERE relowner = r.oid) AS owned
+        FROM pg_roles r, pg_roles o
+       WHERE r.rolname = 'plugin_test.tables' AND o.rolname = 'plugin_test.tables:owner']]))
   end)
 
   it("are in medbookd migrate status", function()
@@ -165,34 +182,136 @@ describe("migrations of plugins", function()
   end)
 end)
 
-describe("statements of a plugin", function()
-  local function check(sql)
-    local dir = temp.dir()
-    process.check { "mkdir", dir .. "/a.b" }
-    paths.write(dir .. "/a.b/plugin.lua", ([==[return { api = 1, name = "a.b", version = "1",
-      capabilities = { "tables" }, tables = { it = [=[%s]=] } }]==]):format(sql))
-    local r = process.run({ paths.binary(), "check" }, { env = { MEDBOOKD_PLUGINS_FOLDER = dir } })
-    return r.code == 0 and "accepted" or r.err
+-- A plugin that means harm, in a database that lets it write functions: one of somebody else's.
+describe("in a database that has a URL, the tables of a plugin", function()
+  local app, database
+
+  setup(function()
+    database = cluster.fresh "schema"
+    app = server.make { workers = 1, database = database, env = {
+      MEDBOOKD_PLUGINS_FOLDER = copy_plugins(FIXTURES .. "_foreign"), MEDBOOKD_PLUGINS_STATEMENT_TIMEOUT = "200ms",
+      MEDBOOKD_DATABASE_CANCEL_TIMEOUT = "300ms", MEDBOOKD_PLUGINS_CONNECTIONS = "1",
+      MEDBOOKD_PLUGINS_SCHEMA_SIZE = "1MB", MEDBOOKD_PLUGINS_MEASURE_INTERVAL = "100ms",
+    } }
+    local r = app:command("migrate", "up")
+    assert.equal(0, r.code, r.err)
+    app:start()
+  end)
+
+  teardown(function()
+    app:stop()
+    database.drop()
+  end)
+
+  local function ask(name)
+    local r = app:post("/v1/plugins/test.foreign/run/" .. name)
+    assert.equal(200, r.status, r.body)
+    return r.json
   end
 
-  for sql, reason in pairs {
-    ["SELECT 1; SELECT 2"] = "without ;", ["SELECT 1) r) t; --"] = "a ) has no (", ["SELECT (1"] = "a ( has no )",
-    ["SELECT 'x"] = "does not end", ['SELECT "x'] = "does not end", ["SELECT 1 /* x"] = "does not end",
-    ["SELECT 1 /* /* x */"] = "does not end", ["SELECT $a$ x $b$"] = "does not end", ["SELECT E'\\''"] = "backslash",
-    ["COPY t FROM PROGRAM 'id'"] = "it begins with", ["SET ROLE x"] = "it begins with", [""] = "it begins with",
-    ["SELECT 1 -- )\n)"] = "a ) has no (", ["SELECT '(' || ')'))"] = "a ) has no (", ["SELECT $1$2)"] = "a ) has no (",
+  local function admin()
+    return app:admin("/v1/admin/plugins").json.plugins[1]
+  end
+
+  it("are named at the start, once, with what this one allows", function()
+    local lines = app:log_lines(function(it) return it.gaps end)
+    assert.equal(1, #lines)
+    assert.matches("EXECUTE on set_config.*USAGE on plpgsql.*TEMPORARY$", lines[1].gaps)
+  end)
+
+  it("end what obeys no cancel, which is one kill however many there are", function()
+    for _ = 1, 3 do assert.is_string(ask("never_ends").error) end
+    eventually(function()
+      return psql.value(database.url, [[SELECT count(*) FROM pg_stat_activity
+        WHERE usename = 'plugin_test.foreign' AND state = 'active']]) == "0"
+    end, { what = "no statement to run any more" })
+    assert.same({ 1, "ACTIVE" }, { admin().kills, admin().state })
+    assert.equal(1, #ask("remains").rows)
+  end)
+
+  it("leave nothing in a session, and nothing that a role stores counts", function()
+    assert.equal(1, ask("spoils").rows[1].x)
+    assert.same({ timeout = "200ms", checks = "1s", dates = "ISO, MDY", schema = "plugin_test.foreign", made = false,
+                  channels = 0, locks = 0 }, ask("remains").rows[1])
+  end)
+
+  it("write nothing into the log of the database", function()
+    local before = #paths.read(database.cluster.log)
+    assert.equal(1, ask("writes_log").rows[1].x)
+    assert.is_true(#paths.read(database.cluster.log) - before < 100000)
+  end)
+
+  it("take no more rows when the schema is too large, and do again when it is not", function()
+    ask "fill"
+    eventually(function() return admin().schemaIsFull end, { what = "the schema to be too large" })
+    assert.matches("over plugins.schema_size", ask("add").error, 1, true)
+    assert.same({}, ask("empty").rows)
+    psql.run(database.url, [[VACUUM FULL "plugin_test.foreign".rows]])
+    eventually(function() return not admin().schemaIsFull end, { what = "the schema to be small again" })
+    assert.equal(0, ask("add").rows[1].id)
+  end)
+
+  for what, sql in pairs {
+    ["a function with the rights of its owner"] = {
+      [[CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';]], "f%(%) is SECURITY DEFINER",
+    },
+    ["a rule"] = {
+      [[CREATE RULE r AS ON DELETE TO rows DO ALSO INSERT INTO rows VALUES (1);]], "a rule of [^\n]*rows",
+    },
   } do
-    it("are refused when one is " .. sql:gsub("\n", " "), function()
-      assert.matches("statement 'it': [^\n]*" .. reason:gsub("[()]", "%%%0"), check(sql))
+    it("cannot have " .. what, function()
+      local dir = copy_plugins(FIXTURES .. "_foreign")
+      paths.write(dir .. "/test.foreign/migrations/0002_harm.up.sql", sql[1])
+      paths.write(dir .. "/test.foreign/migrations/0002_harm.down.sql", "SELECT 1;")
+      local own = cluster.fresh "schema"
+      local r = server.make({ database = own, env = { MEDBOOKD_PLUGINS_FOLDER = dir } }):command("migrate", "up")
+      assert.equal(1, r.code)
+      assert.matches("plugin test.foreign: [^\n]*" .. sql[2], r.err)
+      own.drop()
     end)
   end
+end)
 
-  for _, sql in ipairs {
-    "SELECT ')' , \")\" FROM t -- )", "SELECT $$)$$, $a$ ) $a$, (1)", "SELECT 1 /* ) /* ) */ ) */", "VALUES (1), (2)",
-    "select 'it''s'", "WITH a AS (SELECT 1) SELECT * FROM a", "DELETE FROM t WHERE a = $1", "SELECT 100 % 7",
-  } do
-    it("may be " .. sql, function() assert.equal("accepted", check(sql)) end)
-  end
+describe("statements of a plugin", function()
+  local REFUSED <const> = {
+    { [[DO 'BEGIN END']], "syntax error" }, { [[CREATE TABLE x (a int)]], "syntax error" },
+    { [[LISTEN a]], "syntax error" }, { [[SET work_mem = '1GB']], "syntax error" },
+    { [[ALTER ROLE CURRENT_USER SET work_mem = '1GB']], "syntax error" }, { [[COPY notes TO STDOUT]], "syntax error" },
+    { [[COMMIT]], "syntax error" }, { [[CALL f()]], "syntax error" }, { [[-- nothing]], "syntax error" },
+    { [[SELECT 1; SELECT 2]], "multiple commands" }, { "SELECT 1 --\r; DO 'BEGIN END'", "multiple commands" },
+    { "SELECT 1) r) t; --", "syntax error" }, { "SELECT 'x", "unterminated" },
+    { "SELECT nothing FROM notes", "nothing" },
+    { [[SELECT * FROM public."User"]], "permission denied for schema" },
+    { [[SELECT * FROM "plugin_test.other".secrets]], "permission denied for schema" },
+    { [[SELECT * FROM public."_medbookd_migrations"]], "permission denied for schema" },
+    { [[INSERT INTO public."Booking" ("id") VALUES ('x')]], "permission denied for schema" },
+    { [[SELECT public.mb_cuid()]], "permission denied for schema" },
+  }
+
+  it("are what PostgreSQL takes for a query, which a reload says of each", function()
+    local dir = copy_plugins()
+    local app = server.start { workers = 1, env = { MEDBOOKD_PLUGINS_FOLDER = dir } }
+    local file, texts = dir .. "/test.tables/plugin.lua", {}
+    local sound = paths.read(file)
+    for i, case in ipairs(REFUSED) do texts[i] = ("case%d = %q,\n"):format(i, case[1]):gsub("\\\n", "\\n") end
+    paths.write(file, (sound:gsub("tables = {", function() return "tables = {\n" .. table.concat(texts) end, 1)))
+    local r = app:command "reload"
+    assert.equal(1, r.code)
+    for i, case in ipairs(REFUSED) do
+      assert.matches(("statement 'case%d': [^\n]*%s"):format(i, case[2]), r.err)
+    end
+    assert.equal(1, run(app, "add", "p", "x").rows[1].id)
+    for _, sql in ipairs {
+      "SELECT ')' , \")\" FROM (VALUES (1)) t (\")\") -- )", "SELECT $$)$$, $a$ ) $a$, (1)", "VALUES (1), (2)",
+      "select 'it''s', E'\\''", "MERGE INTO notes USING (VALUES (1)) t (a) ON false WHEN MATCHED THEN DELETE",
+      "DELETE FROM notes WHERE id = $1;",
+    } do
+      paths.write(file, (sound:gsub("tables = {", function() return ("tables = { case = %q,"):format(sql) end, 1)))
+      r = app:command "reload"
+      assert.equal(0, r.code, sql .. ": " .. r.err)
+    end
+    app:stop()
+  end)
 
   it("need the capability, and a name", function()
     local dir = temp.dir()
