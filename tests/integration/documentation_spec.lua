@@ -265,7 +265,7 @@ describe("medbookd explain and routes", function()
     local r = medbookd("explain", "POST", "/v1/bookings/x/cancel")
     assert.equal(0, r.code, r.err)
     local last = 0
-    for _, part in ipairs { "1  token: required", "2  body: JSON", "reason: string ..500", "3  subject: ",
+    for _, part in ipairs { "1  token: required", "2  body: JSON", "reason: text ..500", "3  subject: ",
                             "4  permission: bookings.cancel, ", "(permissions/bookings.lua:", "5  handler: routes/" } do
       local at = r.out:find(part, last + 1, true)
       assert.is_truthy(at, part .. "\n" .. r.out)
