@@ -155,7 +155,7 @@ return {
   new_booking = object("NewBooking", NEW_BOOKING),
   session = object("Session", { "token", text "3f9cA…", "expiresAt", instant, "userId", id }),
   me = object("Me", {
-    "id", id, "name", maybe(text "Thandi Mokoena"), "email", text "thandi@example.org",
+    "id", id, "name", maybe(text "Thandi Mokoena"), "email", maybe(text "thandi@example.org"),
     "emailVerified", maybe(instant), "phone", maybe(phone), "phoneVerified", maybe(instant), "whatsapp", maybe(phone),
     "whatsappVerified", maybe(instant), "image", image, "role", text "USER", "providerId", maybe(id),
     "createdAt", instant, "updatedAt", instant,

