@@ -97,7 +97,7 @@ describe("the example of a webhook", function()
     local database = cluster.fresh "demo"
     local app = start(database, install("status/503", peer))
     book(app, "A")
-    eventually(function() return peer:count "request" >= 3 end)
+    eventually(function() return peer:count "request" >= 3 end, { within = 40 })
     assert.matches("answered 503", psql.value(database.url,
       [[SELECT "lastError" FROM "Job" WHERE "kind" = 'plugin.clinic.webhook.on.booking.created']]), 1, true)
   end)
