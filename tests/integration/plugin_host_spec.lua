@@ -118,7 +118,8 @@ describe("a plugin that asks the server", function()
     assert.same({ 500, "plugin_failed" }, { answer.status, answer.json.code })
     eventually(function()
       return #app:log_lines(function(line)
-        return line.request == answer.json.requestId and (line.error or ""):find("more than plugins.max_asks (10)", 1, true)
+        return line.request == answer.json.requestId
+          and (line.error or ""):find("more than plugins.max_asks (10)", 1, true)
       end) == 1
     end)
   end)
