@@ -208,6 +208,12 @@ enum mb_config_type {
       "connections of one process to other servers")                                               \
     X(client_max_waiting, "client.max_waiting", INT, "128", 0, 100000, "",                         \
       "requests that wait for one of these; more fail at once")                                    \
+    X(client_dns_cache, "client.dns_cache", MS, "60s", 0, 86400000, "",                            \
+      "how long the addresses of a name are kept, in whole seconds, rounded up; 0 = asked each "   \
+      "time")                                                                                      \
+    X(client_idle_timeout, "client.idle_timeout", MS, "60s", 1000, 86400000, "",                   \
+      "a connection to another server that had no request for longer, in whole seconds, rounded "  \
+      "up, is not used again")                                                                     \
     X(client_ca_file, "client.ca_file", FILE, "", 0, 0, "",                                        \
       "certificates of the authorities that are trusted, PEM; empty = those of the system")        \
     X(client_allow, "client.allow", NETWORKS, "", 0, 0, "",                                        \

@@ -113,6 +113,8 @@ struct mb_client_limits mb_parts_client(const struct mb_config *c)
 {
     return (struct mb_client_limits){.timeout = (uint32_t)c->client_timeout,
                                      .connect_timeout = (uint32_t)c->client_connect_timeout,
+                                     .dns_cache = (uint32_t)c->client_dns_cache,
+                                     .idle_timeout = (uint32_t)c->client_idle_timeout,
                                      .max_body = (size_t)c->client_max_body,
                                      .max_headers = (size_t)c->client_max_header_bytes,
                                      .max_per_host = (unsigned)c->client_max_connections_per_host,

@@ -391,6 +391,8 @@ static bool set_body(struct mb_transfer *t, const struct mb_client_request *requ
            CURLE_OK;
 }
 
+static long whole_seconds(uint32_t ms) { return ((long)ms + 999) / 1000; }
+
 static void set_limits(struct mb_transfer *t)
 {
     const struct mb_client_limits *limits = &t->client->limits;
@@ -405,6 +407,8 @@ static void set_limits(struct mb_transfer *t)
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, "medbookd/" MB_VERSION);
     curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)left_ms(t));
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)limits->connect_timeout);
+    curl_easy_setopt(t->easy, CURLOPT_DNS_CACHE_TIMEOUT, whole_seconds(limits->dns_cache));
+    curl_easy_setopt(t->easy, CURLOPT_MAXAGE_CONN, whole_seconds(limits->idle_timeout));
     curl_easy_setopt(t->easy, CURLOPT_SSLVERSION,
                      (long)(limits->needs_tls_1_3 ? CURL_SSLVERSION_TLSv1_3
                                                   : CURL_SSLVERSION_TLSv1_2));

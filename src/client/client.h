@@ -20,6 +20,7 @@ struct mb_client_stats {
 /* Configuration keys client.*; texts are borrowed. */
 struct mb_client_limits {
     uint32_t timeout, connect_timeout; /* ms */
+    uint32_t dns_cache, idle_timeout;  /* ms; libcurl counts whole seconds */
     size_t max_body;                   /* of an answer */
     size_t max_headers;                /* of an answer, in bytes */
     unsigned max_connections, max_waiting;

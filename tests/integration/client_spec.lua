@@ -88,6 +88,18 @@ describe("a request of a script to another server", function()
     assert.is_true(peer:count "connection" <= before + 1)
   end)
 
+  it("uses no connection again that had no request for client.idle_timeout", function()
+    local other = start { MEDBOOKD_CLIENT_ALLOW = "127.0.0.1", MEDBOOKD_CLIENT_PORTS = "1-65535",
+                          MEDBOOKD_CLIENT_IDLE_TIMEOUT = "1s" }
+    call(other, { url = peer.url .. "/echo" })
+    local before = peer:count "connection"
+    eventually(function()
+      call(other, { url = peer.url .. "/echo" })
+      return peer:count "connection" > before
+    end, { every = 2.5 })
+    other:stop()
+  end)
+
   it("follows redirects only when told, and takes its headers to no other host", function()
     local to = "/redirect/http:%2F%2F127.0.0.1:" .. peer.port .. "%2Fecho"
     assert.equal(302, call(app, { url = peer.url .. to }).answer.status)
