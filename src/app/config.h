@@ -71,6 +71,11 @@ enum mb_config_type {
       "libpq connection string or URI; empty = the embedded PostgreSQL under data_dir")            \
     X(database_log_size, "database.log_size", BYTES, "16MB", 65536, 1073741824, "",                \
       "the log of the embedded PostgreSQL; over that it becomes postgres.log.1")                   \
+    X(database_stop_timeout, "database.stop_timeout", MS, "60s", 1, 86400000, "",                  \
+      "how long the embedded PostgreSQL may take to write its data and end; then it ends at once " \
+      "and recovers at the next start")                                                            \
+    X(database_attach_timeout, "database.attach_timeout", MS, "30s", 1, 3600000, "",               \
+      "how long a command waits for the embedded PostgreSQL of a medbookd that runs")              \
     X(database_pool_min, "database.pool_min", INT, "1", 1, 1000, "",                               \
       "connections a worker keeps open")                                                           \
     X(database_pool_max, "database.pool_max", INT, "8", 1, 1000, "",                               \

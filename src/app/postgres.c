@@ -11,10 +11,8 @@
 
 enum {
     STEP_MS = 20,
-    REPORT_MS = 5000,  /* a line that it still takes time */
-    ATTACH_MS = 30000, /* for one that another process starts */
-    STOP_MS = 60000,   /* fast shutdown, before it is made immediate */
-    BUSY_TRIES = 50,   /* sessions of a killed postmaster take a moment to leave */
+    REPORT_MS = 5000, /* a line that it still takes time */
+    BUSY_TRIES = 50,  /* sessions of a killed postmaster take a moment to leave */
     BUSY_PAUSE_MS = 200,
     TICK_MS = 100, /* of the supervisor */
 };
@@ -217,7 +215,9 @@ enum mb_rc mb_postgres_attach(struct mb_postgres *p, struct mb_err *err)
 {
     struct mb_signals *signals = p->cluster.signals;
     struct mb_postmaster seen;
-    for (int waited = 0; waited < ATTACH_MS && signals->stops == 0; waited += STEP_MS) {
+    const int64_t most = p->cluster.config->database_attach_timeout;
+    char why[128];
+    for (int64_t waited = 0; waited < most && signals->stops == 0; waited += STEP_MS) {
         if (mb_cluster_postmaster(&p->cluster, &seen) && seen.is_ready &&
             mb_cluster_is_postmaster(&p->cluster, seen.pid)) {
             set_urls(p, seen.socket_dir);
@@ -225,7 +225,11 @@ enum mb_rc mb_postgres_attach(struct mb_postgres *p, struct mb_err *err)
         }
         mb_signals_wait(signals, STEP_MS);
     }
-    return refuse(p, err, "the medbookd that uses the data folder has not started it");
+    (void)snprintf(why, sizeof why,
+                   "the medbookd that uses the data folder has not started it in %lld ms "
+                   "(database.attach_timeout)",
+                   (long long)most);
+    return refuse(p, err, why);
 }
 
 /* ---- watch ---- */
@@ -284,13 +288,15 @@ void mb_postgres_stop(struct mb_postgres *p)
 {
     if (p->pid == 0) return;
     struct mb_signals *signals = p->cluster.signals;
+    const int64_t most = p->cluster.config->database_stop_timeout;
     unsigned stops = signals->stops;
     bool is_immediate = false;
     int status = 0;
     (void)kill(p->pid, SIGINT);
-    for (int waited = 0; !has_ended(p, &status); waited += STEP_MS) {
-        if (!is_immediate && (signals->stops != stops || waited >= STOP_MS)) {
-            mb_say("PostgreSQL: shutting down at once; it will recover at the next start");
+    for (int64_t waited = 0; !has_ended(p, &status); waited += STEP_MS) {
+        if (!is_immediate && (signals->stops != stops || waited >= most)) {
+            mb_say("PostgreSQL: shutting down at once%s; it will recover at the next start",
+                   waited >= most ? " (database.stop_timeout)" : "");
             (void)kill(p->pid, SIGQUIT);
             is_immediate = true;
         } else if (waited > 0 && waited % REPORT_MS == 0) {

@@ -31,5 +31,5 @@ const char *mb_postgres_app_url(const struct mb_postgres *p);
 bool mb_postgres_is_adopted(const struct mb_postgres *p);
 /* To be called at every tick (100 ms): starts it again when it has died; true when it did. */
 bool mb_postgres_tick(struct mb_postgres *p);
-/* Fast shutdown, awaited; a further stop signal makes it immediate. */
+/* Fast shutdown, awaited; database.stop_timeout, or a further stop signal, makes it immediate. */
 void mb_postgres_stop(struct mb_postgres *p);

@@ -155,6 +155,19 @@ describe("the life of medbookd", function()
     end, { within = 30 })
   end)
 
+  it("keeps a command waiting for database.attach_timeout while its PostgreSQL is away", function()
+    local postmaster = app:postmaster()
+    app:signal "STOP"
+    app:signal("KILL", postmaster)
+    app.env.MEDBOOKD_DATABASE_ATTACH_TIMEOUT = "300ms"
+    local result = app:command("jobs", "list")
+    app.env.MEDBOOKD_DATABASE_ATTACH_TIMEOUT = nil
+    app:signal "CONT"
+    assert.equal(1, result.code)
+    assert.matches("has not started it in 300 ms %(database%.attach_timeout%); see [^\n]+postgres%.log\n$", result.err)
+    eventually(function() return app:postmaster() ~= postmaster and sql "SELECT 1" == "1" end, { within = 30 })
+  end)
+
   it("starts again after supervisor and PostgreSQL were killed together", function()
     local postmaster = app:postmaster()
     app:kill()
@@ -253,6 +266,22 @@ describe("the watch over workers", function()
     local how, code = app:stop()
     assert.equal("exit", how)
     assert.equal(0, code)
+  end)
+end)
+
+describe("an embedded PostgreSQL that does not end", function()
+  it("is shut down at once after database.stop_timeout, and recovers", function()
+    local app = server.start { workers = 1, env = { MEDBOOKD_DATABASE_STOP_TIMEOUT = "200ms" } }
+    local checkpointer
+    for _, pid in ipairs(process.children(app:postmaster())) do
+      if paths.read(("/proc/%d/cmdline"):format(pid)):find("checkpointer", 1, true) then checkpointer = pid end
+    end
+    app:signal("STOP", checkpointer)
+    assert.same({ "exit", 0 }, { app:stop() })
+    assert.truthy(app:log():find("shutting down at once (database.stop_timeout)", 1, true), app:log())
+    assert.is_nil(app:postmaster())
+    app:restart()
+    app:stop()
   end)
 end)
 
