@@ -1,0 +1,10 @@
+DROP INDEX "ProviderType_name_id_idx";
+DROP INDEX "Service_name_id_idx";
+DROP TRIGGER "User_version" ON "User";
+DROP TRIGGER "Service_version" ON "Service";
+DROP TRIGGER "ProviderType_version" ON "ProviderType";
+ALTER TABLE "User" DROP COLUMN "version";
+ALTER TABLE "Service" DROP COLUMN "version";
+ALTER TABLE "ProviderType" DROP COLUMN "createdAt", DROP COLUMN "updatedAt", DROP COLUMN "version";
+DROP FUNCTION mb_count_version();
+DROP EXTENSION pg_trgm;

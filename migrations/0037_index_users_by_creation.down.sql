@@ -1,0 +1,2 @@
+-- transaction: none
+DROP INDEX CONCURRENTLY "User_createdAt_id_idx";
