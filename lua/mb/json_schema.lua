@@ -20,19 +20,17 @@ local function choice_text(alternatives)
   return ("Send %s."):format(either(words))
 end
 
--- The same as JSON Schema says it of an object.
-local function choice_schema(alternatives)
-  local list, all, seen = json.array(), json.array(), {}
-  for _, keys in ipairs(alternatives) do
+-- The same as JSON Schema says it of an object. Each alternative says of its fields what they are, and that of no
+-- fields which there are not, so that a generated client has a type for each.
+local function choice_schema(spec)
+  local list, none = json.array(), {}
+  for i, keys in ipairs(spec.one_of) do
+    local fields = {}
     for _, key in ipairs(keys) do
-      if not seen[key] then
-        seen[key] = true
-        all[#all + 1] = { required = json.array { key } }
-      end
+      fields[key], none[key] = { type = spec.properties[key].type }, false
     end
-  end
-  for i, keys in ipairs(alternatives) do
-    list[i] = #keys > 0 and { required = json.array { table.unpack(keys) } } or { ["not"] = { anyOf = all } }
+    list[i] = #keys > 0 and { type = "object", properties = fields, required = json.array { table.unpack(keys) } }
+      or { type = "object", properties = none }
   end
   return list
 end
@@ -64,7 +62,8 @@ local function plain(spec, components, is_input)
     end
     it.required = spec.required and #spec.required > 0 and json.array { table.unpack(spec.required) } or nil
     if spec.one_of then
-      it.anyOf = choice_schema(spec.one_of)
+      -- Within allOf: generators take an anyOf beside properties for something else than these.
+      it.allOf = json.array { { anyOf = choice_schema(spec) } }
       it.description = (spec.description and spec.description .. ". " or "") .. choice_text(spec.one_of)
     end
     if is_input then

@@ -173,7 +173,7 @@ describe("the document of the API", function()
     local refused = clinic.server:get "/v1/slots"
     assert.same({ 422, { { pointer = "/providerId", detail = "or serviceId or locationId is required" } } },
       { refused.status, refused.json.errors })
-    assert.equal(5, #document.components.schemas.NewBookingRequest.anyOf)
+    assert.equal(5, #document.components.schemas.NewBookingRequest.allOf[1].anyOf)
   end)
 
   it("leads from every problem to a page that explains it, as every code of the server", function()
