@@ -23,7 +23,7 @@ local SQL <const> = { "SELECT%s+[%w_$*(\"'].*", "INSERT%s+INTO%s", "UPDATE%s+[\\
 
 -- How a comment begins. The name of a migration or a CMakeLists.txt says what it is for.
 local COMMENTS <const> = { [".c"] = "^/[/*]", [".h"] = "^/[/*]", [".lua"] = "^%-%-", [".sh"] = "^#",
-                           [".cmake"] = "^#", [".js"] = "^/[/*]" }
+                           [".cmake"] = "^#", [".js"] = "^/[/*]", [".ts"] = "^/[/*]" }
 local PREAMBLE <const> = { "^#!", "^#pragma once", "^#define _", "^#include", "^'use strict'", "^%s*$" }
 
 local function is_preamble(line)
@@ -94,8 +94,8 @@ end
 describe("the sources", function()
   local c_files = tree.files("src", ".c", ".h")
   local all_c = tree.files("", ".c", ".h")
-  local everything = without_this(tree.files("", ".c", ".h", ".lua", ".sql", ".sh", ".js", ".cmake", ".txt", ".md",
-                                             ".in", ".conf", "dev", ".ci/run"))
+  local everything = without_this(tree.files("", ".c", ".h", ".lua", ".sql", ".sh", ".js", ".ts", ".cmake", ".txt",
+                                             ".md", ".in", ".conf", "dev", ".ci/run"))
 
   it("begin with a comment that says what the file is for", function()
     local wrong = {}
