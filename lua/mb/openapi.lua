@@ -214,10 +214,18 @@ local function responses_of(it, components)
   return made
 end
 
--- "POST /v1/bookings/{id}/no-show" -> "postBookingsByIdNoShow"
-local function operation_id(route)
-  local words = route.path:gsub("^/v%d+/", "/"):gsub("{([^{}]*)}", "by-%1"):gsub("%f[%w](%w)", string.upper)
-  return route.method:lower() .. words:gsub("[^%w]", "")
+-- "POST /v1/bookings/{id}/no-show" -> "postBookingsByIdNoShow", "GET /" -> "getRoot". Of routes that differ in less
+-- than letters and numbers the later ones get a number. taken: set of those given.
+local function operation_id(route, taken)
+  local words = route.path:gsub("^/v%d+/", "/"):gsub("^/$", "root"):gsub("{([^{}]*)}", "by-%1")
+  local name = route.method:lower() .. words:gsub("%f[%w](%w)", string.upper):gsub("[^%w]", "")
+  local wanted, n = name, 1
+  while taken[name] do
+    n = n + 1
+    name = wanted .. "_" .. n
+  end
+  taken[name] = true
+  return name
 end
 
 -- "/v1/bookings/{id}" -> "bookings"; a plugin's routes stand under its name.
@@ -252,8 +260,8 @@ local function operation(it, components)
   local route = it.route
   components.where = it.where
   return {
-    operationId = operation_id(route), tags = json.array { tag_of(route) }, summary = route.summary,
-    description = description_of(it), parameters = parameters_of(route, components),
+    operationId = operation_id(route, components.operations), tags = json.array { tag_of(route) },
+    summary = route.summary, description = description_of(it), parameters = parameters_of(route, components),
     requestBody = request_body(route, components), responses = responses_of(it, components),
     ["x-one-of"] = route.query and route.query.one_of and json_schema.alternatives(route.query.one_of) or nil,
     security = security_of(it),
@@ -298,7 +306,9 @@ local text
 
 -- list: of mb.router `compiled`; codes: mb.problem_codes. Two schemas of one title are a fault.
 local function publish(list, codes)
-  local components = { schemas = {}, responses = {}, by_title = {}, found = faults.new(), codes = codes }
+  local components = {
+    schemas = {}, responses = {}, operations = {}, by_title = {}, found = faults.new(), codes = codes,
+  }
   local made = document(list, components)
   components.found:raise()
   text = canonical(made)

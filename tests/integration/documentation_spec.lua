@@ -78,6 +78,7 @@ describe("the document of the API", function()
       for method, it in pairs(operations) do
         local where = method .. " " .. path
         assert.is_nil(seen[it.operationId], where)
+        assert.matches("^" .. method .. "%u%w+$", it.operationId, where)
         seen[it.operationId] = true
         assert.is_true(tags[it.tags[1]], where)
         assert.is_true(#it.summary > 0 and #it.description > 0, where)
@@ -91,7 +92,7 @@ describe("the document of the API", function()
         for name in path:gmatch "{(.-)}" do assert.is_true(named[name], where) end
       end
     end
-    assert.is_true(seen.postBookingsByIdNoShow and seen.getProvidersById)
+    assert.is_true(seen.postBookingsByIdNoShow and seen.getProvidersById and seen.getRoot)
   end)
 
   it("refers to nothing that is not there, and has nothing that nobody refers to", function()
@@ -247,6 +248,23 @@ describe("medbookd openapi", function()
     assert.equal("3.1.0", document.openapi)
     assert.matches("transition_not_allowed",
       table.concat(document.paths["/v1/bookings/{id}/cancel"].post.responses["409"]["x-codes"], " "), 1, true)
+  end)
+
+  it("names operations apart that differ in less than letters", function()
+    local dir, routes = home.with(), {}
+    for i, path in ipairs { "/v1/ab-c", "/v1/ab/c", "/v2/ab/c", "/v1/ab/C" } do
+      routes[i] = ('{ method = "GET", path = "%s", permission = "public", summary = "a", responses = { [204] = false },'
+        .. " handler = function() return 204 end },"):format(path)
+    end
+    paths.write(dir .. "/lua/routes/alike.lua", "return {" .. table.concat(routes) .. "}")
+    local r = process.run({ paths.binary(), "openapi" }, { cwd = "/", env = { MEDBOOKD_HOME = dir } })
+    assert.equal(0, r.code, r.err)
+    local names = {}
+    for path, operations in pairs(cjson.decode(r.out).paths) do
+      if path:find "^/v%d/ab" then names[#names + 1] = operations.get.operationId end
+    end
+    table.sort(names)
+    assert.same({ "getAbC", "getAbC_2", "getAbC_3", "getAbC_4" }, names)
   end)
 end)
 
