@@ -159,7 +159,7 @@ describe("a service manager", function()
     for _, client in ipairs { by_six, by_path } do assert.equal("HTTP/1.1 200 OK", status_by(client)) end
     assert.equal(1, #app:workers())
     local told = "1 worker, database by URL; http://127.0.0.1:%d, http://[::1]:%d, unix:%s, admin http://127.0.0.1:%d"
-    assert.truthy(app:log():find(told:format(port, port6, path, admin_port), 1, true), app:log())
+    eventually(function() return app:log():find(told:format(port, port6, path, admin_port), 1, true) end)
     assert.same({ "exit", 0 }, { app:stop() })
     local later = assert(http.connect(port))
     later:close()
@@ -354,9 +354,7 @@ describe("the admin address", function()
 
   setup(function()
     app = server.start { database = cluster.fresh "demo",
-                         env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua",
-                                 MEDBOOKD_ADMIN_HOSTS = "Desk.internal., b",
-                                 MEDBOOKD_WORKER_SCRIPT_CPU = "0", MEDBOOKD_WORKER_HANG_TIMEOUT = "1s" } }
+                         env = { MEDBOOKD_ADMIN_HOSTS = "Desk.internal., b" } }
   end)
 
   -- Every route that there is, as the answer to an unknown path lists them; and that path itself.
@@ -452,12 +450,17 @@ describe("the admin address", function()
   end)
 
   it("counts workers that hung and were replaced", function()
-    local client = app:connect()
+    local other = server.start { database = cluster.fresh(),
+                                 env = { MEDBOOKD_HOME = home.with "lifecycle/hang.lua",
+                                         MEDBOOKD_WORKER_SCRIPT_CPU = "0", MEDBOOKD_WORKER_HANG_TIMEOUT = "1s" } }
+    local client = other:connect()
     client:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
-    await_hang(app)
-    eventually(function() return figure(app, "medbookd_worker_hangs_total") == 1 end, { within = 30 })
-    eventually(function() return figure(app, "medbookd_worker_restarts_total") == 1 end, { within = 30 })
+    await_hang(other)
+    -- More than one where a busy machine lets a worker wait that long.
+    eventually(function() return figure(other, "medbookd_worker_hangs_total") >= 1 end, { within = 30 })
+    eventually(function() return figure(other, "medbookd_worker_restarts_total") >= 1 end, { within = 30 })
     client:close()
+    other:stop()
   end)
 end)
 
