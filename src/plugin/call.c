@@ -510,9 +510,20 @@ struct mb_plugin *mb_plugin_at(lua_State *L, int index)
     return p;
 }
 
+/* Lua collects when twice what was kept is taken, which may be more than plugins.memory, or when an object is refused.
+ * A text that grows asks for its buffer without collecting: without room for it, it would fail in every later call. */
+static void make_room(struct mb_plugin *p)
+{
+    const size_t max = p->owner->plan.limits.memory;
+    if (mb_vm_bytes(p->vm) < max - max / 4 || mb_vm_bytes(p->vm) < p->kept + max / 8) return;
+    lua_gc(mb_vm_state(p->vm), LUA_GCCOLLECT);
+    p->kept = mb_vm_bytes(p->vm);
+}
+
 static bool begin(struct mb_plugin_call *c, const struct mb_task *caller)
 {
-    const struct mb_plugin *p = c->plugin;
+    struct mb_plugin *p = c->plugin;
+    make_room(p);
     const struct mb_task_plan plan = {
         .entry = enter,
         .done = on_done,

@@ -9,6 +9,7 @@ struct mb_plugin {
     struct mb_plugins *owner;
     char name[MB_PLUGIN_NAME];
     struct mb_vm *vm;
+    size_t kept;                   /* bytes that were in use after the last collection between calls */
     struct mb_tasks *tasks;        /* NULL until the loop is there */
     struct mb_plugin_stats *stats; /* NULL while only checking */
     struct mb_buf manifest;        /* JSON */
