@@ -29,7 +29,7 @@ for _, it in ipairs(plugins.problems) do
   codes:add(it.list, it.file)
 end
 codes:finish()
-local routes = router.new(session.authenticate, session.standing, plugins, codes)
+local routes = router.new(session.authenticate, plugins, codes)
 for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)
 end

@@ -1,6 +1,6 @@
--- Runs permission rules (mb.rule). A rule looks at who calls, at the row that the request is about, and
--- at what the caller is to that row: their part in its organization, whether they are its provider. That
--- last is loaded at most once a request, in one query, and only where the rest does not decide.
+-- Runs permission rules (mb.rule). A rule looks at who calls and at the row that the request is about. Of the caller
+-- the session tells (workflows/session.lua) user_id and user_role, provider_id, and memberships: organization -> {
+-- role, permissions = set of those granted by name, locations and providers = sets that limit it, nil = any }.
 -- What cannot be answered is refused: a rule that fails denies and is logged.
 local faults = require "mb.faults"
 local log = require "mb.log"
@@ -8,7 +8,7 @@ local manage_token = require "mb.manage_token"
 local problem = require "mb.problem"
 local rule = require "mb.rule"
 
--- ---- rules become functions (req, row, standing) -> true, false, or nil: it takes the standing ----
+-- ---- rules become functions (req, row) -> whether they let the caller in ----
 
 local compile
 
@@ -20,40 +20,64 @@ local function compile_list(it, whole)
   return checks
 end
 
--- The first part that says `decisive` settles it; otherwise what is unknown stays so.
+-- The first part that says `decisive` settles it.
 local function first(decisive)
   return function(it, whole)
     local checks = compile_list(it, whole)
-    return function(req, row, standing)
-      local held = not decisive
+    return function(req, row)
       for i = 1, #checks do
-        local one = checks[i](req, row, standing)
-        if one == decisive then
+        if checks[i](req, row) == decisive then
           return decisive
-        elseif one == nil then
-          held = nil
         end
       end
-      return held
+      return not decisive
     end
   end
 end
 
 local any <const>, all <const> = first(true), first(false)
 
--- Whether the caller's membership reaches the row, where it is limited.
-local function is_within(columns, standing)
-  return (not columns.location or standing.in_locations) and (not columns.provider or standing.in_providers)
+-- What a row says in a column that its resource may not have.
+local function value_of(row, column)
+  return column and row[column]
 end
 
--- A rule on the caller's standing to what `column` of the row names: nobody has any to nothing.
-local function on_standing(column, holds)
-  return function(req, row, standing)
-    if not req.user_id or row[column] == nil then
-      return false
-    end
-    return standing and holds(standing)
+-- Whether what the row names is among those that a membership is limited to; a row that names none is not.
+local function is_within(limit, column, row)
+  local value = value_of(row, column)
+  return not column or not limit or value ~= nil and limit[value] or false
+end
+
+-- A rule on the caller's membership in the organization of the row: nobody has any in none.
+local function on_membership(whole, holds)
+  local columns = whole.columns
+  return function(req, row)
+    local organization = row[columns.organization]
+    local membership = organization ~= nil and req.memberships and req.memberships[organization]
+    return membership ~= nil and membership ~= false and holds(membership)
+      and is_within(membership.locations, columns.location, row)
+      and is_within(membership.providers, columns.provider, row)
   end
+end
+
+-- Whether a membership gives what an organization_role or organization_permission asks for: f(membership).
+local GIVES <const> = {
+  organization_role = function(it, vocabulary)
+    local ranks = vocabulary.organization_rank
+    local least = ranks[it.argument]
+    return function(membership) return (ranks[membership.role] or 0) >= least end
+  end,
+  organization_permission = function(it, vocabulary)
+    local wanted, granted = it.argument, vocabulary.granted
+    return function(membership)
+      local by_role = granted[membership.role]
+      return by_role ~= nil and (by_role[wanted] or membership.permissions[wanted] or false)
+    end
+  end,
+}
+
+local function compile_membership(it, whole)
+  return on_membership(whole, GIVES[it.kind](it, whole.vocabulary))
 end
 
 local COMPILERS <const> = {
@@ -78,33 +102,17 @@ local COMPILERS <const> = {
     end
   end,
   provider_self = function(_, whole)
-    return on_standing(whole.columns.provider, function(standing) return standing.is_provider end)
+    local column = whole.columns.provider
+    return function(req, row)
+      return req.provider_id ~= nil and row[column] == req.provider_id
+    end
   end,
-  organization_role = function(it, whole)
-    local ranks = whole.vocabulary.organization_rank
-    local least = ranks[it.argument]
-    return on_standing(whole.columns.organization, function(standing)
-      return (ranks[standing.role] or 0) >= least and is_within(whole.columns, standing)
-    end)
-  end,
-  organization_permission = function(it, whole)
-    local wanted = it.argument
-    local granted = whole.vocabulary.granted
-    return on_standing(whole.columns.organization, function(standing)
-      local by_role = granted[standing.role]
-      return by_role ~= nil and (by_role[wanted] or standing.permissions[wanted] or false)
-        and is_within(whole.columns, standing)
-    end)
-  end,
+  organization_role = compile_membership,
+  organization_permission = compile_membership,
   any = any, all = all,
   none = function(it, whole)
     local check = any(it, whole)
-    return function(...)
-      local held = check(...)
-      if held ~= nil then
-        return not held
-      end
-    end
+    return function(req, row) return not check(req, row) end
   end,
 }
 
@@ -151,29 +159,16 @@ end
 local judge = {}
 judge.__index = judge
 
-local function value_of(row, column)
-  return column and row[column]
-end
-
 local function decide(self, it)
   it.check = it.check or compile(it.node, it)
-  local held = it.check(self.req, self.row, self.standing)
-  if held == nil then
-    local columns = it.columns
-    self.standing = self.load_standing(self.req.user_id, value_of(self.row, columns.organization),
-      value_of(self.row, columns.provider), value_of(self.row, columns.location))
-    held = it.check(self.req, self.row, self.standing)
-  end
-  return held == true
+  return it.check(self.req, self.row)
 end
 
--- Whether the caller may what this rule is about. The database's problems are raised as they are.
+-- Whether the caller may what this rule is about.
 function judge:allows(it)
   local ok, held = pcall(decide, self, it)
   if ok then
     return held
-  elseif problem.is(held) then
-    error(held, 0)
   end
   log.error("a permission rule failed and so denies", {
     rule = it.name, at = it.at, who = rule.describe(it), error = tostring(held), request = self.req.id,
@@ -197,8 +192,8 @@ function judge:demand(it)
   not_found()
 end
 
-local function new_judge(req, row, load_standing)
-  return setmetatable({ req = req, row = row, load_standing = load_standing }, judge)
+local function new_judge(req, row)
+  return setmetatable({ req = req, row = row }, judge)
 end
 
 local function is_public(it)
@@ -216,4 +211,5 @@ end
 
 return {
   load = load, find = find, is_public = is_public, identify = identify, judge = new_judge, not_found = not_found,
+  gives = GIVES,
 }

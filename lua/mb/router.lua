@@ -132,7 +132,7 @@ end
 
 -- One function per route with nothing in it that the route does not use. The handler gets req, and where the
 -- route has a rule or a subject the row and the judge of the caller (mb.permit).
-local function compile(checks, handler, authenticate, load_standing)
+local function compile(checks, handler, authenticate)
   local rule, params, query, body, subject = checks.rule, checks.params, checks.query, checks.body, checks.subject
   local auth, limited, is_public = checks.auth, checks.limit, permit.is_public(rule)
   if is_public and not auth and not subject then
@@ -156,7 +156,7 @@ local function compile(checks, handler, authenticate, load_standing)
     if subject then
       it = subject(req) or permit.not_found()
     end
-    local judge = permit.judge(req, it, load_standing)
+    local judge = permit.judge(req, it)
     if not is_public then
       judge:demand(rule)
     end
@@ -214,7 +214,7 @@ function routes:add_one(route, file, i)
     pattern = route.path,
     body = route.body == "stream" and "stream" or route.body and "json" or "none",
     max_body = math.tointeger(route.max_body) or 0,
-    run = compile(checks, handler, self.authenticate, self.load_standing),
+    run = compile(checks, handler, self.authenticate),
     responses = responses.promised(route), codes = route.responses and responses.set_of(problems, self.codes),
     problems = problems, route = route, rule = checks.rule, auth = checks.auth, limits = checks.limits, hooks = hooks,
   }
@@ -245,13 +245,11 @@ function routes:add_file(module)
   end
 end
 
--- authenticate(req) notes on req who calls, or raises 401 for a token that is none.
--- load_standing(user, organization, provider, location) tells what that user is to these (see
--- workflows/session.lua); those that are nil are not asked for. plugins: see mb.plugin; codes: mb.problem_codes.
-local function new(authenticate, load_standing, plugins, codes)
+-- authenticate(req) notes on req who calls (see mb.permit), or raises 401 for a token that is none. plugins: see
+-- mb.plugin; codes: mb.problem_codes.
+local function new(authenticate, plugins, codes)
   return setmetatable({
-    list = {}, found = faults.new(), authenticate = authenticate, load_standing = load_standing, plugins = plugins,
-    codes = codes,
+    list = {}, found = faults.new(), authenticate = authenticate, plugins = plugins, codes = codes,
   }, routes)
 end
 

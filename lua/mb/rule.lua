@@ -1,7 +1,15 @@
 -- Permission rules as data: what permissions/<resource>.lua is made of.
 --
 --   local may = require "permissions.may"
---   return may.rules("bookings", { view = may.any { may.owner, may.platform_role "ADMIN" }, … })
+--   return may.rules("bookings", { owner = "clientId", … }, {
+--     view = may.any { may.owner, may.platform_role "ADMIN" }, …
+--   })
+--
+-- First the columns by which a row belongs to somebody: `owner` names a user, `provider` a provider, `organization` an
+-- organization, `location` a place; `token = true`: whoever holds the row's token (mb.manage_token) may be let in. A
+-- member of an organization who is limited to some locations or providers is limited in each resource that names that
+-- column. A column that answers do not show is written "_clientId", as the statement that selects it writes it.
+-- Then the rules, by the names of actions:
 --
 --   may.public                                 everybody; no token is asked for
 --   may.signed_in                              every user
@@ -160,7 +168,7 @@ function check_node(it, context, outer)
   end
   if kind.column and not context.columns[kind.column] then
     context.note(it.at, ("`%s` says nothing about %s, which name no `%s`"):format(it.kind, context.resource,
-      kind.column), ("permissions/roles.lua tells the columns of %s"):format(context.resource))
+      kind.column), ("name the column: may.rules(\"%s\", { %s = … }, …)"):format(context.resource, kind.column))
   end
   if kind.takes == "word" then
     check_word(it, context)
@@ -203,20 +211,37 @@ local function check_actions(actions, context, at)
   end
 end
 
+local COLUMNS <const> = {
+  owner = "string", provider = "string", organization = "string", location = "string", token = "boolean",
+}
+
+local function check_columns(resource, columns, note)
+  for _, key in ipairs(faults.names_of(columns)) do
+    if not COLUMNS[key] then
+      note(("%s have the unknown column '%s'"):format(resource, key), faults.nearest(key, faults.names_of(COLUMNS)))
+    elseif type(columns[key]) ~= COLUMNS[key] then
+      note(("%s: `%s` is a %s"):format(resource, key, COLUMNS[key]))
+    end
+  end
+  if columns.location and not columns.organization then
+    note(("%s have a location but no organization, whose members it could limit"):format(resource))
+  end
+end
+
 -- action -> { name, at, node, vocabulary, columns, beside (all of them), needs_row }
-local function build(vocabulary, resource, actions, at)
+local function build(vocabulary, resource, columns, actions, at)
   local found = faults.new()
-  local columns = vocabulary.resources[resource]
-  if not columns then
-    found:add(at, ("'%s' is no resource of permissions/roles.lua"):format(tostring(resource)),
-      faults.nearest(resource, faults.names_of(vocabulary.resources)))
-  elseif type(actions) ~= "table" or not next(actions) then
-    found:add(at, ("%s have no rule: a table of actions comes second"):format(resource))
+  local function note(...)
+    found:add(...)
+  end
+  if type(resource) ~= "string" or not resource:find "^%l[%l_]*$" then
+    note(at, ("'%s' is no name of a resource"):format(tostring(resource)), "names are of small letters and _")
+  elseif type(columns) ~= "table" or type(actions) ~= "table" or not next(actions) then
+    note(at, ("%s have no rule: a table of columns comes second, {} for none, a table of actions third")
+      :format(resource))
   else
-    check_actions(actions, {
-      vocabulary = vocabulary, resource = resource, columns = columns,
-      note = function(...) found:add(...) end,
-    }, at)
+    check_columns(resource, columns, function(...) note(at, ...) end)
+    check_actions(actions, { vocabulary = vocabulary, resource = resource, columns = columns, note = note }, at)
   end
   found:raise()
   local made = {}
@@ -232,8 +257,8 @@ end
 -- `may`: what files of permissions/ write rules with. Every use notes its file and line.
 local function writer(vocabulary)
   local may = {}
-  function may.rules(resource, actions)
-    return build(vocabulary, resource, actions, faults.here(2, ("permissions/%s.lua"):format(resource)))
+  function may.rules(resource, columns, actions)
+    return build(vocabulary, resource, columns, actions, faults.here(2, ("permissions/%s.lua"):format(resource)))
   end
   return setmetatable(may, {
     __index = function(_, kind) return setmetatable({ kind = kind, at = faults.here(2) }, node) end,

@@ -4,21 +4,10 @@
 --     platform_roles = { "USER", "ADMIN" },                        -- the lowest first
 --     organization_permissions = { "MANAGE_BOOKINGS", … },
 --     organization_roles = { { name = "STAFF", permissions = { … } }, … },   -- the lowest first
---     resources = { bookings = { owner = "clientId", … }, … },
 --   }
---
--- A resource is a file of permissions/. It names the columns by which a row of it belongs to
--- somebody: `owner` a user, `provider` a provider, `organization` an organization, `location` a
--- place; `token = true`: whoever holds the row's token (mb.manage_token) may be let in. A member of an
--- organization who is limited to some locations or providers is limited in each resource that names
--- that column.
 local faults = require "mb.faults"
 
-local KEYS <const> = { "platform_roles", "organization_permissions", "organization_roles", "resources" }
-local COLUMNS <const> = {
-  owner = "string", provider = "string", organization = "string", location = "string", token = "boolean",
-}
-
+local KEYS <const> = { "platform_roles", "organization_permissions", "organization_roles" }
 -- word -> its place in the list, from 1
 local function ranks_of(list, key, note)
   local ranks = {}
@@ -60,22 +49,6 @@ local function read_roles(list, permissions, note)
   return ranks_of(names, "organization_roles", note), granted
 end
 
-local function check_resource(name, columns, note)
-  if type(columns) ~= "table" then
-    return note(("resource %s is a %s, not a table of columns"):format(name, type(columns)))
-  end
-  for _, key in ipairs(faults.names_of(columns)) do
-    if not COLUMNS[key] then
-      note(("resource %s has the unknown key '%s'"):format(name, key), faults.nearest(key, faults.names_of(COLUMNS)))
-    elseif type(columns[key]) ~= COLUMNS[key] then
-      note(("resource %s: `%s` is a %s"):format(name, key, COLUMNS[key]))
-    end
-  end
-  if columns.location and not columns.organization then
-    note(("resource %s has a location but no organization, whose members it could limit"):format(name))
-  end
-end
-
 local function new(spec)
   local at, found = faults.here(2, "permissions/roles.lua"), faults.new()
   local function note(text, hint)
@@ -89,17 +62,9 @@ local function new(spec)
   local platform = ranks_of(spec.platform_roles, "platform_roles", note)
   local permissions = ranks_of(spec.organization_permissions, "organization_permissions", note)
   local ranks, granted = read_roles(spec.organization_roles, permissions, note)
-  local resources = type(spec.resources) == "table" and spec.resources or {}
-  if not next(resources) then
-    note "`resources` is missing: what the rules are about"
-  end
-  for _, name in ipairs(faults.names_of(resources)) do
-    check_resource(name, resources[name], note)
-  end
   found:raise()
   return {
     platform_rank = platform, organization_rank = ranks, granted = granted, permissions = permissions,
-    resources = resources,
     -- As they were told, for the hints of others.
     platform_roles = spec.platform_roles, organization_permissions = spec.organization_permissions,
     organization_roles = faults.names_of(ranks),

@@ -12,6 +12,8 @@ local clinic = may.any {
 local patient = may.any { may.token_holder, may.owner }
 
 return may.rules("bookings", {
+  owner = "clientId", provider = "providerId", organization = "organizationId", location = "locationId", token = true,
+}, {
   view = may.any { patient, clinic },
   cancel = may.any { patient, clinic },
   unlimited = may.platform_role "ADMIN", -- books for as many guests as they like, as staff does

@@ -1,6 +1,6 @@
 -- Who may look places up, which may cost the installation money.
 local may = require "permissions.may"
 
-return may.rules("places", {
+return may.rules("places", {}, {
   search = may.signed_in,
 })

@@ -1,5 +1,4 @@
--- Who there is: roles of the platform, roles and permissions in an organization, and how a row of each
--- resource belongs to somebody.
+-- Who there is: roles of the platform, roles and permissions in an organization.
 local vocabulary = require "mb.vocabulary"
 
 return vocabulary.new {
@@ -19,13 +18,5 @@ return vocabulary.new {
       "MANAGE_PROVIDERS", "MANAGE_BOOKINGS", "MANAGE_LOCATIONS", "MANAGE_STAFF", "VIEW_ANALYTICS", "MANAGE_BILLING",
       "RESPOND_TO_MESSAGES", "MANAGE_AVAILABILITY",
     } },
-  },
-  resources = {
-    bookings = {
-      owner = "clientId", provider = "providerId", organization = "organizationId", location = "locationId",
-      token = true,
-    },
-    me = {},
-    places = {},
   },
 }

@@ -3,8 +3,8 @@
 local config = require "mb.config"
 local crypto = require "mb.crypto"
 local db = require "mb.db"
+local json = require "mb.json"
 local manage_token = require "mb.manage_token"
-local memberships = require "queries.memberships"
 local problem = require "mb.problem"
 local sessions = require "queries.sessions"
 local users = require "queries.users"
@@ -17,7 +17,28 @@ local LIFETIME <const> = config.declare("auth.session_lifetime", {
 local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
   .. "5Cyz9tE0D0l2lQyA4Cn1lGfYxP9r0s0mS0yJ1n1pJ0E"
 
--- Notes req.user_id and req.user_role for a session token; a manage token is left to the rules.
+local function set_of(list)
+  local set = {}
+  for _, item in ipairs(list) do
+    set[item] = true
+  end
+  return set
+end
+
+-- As mb.permit wants them; nil of a limit is any.
+local function read_memberships(text)
+  local made = {}
+  for _, it in ipairs(json.decode(text)) do
+    made[it.organizationId] = {
+      role = it.role, permissions = set_of(it.permissions),
+      locations = it.locations ~= json.null and set_of(it.locations) or nil,
+      providers = it.providers ~= json.null and set_of(it.providers) or nil,
+    }
+  end
+  return made
+end
+
+-- Notes who calls with a session token (see mb.permit); a manage token is left to the rules.
 local function authenticate(req)
   local token = req.token
   if not token or token:sub(1, #manage_token.PREFIX) == manage_token.PREFIX then
@@ -28,26 +49,14 @@ local function authenticate(req)
     error(problem(401, "invalid_token", "this token is unknown or expired: sign in again",
       { headers = { ["WWW-Authenticate"] = 'Bearer error="invalid_token"' } }))
   end
-  req.user_id, req.user_role = session.userId, session.role
-end
-
--- What a user is to an organization, a provider and a place of the organization, each nil or an id:
--- { is_provider, role or nil, permissions = set of those granted by name, in_locations, in_providers }.
-local function standing(user_id, organization, provider, location)
-  local row = db.query(memberships.standing, user_id, organization, provider, location)[1]
-  local permissions = {}
-  for permission in (row.permissions or ""):gmatch "%S+" do
-    permissions[permission] = true
-  end
-  return {
-    is_provider = row.isProvider, role = row.role, permissions = permissions,
-    in_locations = row.inLocations, in_providers = row.inProviders,
-  }
+  req.user_id, req.user_role, req.provider_id = session.userId, session.role, session.providerId
+  local memberships = session.memberships
+  req.memberships = memberships and read_memberships(memberships)
 end
 
 -- Whether whoever calls is a provider or works for an organization.
 local function is_staff(req)
-  return req.user_id ~= nil and db.query(memberships.works, req.user_id)[1].works
+  return req.provider_id ~= nil or req.memberships ~= nil
 end
 
 local function login(email, password)
@@ -65,4 +74,4 @@ local function logout(token)
   db.query(sessions.delete, crypto.sha256(token))
 end
 
-return { authenticate = authenticate, standing = standing, is_staff = is_staff, login = login, logout = logout }
+return { authenticate = authenticate, is_staff = is_staff, login = login, logout = logout }

@@ -10,12 +10,9 @@ local WORDS <const> = vocabulary.new {
   platform_roles = { "USER", "ADMIN" },
   organization_permissions = { "MANAGE_BOOKINGS", "VIEW_ANALYTICS" },
   organization_roles = { { name = "STAFF", permissions = {} }, { name = "OWNER", permissions = { "VIEW_ANALYTICS" } } },
-  resources = {
-    bookings = { owner = "clientId", provider = "providerId", organization = "organizationId",
-                 location = "locationId", token = true },
-    houses = { organization = "id" },
-    me = {},
-  },
+}
+local COLUMNS <const> = {
+  owner = "clientId", provider = "providerId", organization = "organizationId", location = "locationId", token = true,
 }
 local may <const> = rule.writer(WORDS)
 
@@ -27,10 +24,18 @@ local function refusal(f, ...)
   return (text:gsub("[%w_/.]*permission_rules_spec%.lua:(%d+)", function(line) return line - first end))
 end
 
+-- The lines of a text in order.
+local function sorted(text)
+  local lines = {}
+  for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  table.sort(lines)
+  return table.concat(lines, "\n")
+end
+
 describe("a permission rule", function()
   it("tells every fault of its file at once, with line and what to do", function()
     local text = refusal(function()
-      return may.rules("bookings", {
+      return may.rules("bookings", COLUMNS, {
         view = may.any { may.onwer, may.platform_role "ADMN" },
         cancel = may.organization_permission "MANAGE_BOOKING",
         confirm = may.organization_role "ADMIN",
@@ -69,21 +74,34 @@ describe("a permission rule", function()
   end)
 
   it("speaks only of columns that its resource names", function()
-    assert.equal("1: `owner` says nothing about houses, which name no `owner` "
-      .. "(permissions/roles.lua tells the columns of houses)",
-      refusal(function() return may.rules("houses", { see = may.owner, run = may.organization_role "OWNER" }) end)
-        :gsub("^0", "1"))
+    assert.equal("2: `owner` says nothing about houses, which name no `owner` "
+      .. "(name the column: may.rules(\"houses\", { owner = … }, …))",
+      refusal(function()
+        local columns = { organization = "id" }
+        return may.rules("houses", columns, { see = may.owner, run = may.organization_role "OWNER" })
+      end))
   end)
 
-  it("belongs to a resource that there is", function()
-    assert.equal("permissions/boookings.lua: 'boookings' is no resource of permissions/roles.lua "
-      .. "(did you mean 'bookings'?)",
-      refusal(function() return may.rules("boookings", { see = may.public }) end))
-    assert.matches("have no rule", refusal(function() return may.rules("me", {}) end), 1, true)
+  it("belongs to a resource, whose columns are told first", function()
+    assert.matches("'Me' is no name of a resource", refusal(function()
+      return may.rules("Me", {}, { use = may.signed_in })
+    end), 1, true)
+    for _, actions in ipairs { false, {} } do
+      assert.matches("me have no rule", refusal(function() return may.rules("me", {}, actions or nil) end), 1, true)
+    end
+    assert.equal(table.concat({
+      "permissions/things.lua: things have a location but no organization, whose members it could limit",
+      "permissions/things.lua: things have the unknown column 'plaice' "
+        .. "(there are location, organization, owner, provider, token)",
+      "permissions/things.lua: things: `owner` is a string",
+    }, "\n"), sorted(refusal(function()
+      local columns = { owner = 7, plaice = "x", location = "x" }
+      return may.rules("things", columns, { see = may.signed_in })
+    end)))
   end)
 
   it("is told where a name is used that is none", function()
-    local rules = may.rules("me", { use = may.signed_in })
+    local rules = may.rules("me", {}, { use = may.signed_in })
     assert.equal("1: there is no rule 'sue' (did you mean 'use'?)",
       (refusal(function() return rules.sue end):gsub("^0", "1")))
   end)
@@ -93,7 +111,7 @@ describe("a permission rule", function()
   end)
 
   it("says whether it needs a row", function()
-    local rules = may.rules("bookings", {
+    local rules = may.rules("bookings", COLUMNS, {
       a = may.public, b = may.signed_in, c = may.platform_role "ADMIN", d = may.owner,
       e = may.all { may.signed_in, may.any { may.platform_role "ADMIN", may.token_holder } },
     })
@@ -117,10 +135,10 @@ describe("a permission rule", function()
       ["whoever is signed in, and not (the user in `clientId`, or the provider in `providerId`)"] =
         may.all { may.signed_in, may.none { may.owner, may.provider_self } },
     } do
-      assert.equal(text, rule.describe(may.rules("bookings", { it = it }).it))
+      assert.equal(text, rule.describe(may.rules("bookings", COLUMNS, { it = it }).it))
     end
     assert.equal("role STAFF or higher in its organization",
-      rule.describe(may.rules("houses", { it = may.organization_role "STAFF" }).it))
+      rule.describe(may.rules("houses", { organization = "id" }, { it = may.organization_role "STAFF" }).it))
   end)
 end)
 
@@ -130,27 +148,22 @@ describe("a vocabulary", function()
       local made = vocabulary.new {
         platform_roles = { "USER", "USER" }, organization_permissions = { "PAY", "look" }, colour = "red",
         organization_roles = { { name = "STAFF", permissions = { "PLAY" } }, { name = "OWNER" } },
-        resources = { things = { owner = 7, plaice = "x" }, nothing = true, spots = { location = "x" } },
       }
       return made
     end)
     assert.equal(table.concat({
       "1: unknown key 'colour' of a vocabulary (there are platform_roles, organization_permissions, "
-        .. "organization_roles, resources)",
+        .. "organization_roles)",
       "1: platform_roles names USER twice",
       "1: organization_permissions[2] is no word of capitals",
       "1: organization role STAFF has 'PLAY', which is no organization permission (did you mean 'PAY'?)",
       "1: organization role OWNER says no `permissions`: a list, {} for none",
-      "1: resource nothing is a boolean, not a table of columns",
-      "1: resource spots has a location but no organization, whose members it could limit",
-      "1: resource things: `owner` is a string",
-      "1: resource things has the unknown key 'plaice' (there are location, organization, owner, provider, token)",
     }, "\n"), text)
   end)
 
   it("needs all its parts", function()
     local text = refusal(function() local made = vocabulary.new {} return made end)
-    for _, part in ipairs { "platform_roles", "organization_permissions", "organization_roles", "resources" } do
+    for _, part in ipairs { "platform_roles", "organization_permissions", "organization_roles" } do
       assert.matches("`" .. part .. "` is missing", text, 1, true)
     end
   end)

@@ -10,10 +10,9 @@ local workflow = require "mb.workflow"
 local may <const> = rule.writer(vocabulary.new {
   platform_roles = { "USER" }, organization_permissions = { "X" },
   organization_roles = { { name = "STAFF", permissions = {} } },
-  resources = { doors = { owner = "owner" }, walls = { owner = "owner" } },
 })
-local doors <const> = may.rules("doors", { use = may.owner, lock = may.signed_in })
-local walls <const> = may.rules("walls", { use = may.owner })
+local doors <const> = may.rules("doors", { owner = "owner" }, { use = may.owner, lock = may.signed_in })
+local walls <const> = may.rules("walls", { owner = "owner" }, { use = may.owner })
 local on <const> = workflow.on
 local any <const> = workflow.any_time
 
