@@ -16,7 +16,9 @@ enum {
     OP_GETTABUP = 11,
     OP_GETTABLE = 12,
     OP_SETTABUP = 15,
-    OP_SETTABLE = 16
+    OP_SETTABLE = 16,
+    OP_JMP = 56,
+    OP_EXTRAARG = 82
 };
 enum {
     TAG_NIL = 0,
@@ -45,8 +47,8 @@ struct scan {
 /* One function while it is read. */
 struct function {
     int first_line;
-    const unsigned char *code, *lines;
-    size_t ncode, nlines;
+    const unsigned char *code, *lines, *locals;
+    size_t ncode, nlines, nlocals;
     const unsigned char **constant; /* where each begins, its tag included */
     size_t nconstants;
     bool is_env[MAX_UPVALUES];
@@ -168,19 +170,40 @@ static void show(struct scan *s, const struct function *f, unsigned key, int lin
     s->see(s->ctx, &global);
 }
 
-/* A function with more constants than an instruction can name takes the environment and the name into registers, one
- * after the other; the first that has both says whether it is read or set. */
+/* One local of the list that ends a function; whether it is in scope at this instruction. */
+static bool take_local(struct cursor *c, size_t pc)
+{
+    (void)text(c); /* name */
+    size_t from = number(c), to = number(c);
+    return from <= pc && pc < to;
+}
+
+/* Whether a variable of the script is in this register: they have the lowest ones. */
+static bool is_variable(const struct scan *s, const struct function *f, unsigned reg, size_t pc)
+{
+    struct cursor c = {f->locals, s->c.end, false};
+    size_t in_scope = 0;
+    for (size_t i = 0; i < f->nlocals; i++) in_scope += take_local(&c, pc);
+    return reg < in_scope;
+}
+
+/* A function with more constants than an instruction can name takes the environment and the name
+ * into registers, one after the other; the first that has both says whether it is read or set.
+ * Nothing may have changed either by then, as what makes a name of several parts does; a name in a
+ * variable, which a loop or another function may change, counts only at once. */
 static void show_far(struct scan *s, const struct function *f, size_t pc, int line)
 {
     if (pc + 2 >= f->ncode) return;
     struct instruction env = instruction_at(f, pc), name = instruction_at(f, pc + 1);
     if (!is_env(f, env.b) || name.op != OP_LOADK) return;
-    for (pc += 2; pc < f->ncode; pc++) {
-        struct instruction i = instruction_at(f, pc);
+    for (size_t at = pc + 2; at < f->ncode; at++) {
+        struct instruction i = instruction_at(f, at);
         bool is_read = i.op == OP_GETTABLE && i.b == env.a && i.c == name.a;
         bool is_set = i.op == OP_SETTABLE && i.a == env.a && i.b == name.a;
-        if (is_read || is_set) show(s, f, name.wide, line, is_set);
-        if (is_read || is_set || i.a == env.a) return;
+        bool is_sure = at == pc + 2 || !is_variable(s, f, name.a, at);
+        if ((is_read || is_set) && is_sure) show(s, f, name.wide, line, is_set);
+        bool has_a = i.op != OP_JMP && i.op != OP_EXTRAARG;
+        if (is_read || is_set || (has_a && (i.a == env.a || i.a == name.a))) return;
     }
 }
 
@@ -211,14 +234,11 @@ static void show_function(struct scan *s, const struct function *f, const unsign
     }
 }
 
-static void skip_names(struct cursor *c)
+static void read_names(struct cursor *c, struct function *f)
 {
-    size_t nlocals = number(c);
-    for (size_t i = 0; i < nlocals && !c->is_broken; i++) {
-        (void)text(c);
-        (void)number(c);
-        (void)number(c);
-    }
+    f->nlocals = number(c);
+    f->locals = c->at;
+    for (size_t i = 0; i < f->nlocals && !c->is_broken; i++) (void)take_local(c, 0);
     size_t nupvalues = number(c);
     for (size_t i = 0; i < nupvalues && !c->is_broken; i++) (void)text(c);
 }
@@ -247,7 +267,7 @@ static void read_function(struct scan *s, const struct function *around, int dep
         (void)number(c);
         (void)number(c);
     }
-    skip_names(c);
+    read_names(c, &f);
     if (!c->is_broken) show_function(s, &f, absolute, nabsolute);
     free(f.constant);
 }

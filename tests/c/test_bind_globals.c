@@ -57,9 +57,31 @@ static void has_many_constants(void)
     size_t n = strlen(script);
     for (int i = 0; i < 400; i++)
         n += (size_t)snprintf(script + n, sizeof script - n, "'constant %d', ", i);
-    (void)snprintf(script + n, sizeof script - n,
-                   "}\nlate(t)\nset = later or 1\nlocal env = _ENV\nreturn env, 'a text', t.field");
-    is(script, "late:3 =set:4 later:4 ", "uses behind many constants are seen too");
+    (void)snprintf(
+        script + n, sizeof script - n,
+        "}\nlate(t)\nset = later or 1\nmade = function() return t end\nboth = t and t[1] or 1\n"
+        "local env = _ENV\nenv['alias'] = t\nreturn env, 'a text', t.field, env['a' .. t]");
+    is(script, "late:3 =set:4 later:4 =made:5 =both:6 =alias:7 ",
+       "uses behind many constants are seen too");
+}
+
+/* A name that the script makes when it runs is not known before; one that stands there is. */
+static void has_made_names(void)
+{
+    is("local E = _ENV\nreturn E['ma' .. 'th']", "",
+       "a name of two parts is not the first of them");
+    is("local E = _ENV\nE['ma' .. 'th'] = 1", "", "nor where it is set");
+    is("local E = _ENV\nreturn E[('ma'):rep(2)]", "",
+       "nor is a name that a call makes its argument");
+    is("local E, k = _ENV, 'first'\nk = 'second'\nreturn E[k]", "",
+       "a variable may have another name by then");
+    is("local E, k = _ENV, 'first'\nlocal function other() k = 'second' end\nother()\nreturn E[k]",
+       "", "also when another function gives it");
+    is("local E, k = _ENV, 'first'\nfor i = 1, 2 do\n  if i == 2 then E[k] = i end\n  k = "
+       "'second'\nend",
+       "", "or an earlier round of a loop");
+    is("local E, k = _ENV, 'named'\nreturn E[k]", "named:1 ",
+       "a variable that was set just before has its name");
 }
 
 int main(void)
@@ -80,5 +102,6 @@ int main(void)
        "", "every kind of constant is passed over");
     has_far_lines();
     has_many_constants();
+    has_made_names();
     return done();
 }
