@@ -20,6 +20,7 @@ enum mb_config_type {
     MB_CFG_WORD,
     MB_CFG_NETWORKS, /* addresses and networks, separated by commas or blanks */
     MB_CFG_ORIGINS,  /* scheme://host[:port], separated by commas or blanks; or * */
+    MB_CFG_TYPES,    /* media types, separated by commas or blanks */
     MB_CFG_HOSTS,    /* host names without port, separated by commas or blanks */
     MB_CFG_PLACE,    /* address and port to listen at, or one of the words */
     MB_CFG_DSN,      /* connection string or URI of libpq, or empty; may hold a password */
@@ -174,6 +175,8 @@ enum mb_config_type {
       "after this long without a byte the kernel asks whether the client is there; 0 = never")     \
     X(http_gzip_level, "http.gzip_level", INT, "4", 1, 9, "",                                      \
       "1 = fastest, 9 = smallest; with JSON, 4 is within 5 % of 6 for about half of its time")     \
+    X(http_gzip_types, "http.gzip_types", TYPES, "text/*, *json, *xml, *javascript", 0, 0, "",     \
+      "media types of answers that are compressed; a * stands for any text; empty = none")         \
     X(http_cors_max_age, "http.cors_max_age", MS, "10min", 0, 86400000, "",                        \
       "how long a browser need not ask again whether it may call")                                 \
     X(http_gzip_min_bytes, "http.gzip_min_bytes", BYTES, "1KB", 0, 1073741824, "",                 \
@@ -303,6 +306,7 @@ struct mb_config {
 #define MB_X_PORTS(member)                                      const char *member;
 #define MB_X_FILE(member)                                       const char *member;
 #define MB_X_ORIGINS(member)                                    const char *member;
+#define MB_X_TYPES(member)                                      const char *member;
 #define MB_X_HOSTS(member)                                      const char *member;
 #define MB_X_PLACE(member)                                      const char *member;
 #define MB_X_DSN(member)                                        const char *member;
@@ -322,6 +326,7 @@ struct mb_config {
 #undef MB_X_PORTS
 #undef MB_X_FILE
 #undef MB_X_ORIGINS
+#undef MB_X_TYPES
 #undef MB_X_HOSTS
 #undef MB_X_PLACE
 #undef MB_X_DSN

@@ -12,6 +12,7 @@
 #include "app/user.h"
 #include "client/client.h"
 #include "db/dsn.h"
+#include "net/gzip.h"
 #include "net/peer.h"
 
 static bool is_word(const char *words, const char *value)
@@ -104,6 +105,7 @@ bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
     case MB_CFG_WORD: return is_word(k->words, value);
     case MB_CFG_NETWORKS: return is_networks(value);
     case MB_CFG_ORIGINS: return is_origins(value);
+    case MB_CFG_TYPES: return mb_gzip_is_types(value);
     case MB_CFG_HOSTS: return is_hosts(value);
     case MB_CFG_PLACE: return is_place(k->words, value);
     case MB_CFG_DSN: return is_empty || mb_dsn_is_valid(value);

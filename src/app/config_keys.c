@@ -35,6 +35,7 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_WORD: return k->words;
     case MB_CFG_NETWORKS: return "addresses or networks such as 127.0.0.1, 10.0.0.0/8, ::1";
     case MB_CFG_ORIGINS: return "origins such as https://clinic.example, or *";
+    case MB_CFG_TYPES: return "media types such as text/*, application/json, *+json";
     case MB_CFG_HOSTS: return "host names without port, such as medbookd.internal";
     case MB_CFG_PLACE: return k->words[0] != '\0' ? port_or_off : port;
     case MB_CFG_DSN: return "a URI such as postgresql://user@host:5432/name, or host=… dbname=…";

@@ -104,6 +104,7 @@ struct mb_http_config mb_parts_http(const struct mb_config *c)
         .trusted_proxies = c->http_trusted_proxies,
         .reads_forwarded = strcmp(c->http_proxy_header, "forwarded") == 0,
         .cors_origins = c->http_cors_origins,
+        .gzip_types = c->http_gzip_types,
         .access_log = c->log_access,
         .server_timing = c->dev,
     };

@@ -60,6 +60,7 @@ struct mb_http_config {
     struct mb_tally *tally;      /* tally.h; NULL = there is no max_connections_per_address */
     uint32_t tally_index;        /* which of its servers this one is */
     const char *cors_origins;    /* "", "*" or a list of exact origins */
+    const char *gzip_types;      /* "application/json, *xml": which answers are compressed */
     bool access_log;
     bool server_timing;          /* dev: Server-Timing header */
 };

@@ -61,7 +61,7 @@ static bool may_begin(const struct mb_http_request *r)
 static bool may_compress(const struct mb_http_server *s, const struct mb_reply_plan *plan, size_t len)
 {
     uint32_t least = s->config.limits.gzip_min_bytes;
-    if (least == 0 || len < least || !mb_gzip_is_compressible(plan->type))
+    if (least == 0 || len < least || !mb_gzip_is_compressible(s->gzip, plan->type))
         return false;
     for (size_t i = 0; i < plan->nextra; i++) {
         if (mb_str_ieq(plan->extra[i].name, MB_STR("content-encoding")))

@@ -108,7 +108,9 @@ enum mb_rc mb_http_server_new(struct mb_http_server **out, uv_loop_t *loop,
     for (int i = 0; i < MB_PHASE_COUNT; i++)
         mb_list_init(&s->phases[i]);
     s->read_buf = malloc(MB_READ_BYTES);
-    if (!s->read_buf || mb_gzip_new(&s->gzip, (int)config->limits.gzip_level) != MB_OK ||
+    const struct mb_http_limits *limits = &config->limits;
+    if (!s->read_buf ||
+        mb_gzip_new(&s->gzip, (int)limits->gzip_level, config->gzip_types) != MB_OK ||
         mb_cors_new(&s->cors, config->cors_origins) != MB_OK) {
         mb_fail(err, rc, "out of memory for the HTTP server");
         goto fail;

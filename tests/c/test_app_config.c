@@ -74,6 +74,10 @@ static void test_values(void)
        "refuses an origin with a path");
     ok(!load(NULL, "http.cors_origins=a.example") && says("http.cors_origins"),
        "refuses an origin without scheme");
+    ok(load(NULL, "http.gzip_types=text/*, image/svg+xml *+json"), "takes a list of media types");
+    ok(load(NULL, "http.gzip_types="), "takes no media type");
+    ok(!load(NULL, "http.gzip_types=json") && says("media types such as text/*"),
+       "refuses a media type without its first half");
     ok(load(NULL, "admin_hosts=medbookd.internal, Desk"), "takes a list of host names");
     ok(!load(NULL, "admin_hosts=medbookd.internal:8081") && says("host names without port"),
        "refuses a host name with a port");

@@ -110,7 +110,8 @@ static void start(void)
                    .body_timeout = 60000, .write_timeout = 60000, .idle_timeout = 60000,
                    .request_timeout = 60000, .linger_timeout = 60000, .linger_bytes = 1000,
                    .gzip_min_bytes = 16, .gzip_level = 4},
-        .trusted_proxies = "0.0.0.0/0 ::/0", .cors_origins = "https://a.example", .access_log = true};
+        .trusted_proxies = "0.0.0.0/0 ::/0", .cors_origins = "https://a.example",
+        .gzip_types = "text/*, *json", .access_log = true};
     static const struct mb_http_handler handler = {NULL, on_head, on_body, on_ready, on_body_end,
                                                    on_other, on_other, on_end};
     struct mb_err err = {0};

@@ -213,7 +213,7 @@ describe("settings by environment", function()
         MEDBOOKD_HTTP_GZIP_MIN_BYTES = "1B", MEDBOOKD_HTTP_MAX_HEADER_BYTES = "2KB",
         MEDBOOKD_HTTP_MAX_HEADER_LINE = "512B",
         MEDBOOKD_HTTP_MAX_CONNECTION_REQUESTS = "2", MEDBOOKD_HTTP_CORS_MAX_AGE = "30s",
-        MEDBOOKD_HTTP_GZIP_LEVEL = "9", MEDBOOKD_HTTP_MAX_CHUNK_EXTENSIONS = "10B",
+        MEDBOOKD_HTTP_GZIP_LEVEL = "9", MEDBOOKD_HTTP_GZIP_TYPES = "application/json", MEDBOOKD_HTTP_MAX_CHUNK_EXTENSIONS = "10B",
         MEDBOOKD_HTTP_MAX_HEADERS = "8", MEDBOOKD_HTTP_MAX_TARGET = "256B", MEDBOOKD_DEV = "true",
       },
     }
@@ -240,6 +240,12 @@ describe("settings by environment", function()
     local response = app:get("/v1/providers", { headers = { ["Accept-Encoding"] = "gzip" } })
     assert.equal("gzip", response.headers["content-encoding"])
     assert.equal(2, response.body:byte(9)) -- http.gzip_level: 2 stands for the smallest result (RFC 1952)
+  end)
+
+  it("http.gzip_types: compresses nothing else", function()
+    local response = app:get("/no-such", { headers = { ["Accept-Encoding"] = "gzip" } })
+    assert.same({ 404, "application/problem+json" }, { response.status, response.headers["content-type"] })
+    assert.is_nil(response.headers["content-encoding"])
   end)
 
   it("http.max_connection_requests: closes a connection with its last answer", function()
@@ -304,6 +310,67 @@ describe("settings by environment", function()
     assert.equal(100, math.max(table.unpack(pauses)))
     other:stop()
   end)
+
+  -- A client that was told 413 and may write on.
+  local function refused_early(app, length)
+    local client = app:connect()
+    client:send("POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
+      .. length .. "\r\n\r\n")
+    return client
+  end
+
+  describe("of connections", function()
+    local other
+
+    setup(function()
+      other = server.start { database = cluster.fresh(), workers = 1, env = {
+        MEDBOOKD_HTTP_BACKLOG = "2", MEDBOOKD_HTTP_TCP_KEEPALIVE = "1min", MEDBOOKD_HTTP_LINGER_BYTES = "100KB",
+        MEDBOOKD_HTTP_LINGER_TIMEOUT = "1h" } }
+    end)
+
+    -- The kernel's timer of the server's socket: "02" is the next question whether the client is there.
+    it("http.tcp_keepalive: the kernel asks whether a client is there", function()
+      local client <close> = setmetatable({}, { __close = function(it) it.conn:close() end })
+      client.conn = other:connect()
+      client.conn:request("GET", "/livez")
+      local _, from = client.conn.sock:getsockname()
+      local line <const> = (":%04X %%x+:%04X 01 %%x+:%%x+ 02:"):format(other.port, tonumber(from))
+      eventually(function() return paths.read("/proc/net/tcp"):find(line) end)
+    end)
+
+    it("http.linger_bytes: no more are read of who was answered", function()
+      local size <const> = 16 * 1024 * 1024 -- more than sockets hold, less than the default
+      local client = refused_early(other, size)
+      assert.is_nil(client:send(("b"):rep(size)))
+      client:close()
+    end)
+
+    it("http.backlog: no more wait to be accepted", function()
+      local worker, waiting = other:workers()[1], {}
+      other:signal("STOP", worker)
+      repeat
+        local client = http.connect(other.port, { timeout = 0.3 })
+        waiting[#waiting + 1] = client
+      until not client or #waiting == 10
+      other:signal("CONT", worker)
+      for _, client in ipairs(waiting) do client:close() end
+      assert.equal(3, #waiting) -- the kernel takes one more than is said
+    end)
+  end)
+
+  it("http.max_connection_age and http.linger_timeout: end a connection that is old, and one of who was answered",
+    function()
+      local other = server.start { database = cluster.fresh(), workers = 1, env = {
+        MEDBOOKD_HTTP_MAX_CONNECTION_AGE = "200ms", MEDBOOKD_HTTP_LINGER_TIMEOUT = "100ms" } }
+      local client = other:connect()
+      eventually(function() return client:request("GET", "/livez").headers.connection == "close" end)
+      client:close()
+      client = refused_early(other, 1000000000)
+      assert.equal(413, client:read().status)
+      eventually(function() return not client:send "b" end, { within = 3 }) -- the default is longer
+      client:close()
+      other:stop()
+    end)
 
   it("http.max_connections_per_address and log.access: one more is refused, nothing is logged", function()
     local other = server.start { database = cluster.fresh(), workers = 1,

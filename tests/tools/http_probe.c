@@ -418,7 +418,8 @@ static void start_handles(struct probe *p)
 int main(int argc, char **argv)
 {
     static struct probe p;
-    struct mb_http_config config = {.limits = defaults, .trusted_proxies = "", .cors_origins = ""};
+    struct mb_http_config config = {.limits = defaults, .trusted_proxies = "", .cors_origins = "",
+                                    .gzip_types = "text/*, *json"};
     const struct mb_http_handler handler = {&p, on_head, on_body, on_ready, on_body_end,
                                             on_writable, on_abort, on_end};
     struct mb_err err = {0};

@@ -319,7 +319,7 @@ static int start(struct bench *b)
                    .body_timeout = 60000, .write_timeout = 60000, .idle_timeout = 60000,
                    .request_timeout = 60000, .linger_timeout = 60000, .linger_bytes = 65536,
                    .gzip_level = 4},
-        .trusted_proxies = "", .cors_origins = ""};
+        .trusted_proxies = "", .cors_origins = "", .gzip_types = "text/*, *json"};
     const struct mb_http_handler handler = {b, on_head, on_body, on_ready, on_other, on_other,
                                             on_other, on_end};
     socklen_t size = sizeof b->address;
