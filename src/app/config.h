@@ -264,8 +264,10 @@ enum mb_config_type {
       "need not exist")                                                                            \
     X(plugins_connections, "plugins.connections", INT, "2", 1, 64, "",                             \
       "connections of one process to the tables of one plugin")                                    \
+    X(plugins_max_lifetime, "plugins.max_lifetime", MS, "10min", 1000, 86400000, "",               \
+      "such a connection is renewed after this, with jitter")                                      \
     X(plugins_statement_timeout, "plugins.statement_timeout", MS, "5s", 1, 3600000, "",            \
-      "one statement on the tables of a plugin")                                                   \
+      "one statement on the tables of a plugin; database.cancel_timeout holds for it too")         \
     X(plugins_role_connections, "plugins.role_connections", INT, "0", 0, 10000, "",                \
       "connections that the database lets one plugin have, of all machines; 0 = twice what the "   \
       "processes of the machine that migrates open")                                               \

@@ -37,15 +37,13 @@ struct mb_db_config mb_parts_db(const struct mb_config *c, const char *url)
 
 struct mb_db_config mb_parts_tables(const struct mb_config *c, const char *url)
 {
-    enum { LIFETIME_MS = 600000, OBEY_MS = 2000 };
     struct mb_db_config db = mb_parts_db(c, url);
     db.application_name = "medbookd plugin";
     db.pool_min = 1;
     db.pool_max = (uint32_t)c->plugins_connections;
     db.pool_reads = 0;
     db.statement_timeout = (uint32_t)c->plugins_statement_timeout;
-    if (db.cancel_timeout > OBEY_MS) db.cancel_timeout = OBEY_MS;
-    db.max_lifetime = LIFETIME_MS;
+    db.max_lifetime = (uint32_t)c->plugins_max_lifetime;
     db.work_mem_kb = (uint32_t)(c->plugins_work_mem / 1024);
     db.result_rows = (uint32_t)c->plugins_result_rows;
     db.result_bytes = (size_t)c->plugins_result_bytes;

@@ -1,7 +1,7 @@
 /*
  * Running one file. In a transaction, a lock that does not come within lock_timeout rolls the
- * whole file back and it is tried again after a pause, so that those who queue behind the
- * waiting statement get their turn. Without a transaction it is an index: one that an earlier
+ * whole file back and it is tried again after a pause, until lock_wait is over, so that those who
+ * queue behind the waiting statement get their turn. Without a transaction it is an index: one that an earlier
  * attempt left invalid is dropped and built anew.
  */
 #include "db/step.h"
@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 
-enum { TRIES = 30, PAUSE_MS = 100, PAUSE_MAX_MS = 2000 };
+enum { PAUSE_MS = 100, PAUSE_MAX_MS = 2000 };
 
 static int64_t since_ms(uint64_t from_ns) { return (int64_t)((mb_mono_ns() - from_ns) / 1000000); }
 
@@ -77,10 +77,12 @@ static enum mb_rc run_in_transaction(struct mb_ledger *l, const struct mb_migrat
                                      struct mb_step_cost *cost, struct mb_err *err)
 {
     *cost = (struct mb_step_cost){0};
+    uint64_t begun = mb_mono_ns();
     for (int try = 0;; try++) {
         uint64_t from = mb_mono_ns();
         enum mb_rc rc = try_in_transaction(l, m, is_down, limits->lock_timeout_ms, cost, err);
-        if (rc != MB_E_DB_CONFLICT || try + 1 == TRIES) return rc;
+        if (rc != MB_E_DB_CONFLICT || since_ms(begun) >= limits->lock_wait_ms)
+            return rc;
         pause_before(try);
         cost->lock_wait_ms += since_ms(from);
     }

@@ -6,7 +6,7 @@
 
 struct mb_step_limits {
     uint32_t lock_timeout_ms; /* per statement, before everything is tried again */
-    uint32_t lock_wait_ms;    /* for a concurrent index, whose waiting blocks nobody */
+    uint32_t lock_wait_ms;    /* until it is given up; at once for a concurrent index, whose waiting blocks nobody */
 };
 
 struct mb_step_cost {

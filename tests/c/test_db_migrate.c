@@ -358,6 +358,15 @@ static void waits_for_locks(void)
     ok(atoi(pg_sql("SELECT lock_wait_ms FROM \"_medbookd_migrations\" WHERE version = 2")) > 0,
        "and the wait is in the ledger");
     waitpid(reader, NULL, 0);
+    clean();
+    ok(mb_migrate_up(&plan, 1, &err) == MB_OK, "up to the first");
+    reader = fork_reader("60");
+    plan.lock_wait_ms = 300;
+    ok(mb_migrate_up(&plan, -1, &err) == MB_E_DB_CONFLICT && said("lock"),
+       "one that stays is not outwaited longer than was said");
+    plan.lock_wait_ms = 30000;
+    pg_sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 't'::regclass");
+    waitpid(reader, NULL, 0);
 }
 
 static void waits_for_runners(void)

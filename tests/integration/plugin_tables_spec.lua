@@ -251,6 +251,24 @@ describe("in a database that has a URL, the tables of a plugin", function()
     assert.equal(0, ask("add").rows[1].id)
   end)
 
+  it("are reached by no connection that is older than plugins.max_lifetime", function()
+    local own = cluster.fresh "schema"
+    local renewed = server.make { workers = 1, database = own, env = {
+      MEDBOOKD_PLUGINS_FOLDER = copy_plugins(FIXTURES .. "_foreign"), MEDBOOKD_PLUGINS_MAX_LIFETIME = "1s" } }
+    assert.equal(0, renewed:command("migrate", "up").code)
+    renewed:start()
+    local first
+    eventually(function()
+      assert.equal(200, renewed:post("/v1/plugins/test.foreign/run/remains").status)
+      local pid = psql.value(own.url, [[SELECT pid FROM pg_stat_activity
+        WHERE usename = 'plugin_test.foreign' AND datname = current_database()]])
+      first = first or pid
+      return pid ~= first
+    end)
+    renewed:stop()
+    own.drop()
+  end)
+
   for what, sql in pairs {
     ["a function with the rights of its owner"] = {
       [[CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';]], "f%(%) is SECURITY DEFINER",
