@@ -9,6 +9,7 @@
 #include "bind/statement.h"
 #include "bind/task.h"
 
+/* Of a person, who ends it sooner by Ctrl-C: no key. */
 enum { STATEMENT_S = 3600, LOOK_MS = 100 };
 
 struct mb_console {

@@ -36,7 +36,7 @@ enum mb_rc mb_tables_new(struct mb_tables **out, const struct mb_tables_plan *pl
 
 /* ---- what does not obey ---- */
 
-enum { END_MS = 5000 };
+enum { END_MS = 5000 }; /* to end a session of a plugin is one quick statement: no key */
 
 static uint64_t soon(void) { return mb_mono_ns() + END_MS * 1000000ull; }
 

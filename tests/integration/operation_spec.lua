@@ -213,7 +213,8 @@ describe("settings by environment", function()
         MEDBOOKD_HTTP_GZIP_MIN_BYTES = "1B", MEDBOOKD_HTTP_MAX_HEADER_BYTES = "2KB",
         MEDBOOKD_HTTP_MAX_HEADER_LINE = "512B",
         MEDBOOKD_HTTP_MAX_CONNECTION_REQUESTS = "2", MEDBOOKD_HTTP_CORS_MAX_AGE = "30s",
-        MEDBOOKD_HTTP_GZIP_LEVEL = "9", MEDBOOKD_HTTP_GZIP_TYPES = "application/json", MEDBOOKD_HTTP_MAX_CHUNK_EXTENSIONS = "10B",
+        MEDBOOKD_HTTP_GZIP_LEVEL = "9", MEDBOOKD_HTTP_MAX_CHUNK_EXTENSIONS = "10B",
+        MEDBOOKD_HTTP_GZIP_TYPES = "application/json",
         MEDBOOKD_HTTP_MAX_HEADERS = "8", MEDBOOKD_HTTP_MAX_TARGET = "256B", MEDBOOKD_DEV = "true",
       },
     }
@@ -312,8 +313,8 @@ describe("settings by environment", function()
   end)
 
   -- A client that was told 413 and may write on.
-  local function refused_early(app, length)
-    local client = app:connect()
+  local function refused_early(of, length)
+    local client = of:connect()
     client:send("POST /v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: "
       .. length .. "\r\n\r\n")
     return client
