@@ -45,12 +45,13 @@ UPDATE "Job"
 RETURNING "status"]]),
 
   -- A run failed: it is to be repeated, or DEAD after the last attempt. No row: another process has the
-  -- lease. $1 job, $2 owner of the lease, $3 why, $4 the pause in milliseconds.
+  -- lease. $1 job, $2 owner of the lease, $3 why, $4 the pause in milliseconds, $5 whether it is not repeated.
   fail = query.write("jobs.fail", [[
 UPDATE "Job"
-   SET "status" = CASE WHEN "attempts" < "maxAttempts" THEN 'PENDING' ELSE 'DEAD' END::"JobStatus",
+   SET "status" = CASE WHEN "attempts" < "maxAttempts" AND NOT $5::boolean THEN 'PENDING' ELSE 'DEAD'
+                  END::"JobStatus",
        "runAt" = mb_now() + $4::float8 * interval '1 ms', "leaseOwner" = NULL, "leaseUntil" = NULL,
-       "lastError" = $3, "finishedAt" = CASE WHEN "attempts" >= "maxAttempts" THEN mb_now() END
+       "lastError" = $3, "finishedAt" = CASE WHEN "attempts" >= "maxAttempts" OR $5::boolean THEN mb_now() END
  WHERE "id" = $1 AND "leaseOwner" = $2
 RETURNING "status"]]),
 

@@ -3,7 +3,9 @@
 -- A job runs at least once: when its process dies or stands still, the lease ends and another takes it.
 -- So `run` must bear repetition; what it does in the database it can do exactly once, by ending the job in
 -- the same transaction: db.tx(function(tx) … job:finish(tx) end). It has three quarters of the lease, and
--- worker.script_cpu between two waits. `job` has id, kind, key, payload, attempt and max_attempts.
+-- worker.script_cpu between two waits. `job` has id, kind, key, payload, attempt and max_attempts. An attempt that
+-- failed for a reason that is no error of the script ends with job:fail(text), or with job:give_up(text) when another
+-- would fail too: then the job is DEAD at once.
 --
 -- jobs.enqueue(kind, payload, { key =, at = instant, after = "10min", tx = }) adds one, from any script, and
 -- returns its id; nil when a living job of that kind has the key.
@@ -86,6 +88,15 @@ function one:finish(tx)
   self.is_ended = true
 end
 
+-- The attempt failed: what is raised is an error of a script, this is not.
+function one:fail(text)
+  self.failure = text
+end
+
+function one:give_up(text)
+  self.failure, self.is_hopeless = text, true
+end
+
 local function lose(job)
   background.count "lost"
   log.warn("a job was taken over by another process", { job = job.id, kind = job.kind })
@@ -100,7 +111,7 @@ end
 local function conclude_failure(job, text)
   local backoff = known[job.kind].backoff
   local pause = span.backoff(backoff.first, backoff.most, job.attempt, math.random)
-  local row = db.query(queue.fail, job.id, job.lease, clean(text), pause)[1]
+  local row = db.query(queue.fail, job.id, job.lease, clean(text), pause, job.is_hopeless or false)[1]
   if not row and job.is_ended then
     background.count "done" -- before it failed
   elseif not row then
@@ -110,11 +121,15 @@ local function conclude_failure(job, text)
     log.error("a job is dead", { job = job.id, kind = job.kind, error = text })
   else
     background.count "retried"
+    if job.failure then
+      log.warn("a job failed and is repeated", { job = job.id, kind = job.kind, attempt = job.attempt, error = text })
+    end
   end
 end
 
 -- How the run of a job ended. The statements compare the lease, so that who comes late changes nothing.
 local function conclude(job, text, was_stopped)
+  text = text or job.failure
   if was_stopped then
     db.query(queue.give_back, job.id, job.lease)
   elseif text then

@@ -99,6 +99,28 @@ describe("a job", function()
     assert.equal("jobs/test_fail.lua:11: no_luck: not today", last_error(other))
   end)
 
+  it("may fail for a reason that is no error of a script: then it is repeated, and the log says why", function()
+    local id = add "test.refuse"
+    becomes(id, "DEAD")
+    assert.equal(3, runs(id))
+    assert.equal("not yet", last_error(id))
+    eventually(function()
+      return #app:log_lines(function(l) return l.job == id and l.msg == "a job failed and is repeated" end) == 2
+    end, { what = "two lines of the log" })
+    assert.equal(1, #app:log_lines(function(l) return l.job == id and l.msg == "a job is dead" end))
+    assert.equal(0, #app:log_lines(function(l) return l.job == id and l.msg == "script error" end))
+  end)
+
+  it("that gives up is dead at once, until an operator retries it", function()
+    local id = add("test.refuse", '{"for_good": true}')
+    becomes(id, "DEAD")
+    assert.equal(1, runs(id))
+    assert.equal("never", last_error(id))
+    assert.equal("true", value([[SELECT ("finishedAt" IS NOT NULL)::text FROM "Job" WHERE "id" = '%s']], id))
+    assert.equal(0, jobs("retry", id).code)
+    eventually(function() return runs(id) == 2 and status(id) == "DEAD" end, { what = "another attempt" })
+  end)
+
   it("may fail with any bytes", function()
     local id = add("test.fail", '{"bytes": true}')
     becomes(id, "DEAD")

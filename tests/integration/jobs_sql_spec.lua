@@ -85,7 +85,7 @@ describe("a statement of the jobs", function()
     assert.same({}, take "second")
     database.run(CLOCK:format "clock_timestamp() + interval '2 s'")
     assert.equal("2", take "second"[1].attempts)
-    for _, late in ipairs { call(queue.done, "'a', 'first'"), call(queue.fail, "'a', 'first', 'x', 0"),
+    for _, late in ipairs { call(queue.done, "'a', 'first'"), call(queue.fail, "'a', 'first', 'x', 0, false"),
                             call(queue.give_back, "'a', 'first'") } do
       assert.same({}, psql.query(database.url, late))
     end
