@@ -1,5 +1,5 @@
--- The one script that the server runs itself: loads the engines, the plugins and every file of routes/ and
--- jobs/, and returns the compiled routes. `scripts(prefix)` lists the modules of a folder.
+-- The one script that the server runs itself: loads the engines, the plugins and every file of routes/,
+-- jobs/ and mails/, and returns the compiled routes. `scripts(prefix)` lists the modules of a folder.
 local scripts = ...
 
 require "mb.problem"
@@ -7,6 +7,7 @@ require "mb.json"
 local events = require "workflows.events"
 local explain = require "mb.explain"
 local jobs = require "workflows.jobs"
+local mail = require "workflows.mail"
 local openapi = require "mb.openapi"
 local permit = require "mb.permit"
 local plugin = require "mb.plugin"
@@ -34,6 +35,7 @@ for _, module in ipairs(scripts("routes/")) do
   routes:add_file(module)
 end
 local compiled = routes:compiled()
+mail.load(scripts "mails/")
 jobs.load(scripts "jobs/", plugins.jobs, events.of(scripts "workflows/states/"))
 requirements.load(require "validation.overrides")
 explain.publish(compiled)

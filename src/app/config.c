@@ -250,6 +250,25 @@ static enum mb_rc check_together(const struct mb_config *c, struct mb_err *err)
     return MB_OK;
 }
 
+/* As a browser on this machine would reach it. */
+static enum mb_rc derive_url(struct mb_config *c, struct mb_err *err)
+{
+    char url[MAX_LINE];
+    const char *given = c->http_public_url, *port = strrchr(c->listen, ':');
+    struct mb_str host = {c->listen, (size_t)(port - c->listen)};
+    size_t n = strlen(given);
+    if (mb_str_eq(host, MB_STR("*")) || mb_str_eq(host, MB_STR("0.0.0.0")) ||
+        mb_str_eq(host, MB_STR("[::]")))
+        host = MB_STR("127.0.0.1");
+    if (n > 0)
+        (void)snprintf(url, sizeof url, "%.*s", (int)(given[n - 1] == '/' ? n - 1 : n), given);
+    else
+        (void)snprintf(url, sizeof url, "http://%.*s%s", (int)host.len, host.ptr, port);
+    c->http_public_url = keep(url);
+    return c->http_public_url != NULL ? MB_OK
+                                      : mb_fail(err, MB_E_NOMEM, "configuration: out of memory");
+}
+
 enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *sets, size_t nsets,
                           struct mb_err *err)
 {
@@ -260,5 +279,6 @@ enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *
     for (char **entry = environ; rc == MB_OK && entry != NULL && *entry != NULL; entry++)
         rc = load_variable(&l, *entry);
     for (size_t i = 0; rc == MB_OK && i < nsets; i++) rc = load_set(&l, sets[i]);
-    return rc == MB_OK ? check_together(out, err) : rc;
+    if (rc == MB_OK) rc = check_together(out, err);
+    return rc == MB_OK ? derive_url(out, err) : rc;
 }

@@ -22,6 +22,7 @@ enum mb_config_type {
     MB_CFG_ORIGINS,  /* scheme://host[:port], separated by commas or blanks; or * */
     MB_CFG_TYPES,    /* media types, separated by commas or blanks */
     MB_CFG_HOSTS,    /* host names without port, separated by commas or blanks */
+    MB_CFG_URL,      /* scheme://host[:port] of http or https, or empty */
     MB_CFG_PLACE,    /* address and port to listen at, or one of the words */
     MB_CFG_DSN,      /* connection string or URI of libpq, or empty; may hold a password */
     MB_CFG_USER,     /* name of an unprivileged user, or empty */
@@ -191,6 +192,8 @@ enum mb_config_type {
       "x-forwarded-for|forwarded",                                                                 \
       "the one field in which they say it; the other may be the client's own and is not looked "   \
       "at")                                                                                        \
+    X(http_public_url, "http.public_url", URL, "", 0, 0, "",                                       \
+      "how people reach this server, the beginning of links in mails; empty = http:// and listen") \
     X(http_cors_origins, "http.cors_origins", ORIGINS, "", 0, 0, "",                               \
       "origins that browsers may call from, or *; empty = none")                                   \
     X(rates_counters, "rates.counters", INT, "65536", 512, 16777216, "",                           \
@@ -310,6 +313,7 @@ struct mb_config {
 #define MB_X_ORIGINS(member)                                    const char *member;
 #define MB_X_TYPES(member)                                      const char *member;
 #define MB_X_HOSTS(member)                                      const char *member;
+#define MB_X_URL(member)                                        const char *member;
 #define MB_X_PLACE(member)                                      const char *member;
 #define MB_X_DSN(member)                                        const char *member;
 #define MB_X_USER(member)                                       const char *member;
@@ -330,6 +334,7 @@ struct mb_config {
 #undef MB_X_ORIGINS
 #undef MB_X_TYPES
 #undef MB_X_HOSTS
+#undef MB_X_URL
 #undef MB_X_PLACE
 #undef MB_X_DSN
 #undef MB_X_USER
@@ -354,7 +359,8 @@ struct mb_config_pending {
     unsigned line; /* of the file; 0 = from elsewhere */
 };
 
-/* file NULL: ./medbookd.conf when it exists. sets: "key=value" texts. Strings live for ever. */
+/* file NULL: ./medbookd.conf when it exists. sets: "key=value" texts. Strings live for ever. http.public_url is never
+ * empty afterwards, and has no slash at its end. */
 MB_MUST_CHECK enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *sets,
                                         size_t nsets, struct mb_err *err);
 /* Number of keys, and one key with its value as text, for `medbookd config` and for scripts. */

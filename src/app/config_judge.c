@@ -59,6 +59,15 @@ static bool is_origins(const char *value)
     return true;
 }
 
+/* An origin, perhaps with a slash behind it. */
+static bool is_url(const char *value)
+{
+    char host[MB_CONFIG__MAX_HOST];
+    size_t n = strlen(value);
+    struct mb_str origin = {value, n > 0 && value[n - 1] == '/' ? n - 1 : n};
+    return is_origin(origin) && mb_client_host(value, host, sizeof host);
+}
+
 static bool is_hosts(const char *value)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -107,6 +116,7 @@ bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
     case MB_CFG_ORIGINS: return is_origins(value);
     case MB_CFG_TYPES: return mb_gzip_is_types(value);
     case MB_CFG_HOSTS: return is_hosts(value);
+    case MB_CFG_URL: return is_empty || is_url(value);
     case MB_CFG_PLACE: return is_place(k->words, value);
     case MB_CFG_DSN: return is_empty || mb_dsn_is_valid(value);
     case MB_CFG_USER: return is_empty || mb_user_is_unprivileged(value);

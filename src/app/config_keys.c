@@ -37,6 +37,7 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_ORIGINS: return "origins such as https://clinic.example, or *";
     case MB_CFG_TYPES: return "media types such as text/*, application/json, *+json";
     case MB_CFG_HOSTS: return "host names without port, such as medbookd.internal";
+    case MB_CFG_URL: return "https:// or http:// and a host, such as https://clinic.example, or empty";
     case MB_CFG_PLACE: return k->words[0] != '\0' ? port_or_off : port;
     case MB_CFG_DSN: return "a URI such as postgresql://user@host:5432/name, or host=… dbname=…";
     case MB_CFG_USER: return "a user that exists and is not root; useradd --system NAME makes one";

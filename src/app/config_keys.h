@@ -24,7 +24,7 @@ struct mb_config__unit {
 };
 
 /* Names are shorter than that. */
-enum { MB_CONFIG__MAX_NAME = 64 };
+enum { MB_CONFIG__MAX_NAME = 64, MB_CONFIG__MAX_HOST = 256 };
 
 union mb_config__value {
     const char *text;

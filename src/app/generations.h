@@ -19,6 +19,7 @@ struct mb_generations_plan {
     struct mb_db *db;
     struct mb_client *client;
     struct mb_tables *tables;
+    const char *mail_folder; /* NULL: not the jobs process */
     const unsigned char *secret;
 };
 

@@ -27,7 +27,7 @@ enum { CONNECTIONS = 64, MAX_DIAGNOSTICS = 1 << 20, MAX_SECRET = 65536, FOLDERS 
 struct rehearsal {
     const struct mb_rehearsal *asked;
     struct mb_config config;
-    char folder[MB_PATH_MAX];
+    char folder[MB_PATH_MAX], mail_folder[MB_PATH_MAX + 8];
     struct mb_site site;
     struct mb_bundle scripts, helpers, clinic, sql;
     struct mb_site_migrations migrations;
@@ -197,6 +197,7 @@ static enum mb_rc build(void *ctx, const struct mb_stage_place *at, struct mb_pl
                                            .client = at->client,
                                            .tables = at->tables,
                                            .rates = at->rates,
+                                           .mail_folder = r->mail_folder,
                                            .secret = r->site.secret,
                                            .board = at->board,
                                            .asks_database = true};
@@ -309,6 +310,7 @@ int mb_rehearse(const struct mb_config *config, const struct mb_rehearsal *rehea
     enum mb_rc rc = make_folder(&r, &err);
     char data_dir[MB_PATH_MAX + 8];
     (void)snprintf(data_dir, sizeof data_dir, "%s/var", r.folder);
+    (void)snprintf(r.mail_folder, sizeof r.mail_folder, "%s/mail", r.folder);
     r.config.data_dir = data_dir;
     r.config.database_url = "";
     if (r.config.jobs_concurrency == 0) r.config.jobs_concurrency = 1;

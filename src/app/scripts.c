@@ -109,6 +109,7 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
                             .db = place->db,
                             .client = place->client,
                             .rates = place->rates,
+                            .mail_folder = place->mail_folder,
                             .scripts = slot->scripts,
                             .nscripts = slot->nscripts,
                             .settings = s->settings,

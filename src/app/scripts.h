@@ -31,6 +31,7 @@ struct mb_scripts_place {
     struct mb_client *client; /* the same */
     struct mb_tables *tables; /* the same */
     struct mb_rates *rates;   /* the same */
+    const char *mail_folder;  /* NULL where no jobs run */
     const unsigned char *secret;
     struct mb_plugin_board *board; /* NULL while only checking */
     bool asks_database;            /* as in struct mb_plugins_plan */

@@ -1,12 +1,14 @@
 #include "app/worker.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "app/admin.h"
 #include "app/admin_reload.h"
 #include "app/generations.h"
+#include "app/home.h"
 #include "app/parts.h"
 #include "app/writes.h"
 #include "base/clock.h"
@@ -31,6 +33,7 @@ struct worker {
     uv_loop_t loop;
     struct mb_db *db;
     struct mb_client *client;
+    char mail_folder[MB_PATH_MAX + 8]; /* of the jobs process */
     struct mb_tables *tables;
     struct mb_admin_reload *reload;
     struct mb_http_handler of_scripts;
@@ -187,7 +190,9 @@ static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
                                              .db = w->db,
                                              .client = w->client,
                                              .tables = w->tables,
+                                             .mail_folder = is_jobs(w) ? w->mail_folder : NULL,
                                              .secret = w->plan->secret};
+    (void)snprintf(w->mail_folder, sizeof w->mail_folder, "%s/mail", w->plan->folder);
     return mb_generations_new(&w->scripts, &plan, err);
 }
 

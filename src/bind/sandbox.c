@@ -60,10 +60,11 @@ static const struct mb_vm_module c_modules[] = {
     {"mb.query", mb_open_query},   {"mb.problem", mb_open_problem},
     {"mb.log", mb_open_log},       {"mb.time", mb_open_time},
     {"mb.crypto", mb_open_crypto}, {"mb.http", mb_open_http},
-    {"mb.text", mb_open_text},     {"mb.id", mb_open_id},
-    {"mb.config", mb_open_config},    {"mb.scripts", open_scripts},
-    {"mb.shape", mb_open_shape},   {"mb.rate", mb_open_rate},
-    {"mb.source", open_source},    {"mb.background", mb_open_background},
+    {"mb.mail", mb_open_mail},     {"mb.text", mb_open_text},
+    {"mb.id", mb_open_id},         {"mb.config", mb_open_config},
+    {"mb.scripts", open_scripts},  {"mb.shape", mb_open_shape},
+    {"mb.rate", mb_open_rate},     {"mb.source", open_source},
+    {"mb.background", mb_open_background},
 };
 
 static lua_CFunction find_among(const struct mb_vm_module *list, size_t n, const char *module)

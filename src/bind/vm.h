@@ -52,12 +52,13 @@ struct mb_vm_limits {
 };
 
 /* Borrowed for the life of the state: scripts, settings, modules, secret, db, client, rates,
- * owner. */
+ * mail_folder, owner. */
 struct mb_vm_plan {
     uv_loop_t *loop;
     struct mb_db *db;         /* NULL while only checking scripts */
     struct mb_client *client; /* the same */
     struct mb_rates *rates;   /* rates.h; the same */
+    const char *mail_folder;  /* for mails as files; NULL where no jobs run */
     const struct mb_script *scripts;
     size_t nscripts;
     const struct mb_vm_setting *settings;

@@ -90,6 +90,37 @@ static void test_values(void)
        "refuses one address for both listeners, however it is written");
 }
 
+static bool has_url(const char *set, const char *url)
+{
+    return load(NULL, set) && strcmp(config.http_public_url, url) == 0;
+}
+
+static void test_public_url(void)
+{
+    ok(has_url("", "http://127.0.0.1:8080"), "begins links with the address it listens at");
+    ok(has_url("listen=*:9", "http://127.0.0.1:9") &&
+           has_url("listen=0.0.0.0:9", "http://127.0.0.1:9") &&
+           has_url("listen=[::]:9", "http://127.0.0.1:9"),
+       "begins them with this machine where it listens at every address");
+    ok(has_url("listen=[::1]:9", "http://[::1]:9") &&
+           has_url("listen=localhost:9", "http://localhost:9"),
+       "leaves the address as it is written");
+    ok(has_url("http.public_url=https://clinic.example", "https://clinic.example") &&
+           has_url("http.public_url=http://10.0.0.1:81/", "http://10.0.0.1:81") &&
+           has_url("http.public_url=https://[fd00::1]:8443", "https://[fd00::1]:8443"),
+       "takes the one it is given, without the slash at its end");
+    static const char *const bad[] = {
+        "clinic.example",        "ftp://clinic.example",      "https://",
+        "https:///",             "https://clinic.example/a",  "https://clinic.example//",
+        "https://a@clinic.example", "https://clinic.example:x", "https://clinic.example?a=b",
+        "https://clinic.example#a", "https://a b.example",      "//clinic.example"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char set[64];
+        (void)snprintf(set, sizeof set, "http.public_url=%s", bad[i]);
+        ok(!load(NULL, set) && says("https://clinic.example"), "refuses %s", bad[i]);
+    }
+}
+
 static void test_file(void)
 {
     ok(load_text("# comment\n\n listen = 127.0.0.1:9 \r\ndata_dir=\" a \"\n") &&
@@ -227,6 +258,7 @@ int main(void)
 {
     test_defaults();
     test_values();
+    test_public_url();
     test_file();
     test_order();
     test_meaning();

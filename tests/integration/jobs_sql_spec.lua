@@ -162,7 +162,7 @@ describe("the server's own jobs", function()
     end)
     local files = native.list(paths.root .. "/lua/jobs")
     table.sort(files)
-    assert.same({ "cleanup.lua", "expire_bookings.lua", "notify.lua" }, files)
+    assert.same({ "cleanup.lua", "expire_bookings.lua", "mail.lua", "notify.lua" }, files)
     assert.is_true(app.process:is_running())
   end)
 

@@ -5,6 +5,7 @@
 local cjson = require "cjson"
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
+local mailbox = require "support.mailbox"
 local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
@@ -136,6 +137,15 @@ describe("what one adds after README.md and lua/README.md", function()
     eventually(function()
       return #site:log_lines(function(line) return line.msg == "hello" and line.booking == "greeted" end) > 0
     end)
+  end)
+
+  it("is a mail that leaves", function()
+    site.options.database.run [[INSERT INTO "Job" ("kind", "payload", "maxAttempts")
+      SELECT 'server.mail', jsonb_build_object('kind', 'good-day', 'payload', jsonb_build_object('userId', "id")), 1
+        FROM "User" WHERE "email" = 'admin@demo.example']]
+    local mail = mailbox.parse(mailbox.read(site, mailbox.await(site, 1)[1]))
+    assert.equal("<admin@demo.example>", mail.headers.to)
+    assert.equal(("Good day, Ayanda Sithole. Find your doctor at http://127.0.0.1:%d/\n"):format(site.port), mail.text)
   end)
 
   it("is a query that refuses what it does not allow", function()

@@ -44,6 +44,7 @@ local MODULES <const> = {
   permissions = { "mb", "permissions" },
   workflows = { "mb", "queries", "permissions", "workflows" },
   jobs = { "mb", "queries", "permissions", "workflows" },
+  mails = { "mb", "queries", "permissions", "workflows" },
   routes = { "mb", "queries", "validation", "permissions", "workflows", "documentation" },
 }
 
