@@ -74,7 +74,7 @@ static enum mb_rc add_error(struct mb_buf *out, struct mb_str line, bool is_firs
     return rc == MB_OK ? mb_buf_addz(out, "}") : rc;
 }
 
-/* Each line but the last, which says that nothing was changed. */
+/* Each line but the last, which says what was changed. */
 static enum mb_rc write_errors(struct mb_buf *out, struct mb_str text, struct mb_str *last)
 {
     enum mb_rc rc = mb_buf_addz(out, ",\"errors\":[");
@@ -94,7 +94,7 @@ static void tell_failure(struct mb_http_request *req, struct mb_str text)
 {
     struct mb_buf members;
     struct mb_str last;
-    char detail[512];
+    char detail[1024];
     mb_buf_init(&members, MAX_TEXT);
     enum mb_rc rc = write_errors(&members, text, &last);
     (void)snprintf(detail, sizeof detail, "%.*s", (int)last.len, last.ptr);

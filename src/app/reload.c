@@ -24,7 +24,7 @@
 
 /* Loading is limited in processor time, which a busy machine gives slowly: SLOW times as long is
  * waited for it. */
-enum { MAX_WAITERS = 16, MARGIN_MS = 2000, SLOW = 10, REPORT_MAX = 64 * 1024 };
+enum { MAX_WAITERS = 16, MARGIN_MS = 2000, SLOW = 10, REPORT_MAX = 64 * 1024, APPLIED_MAX = 512 };
 
 enum step { STEP_IDLE, STEP_ROOM, STEP_CHECK, STEP_TABLES, STEP_BUILD };
 
@@ -37,6 +37,7 @@ struct waiter {
 /* Shared with the process that checks. */
 struct report {
     size_t nroutes;
+    char applied[APPLIED_MAX]; /* "clinic.sms 0002_add_urgency, …": stays, whatever becomes of the scripts */
     char text[REPORT_MAX];
 };
 
@@ -106,10 +107,18 @@ static void end(struct mb_reload *r, bool is_done, const char *text)
 
 static void fail(struct mb_reload *r, const char *why)
 {
-    char text[REPORT_MAX + 128];
+    char text[REPORT_MAX + APPLIED_MAX + 256];
+    const char *serving = name(r, line_up(r).serving), *applied = r->report->applied;
     bool has_line = *why != '\0' && why[strlen(why) - 1] == '\n';
-    (void)snprintf(text, sizeof text, "%s%snothing was changed; generation %s serves\n", why,
-                   has_line ? "" : "\n", name(r, line_up(r).serving));
+    int n = snprintf(text, sizeof text, "%s%s", why, has_line ? "" : "\n");
+    if (applied[0] == '\0')
+        (void)snprintf(text + n, sizeof text - (size_t)n,
+                       "nothing was changed; generation %s serves\n", serving);
+    else
+        (void)snprintf(text + n, sizeof text - (size_t)n,
+                       "the scripts were not changed, generation %s serves; applied, and not taken "
+                       "back: %s; medbookd migrate down --plugin NAME takes the last one back\n",
+                       serving, applied);
     end(r, false, text);
 }
 
@@ -131,6 +140,7 @@ static void read_tree(struct mb_reload *r)
     struct mb_err err = {0};
     r->started_ns = mb_mono_ns();
     r->kind = MB_RELOAD_TREE;
+    r->report->applied[0] = '\0';
     if (mb_site_scripts(r->site, &r->tree, &err) != MB_OK ||
         mb_site_plugin_sql(r->site, &r->sql, &err) != MB_OK) {
         fail(r, err.text);
@@ -240,12 +250,27 @@ static void start_build(struct mb_reload *r)
 
 /* ---- tables of plugins ---- */
 
+/* In the child. What does not fit is left out: the last of it says so. */
+static void note_applied(void *ctx, const char *plugin, const char *migration)
+{
+    static const char more[] = ", and more";
+    char *applied = ctx, one[APPLIED_MAX];
+    size_t used = strlen(applied);
+    int n = snprintf(one, sizeof one, "%s%s %s", used > 0 ? ", " : "", plugin, migration);
+    if (used + (size_t)n + sizeof more <= APPLIED_MAX)
+        memcpy(applied + used, one, (size_t)n + 1);
+    else if (used < sizeof more || strcmp(applied + used - (sizeof more - 1), more) != 0)
+        memcpy(applied + used, more, sizeof more);
+}
+
 /* A database of its own it migrates; one that has a URL must have been migrated. */
 static _Noreturn void make_tables(const struct mb_reload *r)
 {
     bool is_embedded = r->site->postgres != NULL;
     struct mb_schema_plan plan =
         mb_site_schema(r->site, NULL, &r->sql, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY);
+    plan.applied = note_applied;
+    plan.applied_ctx = r->report->applied;
     struct mb_err err = {0};
     enum mb_rc rc = mb_schema_work(&plan, &err);
     if (rc == MB_OK) check(r, true);
@@ -393,6 +418,7 @@ static void go_back(struct mb_reload *r, mb_reload_told told, void *ctx)
     if (!add_waiter(r, told, ctx, false)) return;
     r->started_ns = mb_mono_ns();
     r->kind = MB_RELOAD_BACK;
+    r->report->applied[0] = '\0';
     r->slot = line_up(r).spare;
     start_build(r);
 }

@@ -191,18 +191,32 @@ static struct mb_apart apart_of(const struct mb_schema_plan *plan, const struct 
     return mb_parts_apart(plan->config, plan->url, g->role, plan->secret);
 }
 
+struct applying {
+    const struct mb_schema_plan *plan;
+    const char *plugin;
+};
+
+static void tell_applied(void *ctx, const char *name)
+{
+    const struct applying *a = ctx;
+    if (a->plan->applied != NULL) a->plan->applied(a->plan->applied_ctx, a->plugin, name);
+}
+
 /* As that role, the step of these files. */
 static enum mb_rc step_as(const struct mb_schema_plan *plan, const struct group *g,
                           const char *role, bool has_turn, struct mb_err *err)
 {
     char password[MB_APART_PASSWORD];
     struct mb_schema_plan own = *plan;
+    struct applying applying = {plan, g->role + sizeof MB_PLUGIN_ROLE - 1};
     struct mb_migrate_plan migrate = migrate_plan(plan, g->files, g->n);
     mb_apart_password(plan->secret, role, password);
     migrate.user = role;
     migrate.schema = g->role;
     migrate.password = password;
     migrate.has_turn = has_turn;
+    migrate.applied = tell_applied;
+    migrate.applied_ctx = &applying;
     if (plan->plugin == NULL) own.to = -1; /* the version that was asked for is the server's */
     return take_step(&own, &migrate, err);
 }

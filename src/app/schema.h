@@ -19,6 +19,9 @@ struct mb_schema_plan {
     const struct mb_bundle *plugins;
     const char *plugin;          /* that one and nothing else; NULL = all */
     const unsigned char *secret; /* 32 bytes: passwords of their roles */
+    /* Told of each migration of a plugin that goes up and stays, whatever comes after it; NULL = nobody. */
+    void (*applied)(void *ctx, const char *plugin, const char *name);
+    void *applied_ctx;
     bool is_quiet;               /* tells only what goes wrong */
     bool is_start;               /* MB_SCHEMA_VERIFY: tells too what the database lets plugins do */
 };

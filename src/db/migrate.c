@@ -119,12 +119,14 @@ static enum mb_rc apply(struct run *r, size_t from, size_t to, struct mb_err *er
 {
     struct mb_step_limits limits = limits_of(r->plan);
     enum mb_rc rc = MB_OK;
-    for (size_t i = from; i < to && rc == MB_OK; i++) {
+    for (size_t i = from; i < to; i++) {
         const struct mb_migration *m = &r->files.list[i];
         struct mb_step_cost cost;
         if (is_current(mb_ledger_find(&r->ledger, m), m)) continue;
         rc = mb_step_up(&r->ledger, m, &limits, &cost, err);
-        if (rc == MB_OK) tell(r, "applied", m, &cost);
+        if (rc != MB_OK) break;
+        tell(r, "applied", m, &cost);
+        if (r->plan->applied != NULL) r->plan->applied(r->plan->applied_ctx, m->name);
     }
     return rc;
 }

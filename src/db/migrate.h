@@ -11,6 +11,8 @@
 /* Takes a line without its newline, as printf does. */
 typedef void (*mb_migrate_progress)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+typedef void (*mb_migrate_applied)(void *ctx, const char *name); /* "0002_add_urgency" */
+
 struct mb_migration_file {
     const char
         *name; /* "0001_create_schema.up.sql", "0001_create_schema.down.sql", "R__functions.sql" */
@@ -24,6 +26,8 @@ struct mb_migrate_plan {
     const struct mb_migration_file *files;
     size_t nfiles;
     mb_migrate_progress progress;           /* one line per step, and warnings; NULL = silent */
+    mb_migrate_applied applied;             /* told of each file that went up and stays; NULL = nobody */
+    void *applied_ctx;
     uint32_t lock_timeout_ms, lock_wait_ms; /* per statement; for the turn */
     bool has_turn;                          /* the caller holds it: db/turn.h */
 };

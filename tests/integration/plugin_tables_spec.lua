@@ -1,6 +1,7 @@
 -- Plugins' own tables: made by their migrations, reached by named statements under a role that sees nothing else.
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
+local http = require "support.http"
 local paths = require "support.paths"
 local process = require "support.process"
 local psql = require "support.psql"
@@ -142,6 +143,36 @@ describe("migrations of plugins", function()
     assert.equal(1, r.code)
     assert.matches("plugin test.tables: 0003_break.*nothing.*does not exist.*nothing was changed", r.err)
     assert.equal(0, run(app, "none").rows[1].n)
+    app:stop()
+  end)
+
+  it("stay when what comes after them fails, which the answer says", function()
+    local dir = copy_plugins()
+    local app = server.start { workers = 1, env = { MEDBOOKD_PLUGINS_FOLDER = dir } }
+    local serving = app:get("/readyz").json.generation
+    local function write(name, up, down)
+      paths.write(("%s/test.tables/migrations/%s.up.sql"):format(dir, name), up)
+      paths.write(("%s/test.tables/migrations/%s.down.sql"):format(dir, name), down)
+    end
+    local function refused(applied)
+      local told = applied and ("the scripts were not changed, generation %s serves; applied, and not taken back: %s; "
+        .. "medbookd migrate down --plugin NAME takes the last one back"):format(serving, applied)
+        or ("nothing was changed; generation %s serves"):format(serving)
+      local r = http.request("POST", "/v1/admin/reload", { port = app.admin_port, timeout = 60 })
+      assert.same({ 422, told }, { r.status, r.json.detail })
+    end
+    write("0002_add_urgency", "ALTER TABLE notes ADD urgent bool;", "ALTER TABLE notes DROP urgent;")
+    write("0003_add_more", "ALTER TABLE notes ADD more int;", "ALTER TABLE notes DROP more;")
+    write("0004_break", "ALTER TABLE nothing ADD x int;", "SELECT 1;")
+    refused "test.tables 0002_add_urgency, test.tables 0003_add_more"
+    refused(nil)
+    -- What PostgreSQL says of the statements is asked when the tables are there.
+    local file = dir .. "/test.tables/plugin.lua"
+    paths.write(file, (paths.read(file):gsub("none = %[%[SELECT 1", "none = [[SELECT missing")))
+    write("0004_break", "ALTER TABLE notes ADD yet int;", "ALTER TABLE notes DROP yet;")
+    refused "test.tables 0004_break"
+    local r = app:command("migrate", "down", "--plugin", "test.tables")
+    assert.same({ 0, "" }, { r.code, (r.err:gsub("medbookd: reverted 0004_break[^\n]*\n", "")) })
     app:stop()
   end)
 
