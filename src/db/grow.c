@@ -75,6 +75,7 @@ void mb_pool__link_up(struct mb_link *l)
     db->grace_ns = 0;
     db->last_error[0] = '\0';
     mb_db__count(&db->stats->connects, 1);
+    if (db->nup == 0) mb_pool__forget_wait(db);
     set_up(db, db->nup + 1);
     mb_link__settle(l);
     mb_pool__grow(db, db->nqueued > 0);

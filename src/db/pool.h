@@ -92,6 +92,7 @@ MB_MUST_CHECK enum mb_rc mb_pool__admit(struct mb_db *db, enum mb_op_kind kind,
 MB_MUST_CHECK enum mb_rc mb_pool__place(struct mb_op *op, struct mb_err *err);
 void mb_pool__leave_queue(struct mb_op *op);
 void mb_pool__requeue(struct mb_op *op);           /* at the head: it has waited before */
+void mb_pool__forget_wait(struct mb_db *db);       /* so far: it was for a connection, and tells no pace */
 uint64_t mb_pool__wait_ns(const struct mb_db *db); /* that the longest line stands for */
 bool mb_pool__is_down(const struct mb_db *db, enum mb_op_kind kind);
 

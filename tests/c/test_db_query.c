@@ -90,6 +90,29 @@ static void pipelines_reads(void)
     ok(stats.connects == before, "and share one connection");
 }
 
+/* The pace of the queue tells who is refused at once. */
+static void learns_no_pace_from_connecting(void)
+{
+    static struct reply many[MANY];
+    struct mb_db_config c = make_config();
+    struct reply first;
+    int answered = 0;
+    open_db(&c);
+    start(&first, MB_DB_READ, "SELECT 1", NULL);
+    pg_nap(1000); /* the connection takes its time */
+    await(&first);
+    PQclear(first.res);
+    for (int i = 0; i < MANY; i++) start(&many[i], MB_DB_READ, "SELECT 1", NULL);
+    for (int i = 0; i < MANY; i++) await(&many[i]);
+    for (int i = 0; i < MANY; i++) {
+        answered += many[i].rc == MB_OK;
+        PQclear(many[i].res);
+    }
+    ok(answered == MANY, "a slow connection makes nobody think that statements are slow (%d)",
+       answered);
+    close_db();
+}
+
 static void keeps_prepared(void)
 {
     uint64_t before = stats.prepares;
@@ -177,6 +200,7 @@ int main(void)
     keeps_prepared();
     survives_ddl();
     close_db();
+    learns_no_pace_from_connecting();
     works_behind_a_pooler();
     refuses_other_encodings();
     return done();
