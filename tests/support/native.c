@@ -244,6 +244,13 @@ static int native_getpid(lua_State *L) {
     return 1;
 }
 
+/* setenv(name, text): of this process and of children to come. */
+static int native_setenv(lua_State *L) {
+    if (setenv(luaL_checkstring(L, 1), luaL_checkstring(L, 2), 1) != 0) return fail_errno(L, "setenv");
+    lua_pushboolean(L, true);
+    return 1;
+}
+
 static int native_uid(lua_State *L) {
     lua_pushinteger(L, geteuid());
     return 1;
@@ -378,7 +385,7 @@ static const luaL_Reg functions[] = {
     {"sleep", native_sleep},       {"mkdtemp", native_mkdtemp}, {"rmtree", native_rmtree},
     {"mkdir", native_mkdir},       {"chown", native_chown},   {"readlink", native_readlink},
     {"list", native_list},         {"free_port", native_free_port},
-    {"distance", native_distance},
+    {"distance", native_distance},   {"setenv", native_setenv},
     {NULL, NULL},
 };
 

@@ -48,6 +48,14 @@ local function native()
   return path
 end
 
+-- The folder of PostgreSQL's programs, of the newest version, or nil.
+local function postgres()
+  local all, best = "/usr/lib/postgresql", 0
+  if lfs.attributes(all, "mode") ~= "directory" then return nil end
+  for name in lfs.dir(all) do best = math.max(best, tonumber(name) or 0) end
+  return best > 0 and ("%s/%g/bin"):format(all, best) or nil
+end
+
 local function read(path)
   local file <close> = assert(io.open(path, "rb"))
   return file:read "a"
@@ -58,4 +66,5 @@ local function write(path, text)
   assert(file:write(text))
 end
 
-return { root = root, binary = binary, build = build, builds = builds, native = native, read = read, write = write }
+return { root = root, binary = binary, build = build, builds = builds, native = native,
+         postgres = postgres, read = read, write = write }

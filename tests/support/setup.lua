@@ -8,3 +8,8 @@ package.cpath = require("support.paths").native():gsub("/support/native%.so$", "
 package.preload["mb.text"] = function()
   return { distance = require("support.native").distance }
 end
+
+-- PostgreSQL's own programs before those of the same names by postgresql-common, which look for a cluster
+-- first and so take five times as long.
+local postgres <const> = require("support.paths").postgres()
+if postgres then require("support.native").setenv("PATH", postgres .. ":" .. os.getenv "PATH") end
