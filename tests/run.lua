@@ -79,6 +79,7 @@ local function prepare_cluster(specs)
   end
   psql.run(source:url "postgres", "CHECKPOINT")
   source:stop()
+  source:shorten_log()
   return source.data
 end
 

@@ -138,7 +138,8 @@ static inline void pg_make(void)
     char *initdb[] = {"initdb", "-D", pg.data, "-U",         "postgres",  "-A",
                       "trust",  "-E", "UTF8",  "--locale=C", "--no-sync", NULL};
     pg_find_bin();
-    snprintf(pg.root, sizeof pg.root, "/tmp/mb-pg.XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    snprintf(pg.root, sizeof pg.root, "%.40s/mb-pg.XXXXXX", parent != NULL ? parent : "/tmp");
     if (mkdtemp(pg.root) == NULL) pg_die("could not make a folder");
     if (geteuid() == 0 && (user == NULL || chown(pg.root, user->pw_uid, user->pw_gid) != 0))
         pg_die("there is no user postgres");

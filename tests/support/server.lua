@@ -14,11 +14,7 @@ server.__index = server
 -- Variables that would steer medbookd but were meant for something else.
 local function clean_environment()
   local env = {}
-  local handle <close> = assert(io.popen "env")
-  for line in handle:lines() do
-    local name = line:match "^(MEDBOOKD_[%w_]+)="
-    if name then env[name] = false end
-  end
+  for name in ("\0" .. paths.read "/proc/self/environ"):gmatch "%z(MEDBOOKD_[%w_]+)=" do env[name] = false end
   return env
 end
 
