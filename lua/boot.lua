@@ -31,12 +31,14 @@ for _, it in ipairs(plugins.problems) do
 end
 codes:finish()
 local routes = router.new(session.authenticate, plugins, codes)
-for _, module in ipairs(scripts("routes/")) do
-  routes:add_file(module)
+for _, folder in ipairs { "resources/", "routes/" } do
+  for _, module in ipairs(scripts(folder)) do
+    routes:add_file(module)
+  end
 end
 local compiled = routes:compiled()
 mail.load(scripts "mails/")
-jobs.load(scripts "jobs/", plugins.jobs, events.of(scripts "workflows/states/"))
+jobs.load(scripts "jobs/", plugins.jobs, events.of(scripts "workflows/states/", scripts "resources/"))
 requirements.load(require "validation.overrides")
 explain.publish(compiled)
 openapi.publish(compiled, codes)

@@ -182,6 +182,25 @@ SELECT CASE WHEN k."requestHash" = request_hash THEN 'replayed' ELSE 'idempotenc
 $$;
 COMMENT ON FUNCTION mb_answer(text, text, text, text) IS 'the answer that a request with this key got before';
 
+-- False: the key was used in the last 24 hours, perhaps at this very moment.
+CREATE OR REPLACE FUNCTION mb_keep_answer(request jsonb, resource_id text, answer text, at timestamptz) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    INSERT INTO "IdempotencyKey" AS k
+           ("caller", "route", "key", "requestHash", "status", "body", "resourceId", "createdAt")
+    VALUES (coalesce(request ->> 'userId', ''), request ->> 'route', request ->> 'key', request ->> 'hash',
+            (request ->> 'answerStatus')::integer, answer, resource_id, at)
+    ON CONFLICT ON CONSTRAINT "IdempotencyKey_pkey" DO UPDATE
+       SET "requestHash" = excluded."requestHash", "status" = excluded."status", "body" = excluded."body",
+           "resourceId" = excluded."resourceId", "createdAt" = excluded."createdAt"
+     WHERE k."createdAt" <= excluded."createdAt" - interval '24 hours';
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION mb_keep_answer(jsonb, text, text, timestamptz) IS
+    'keeps the answer to a request with a key (userId, route, key, hash, answerStatus of it) for its repetition';
+
 -- Ends a change of a booking: a new one takes its time from the slots; then it counts the change on the agenda,
 -- tells the others and says who did it, in one statement, as each costs a start of the executor. A request with
 -- a key has its answer kept. `reach`: of the provider's agenda for a new booking, else null. False: the same key
@@ -219,15 +238,7 @@ BEGIN
     IF NOT request ? 'key' THEN
         RETURN true;
     END IF;
-    INSERT INTO "IdempotencyKey" AS k
-           ("caller", "route", "key", "requestHash", "status", "body", "resourceId", "createdAt")
-    VALUES (coalesce(request ->> 'userId', ''), request ->> 'route', request ->> 'key', request ->> 'hash',
-            (request ->> 'answerStatus')::integer, answer, b."id", b."updatedAt")
-    ON CONFLICT ON CONSTRAINT "IdempotencyKey_pkey" DO UPDATE
-       SET "requestHash" = excluded."requestHash", "status" = excluded."status", "body" = excluded."body",
-           "resourceId" = excluded."resourceId", "createdAt" = excluded."createdAt"
-     WHERE k."createdAt" <= excluded."createdAt" - interval '24 hours';
-    RETURN FOUND;
+    RETURN mb_keep_answer(request, b."id", answer, b."updatedAt");
 END
 $$;
 

@@ -9,6 +9,16 @@ local HEADER <const> = {
   errors = { [400] = { "invalid_if_match" }, [412] = { "version_mismatch" } },
 }
 
+-- The same of a route that changes nothing without it.
+local DEMANDED <const> = {
+  name = "If-Match", example = '"3"', required = true,
+  description = 'the ETag of what is to be changed, such as "3": if somebody else changed it meanwhile the answer is '
+    .. "412; * for any version",
+  errors = {
+    [400] = HEADER.errors[400], [412] = HEADER.errors[412], [428] = { "if_match_required" },
+  },
+}
+
 -- For `sends` of a route.
 local ETAG <const> = { name = "ETag", description = "the version of what is answered", example = '"3"' }
 
@@ -57,4 +67,15 @@ local function expected(req, current)
   return version
 end
 
-return { HEADER = HEADER, ETAG = ETAG, etag = etag, expected = expected }
+-- As expected, of a route that demands the header: 428 without it, 412 when it is of another version.
+local function demand(req, current)
+  if not req:header "if-match" then
+    error(problem(428, "if_match_required", "send If-Match with the ETag of what you change"))
+  end
+  local version = expected(req, current)
+  if version and version ~= current then
+    error(problem(412, "version_mismatch", "this was changed meanwhile: look at it again"))
+  end
+end
+
+return { HEADER = HEADER, DEMANDED = DEMANDED, ETAG = ETAG, etag = etag, expected = expected, demand = demand }

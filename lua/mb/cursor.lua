@@ -16,13 +16,33 @@ local KINDS <const> = {
   text = function(s)
     return not s:find("\0", 1, true)
   end,
+  integer = function(s)
+    return s:find "^-?%d+$" ~= nil and #s <= 10
+  end,
+  decimal = function(s)
+    return s:find "^-?%d+%.?%d*$" ~= nil and #s <= 40
+  end,
 }
 
 local function encode(...)
-  return crypto.encode64(json.encode(json.array { ... }))
+  local values = table.pack(...)
+  for i = 1, values.n do
+    values[i] = values[i] == nil and json.null or values[i]
+  end
+  values.n = nil
+  return crypto.encode64(json.encode(json.array(values)))
 end
 
--- The values of a cursor made of these kinds ("instant" or "text"); nothing when there is none.
+local function is_sound(value, kind)
+  local needed, may_miss = kind:match "^(%l+)(%??)$"
+  if value == json.null then
+    return may_miss == "?"
+  end
+  return type(value) == "string" and KINDS[needed](value)
+end
+
+-- The values of a cursor made of these kinds ("instant", "text", "integer" or "decimal", with ? behind what may be
+-- nil); nothing when there is none.
 local function decode(text, ...)
   if text == nil then
     return
@@ -32,7 +52,10 @@ local function decode(text, ...)
   local values = bytes and json.decode(bytes)
   local sound = type(values) == "table" and #values == #kinds
   for i = 1, sound and #kinds or 0 do
-    sound = sound and type(values[i]) == "string" and KINDS[kinds[i]](values[i])
+    sound = sound and is_sound(values[i], kinds[i])
+    if sound and values[i] == json.null then
+      values[i] = nil
+    end
   end
   if not sound then
     error(problem(400, "invalid_cursor", "pass the nextCursor of the page before as it was given"))

@@ -107,7 +107,8 @@ local STEPS <const> = {
     if permit.is_public(it.rule) then
       return "permission: public, everybody"
     end
-    return ("permission: %s, %s (%s)"):format(it.route.permission, rule.describe(it.rule), it.rule.at)
+    return ("permission: %s, %s%s (%s)"):format(it.route.permission, it.route.lists and "each row for " or "",
+      rule.describe(it.rule), it.rule.at)
   end,
   function(it, lines)
     if #it.limits > 0 then

@@ -62,7 +62,7 @@ end
 local function header_parameter(field)
   return {
     ["in"] = "header", name = field.name, description = field.description, example = field.example,
-    schema = { type = "string" },
+    required = field.required, schema = { type = "string" },
   }
 end
 

@@ -177,7 +177,7 @@ function judge:allows(it)
 end
 
 local function not_found()
-  error(problem(404, "not_found", "there is no such thing, or it is not yours to see"))
+  error(problem(404, "not_found", "not found, or not yours to see"))
 end
 
 -- Whoever may not see a thing is told that it does not exist; whoever sees it, that this is not for them.

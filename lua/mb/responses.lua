@@ -118,7 +118,7 @@ local function problems(it)
   add(made, route.params and { [422] = { "validation_failed" } })
   add(made, it.auth and { [401] = { "invalid_token", not it.is_public and "authentication_required" or nil } })
   add(made, not it.is_public and route.subject and { [403] = { "not_allowed" } })
-  add(made, (not it.is_public or route.path:find "{") and { [404] = { "not_found" } })
+  add(made, (not it.is_public and not route.lists or route.path:find "{") and { [404] = { "not_found" } })
   add(made, route.errors)
   for _, field in ipairs(route.headers or {}) do
     add(made, field.errors)

@@ -4,7 +4,7 @@
 --     params = fields, query = fields, body = schema or "stream", max_body = bytes, auth = true,
 --     subject = function(req) return row end, handler = function(req, subject, judge) … end,
 --     description = "…", headers = { idempotency.HEADER }, sends = { conditional.ETAG },
---     limit = { per = "address", requests = 30, window = "1h" },
+--     limit = { per = "address", requests = 30, window = "1h" }, lists = true,
 --     responses = { [200] = schema or "text/csv" or false }, errors = { [409] = { "slot_taken" } } }
 --
 -- `permission` is "public" or "<resource>.<action>", a rule of permissions/<resource>.lua; a
@@ -12,7 +12,8 @@
 -- looked at it before the handler runs: always behind a rule, and on public routes that say
 -- `auth = true`. `subject` loads the row that the rule judges (nil answers 404) and is
 -- handed on to the handler, with the judge (mb.permit), who also answers for other rules on that row.
--- `limit`: how often it may be asked (mb.limit).
+-- `limit`: how often it may be asked (mb.limit). `lists`: the rule stands in the statement of the handler
+-- (mb.condition), which shows the rows that it allows; nobody is refused but who sends no token where one is needed.
 -- `responses` is a schema, a media type (or { media =, example = }) or false (no body) for each status, `errors` the
 -- codes of problems that this route has beyond those of its kind: answers are held to both. A route without
 -- `responses` promises nothing. `headers` are the fields that it reads, each with the `errors` that come of it, `sends`
@@ -30,7 +31,7 @@ local METHODS <const> = { "GET", "POST", "PUT", "PATCH", "DELETE" }
 local KEYS <const> = {
   method = "string", path = "string", summary = "string", permission = "string", handler = "function",
   params = "table", query = "table", body = "body", max_body = "number", subject = "function", auth = "boolean",
-  limit = "table",
+  limit = "table", lists = "boolean",
   description = "string", headers = "table", sends = "table", responses = "table", errors = "table",
 }
 local REQUIRED <const> = { "method", "path", "summary", "permission", "handler" }
@@ -84,13 +85,13 @@ end
 -- What a request goes through before the handler: rule, and the checks that the route has; a fault is
 -- noted. The route is sound otherwise.
 local function checks_of(route, where, found)
-  local checks = { auth = route.auth, subject = route.subject }
+  local checks = { auth = route.auth, subject = route.subject, lists = route.lists }
   local is_found, rule = pcall(permit.find, route.permission, where)
   if not is_found then
     found:take(tostring(rule))
   else
     checks.rule, checks.auth = rule, route.auth or not permit.is_public(rule)
-    if rule.needs_row and not route.subject then
+    if rule.needs_row and not route.subject and not route.lists then
       found:add(where, ("permission '%s' judges a row: the route needs `subject`"):format(rule.name))
     end
   end
@@ -135,6 +136,7 @@ end
 local function compile(checks, handler, authenticate)
   local rule, params, query, body, subject = checks.rule, checks.params, checks.query, checks.body, checks.subject
   local auth, limited, is_public = checks.auth, checks.limit, permit.is_public(rule)
+  local is_judged = not is_public and not checks.lists
   if is_public and not auth and not subject then
     return compile_public(checks, handler)
   end
@@ -157,7 +159,7 @@ local function compile(checks, handler, authenticate)
       it = subject(req) or permit.not_found()
     end
     local judge = permit.judge(req, it)
-    if not is_public then
+    if is_judged then
       judge:demand(rule)
     end
     if limited then
@@ -235,11 +237,11 @@ function routes:compiled()
   return self.list
 end
 
--- A route file that does not load is a fault like others.
+-- A file of routes, or a resource that has them (mb.resource), that does not load is a fault like others.
 function routes:add_file(module)
   local ok, list = pcall(require, module)
   if ok then
-    self:add(module, list)
+    self:add(module, type(list) == "table" and list.routes or list)
   else
     self.found:take(tostring(list))
   end

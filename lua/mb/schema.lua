@@ -5,8 +5,9 @@
 -- outermost `one_of`, a list of alternatives, each the names of fields of which all must be there (the empty one: none
 -- of those that the others name), and `check`, a function (value, fail) for rules across
 -- fields, where fail(pointer, detail) notes an error. Fields that are not declared are refused, and
--- null is the same as absent. Instants are handed on as UTC with milliseconds, whatever their
--- offset was. Every error of a request is reported at once: 422 validation_failed with
+-- null is the same as absent; but in an object of a body that says `merge`, a merge patch (RFC 7396), null of a
+-- `nullable` field is handed on as json.null and that of others is an error. Instants are handed on as UTC with
+-- milliseconds, whatever their offset was. Every error of a request is reported at once: 422 validation_failed with
 -- errors = { { pointer, detail } }, at most MAX_ERRORS of them.
 --
 -- What people write is a `line` (a name: something visible on one line) or a `text` (a note: may be empty, line ends
@@ -84,7 +85,7 @@ local function complete(spec, value, is_sound)
     local normal = field.format and FORMATS[field.format][3]
     if value[key] == nil then
       value[key] = field.default
-    elseif normal and is_sound then
+    elseif normal and is_sound and value[key] ~= json.null then
       value[key] = normal(value[key])
     end
   end
@@ -100,6 +101,10 @@ local function check_object(spec, value, at, fail)
     local field = spec.properties[key]
     if not field then
       note(pointer_of(at, key), "is not a known field")
+    elseif item == json.null and spec.merge then
+      if not field.nullable then
+        note(pointer_of(at, key), "cannot be removed")
+      end
     elseif item == json.null then
       value[key] = nil
     else
@@ -144,7 +149,7 @@ local TYPES <const> = {
     { minimum = true, maximum = true, default = true } },
   boolean = { "true or false", function(v) return type(v) == "boolean" end, nil, { default = true } },
   object = { "an object", is_object, check_object,
-    { properties = true, required = true, additionalProperties = true, one_of = true } },
+    { properties = true, required = true, additionalProperties = true, one_of = true, merge = true } },
   array = { "an array", is_array, check_array, { items = true, maxItems = true } },
   any = { "anything", function() return true end, nil, {} },
 }
@@ -173,17 +178,18 @@ end
 local KEYWORDS <const> = {
   type = "string", properties = "table", required = "table", items = "table", enum = "table",
   minimum = "number", maximum = "number", minLength = "integer", maxLength = "integer",
-  maxItems = "integer", format = "string", default = "any", description = "string", title = "string",
+  maxItems = "integer", format = "string", default = "any", description = "string", title = "string", merge = "boolean",
   nullable = "boolean", check = "function", one_of = "table", example = "any", additionalProperties = "any",
 }
 local EVERYWHERE <const> = { type = true, description = true, title = true, example = true }
 local OF_ANSWERS <const> = {
-  nullable = "'nullable' is for answers: what is sent as null counts as absent",
+  nullable = "'nullable' is for answers, and for bodies that say `merge`: elsewhere null counts as absent",
   additionalProperties = "'additionalProperties' is for answers: what is sent holds what is declared",
 }
 local MAX_PROPERTIES <const> = 64 -- of an object of an answer: src/bind/shape.h
 
-local function verify_keywords(spec, at, wrong, is_answer)
+-- is_patched: it is a field of an object that says `merge`.
+local function verify_keywords(spec, at, wrong, is_answer, is_patched)
   local kind = TYPES[spec.type]
   if not kind then
     return wrong(("unknown type '%s'"):format(tostring(spec.type)), faults.nearest(spec.type, faults.names_of(TYPES)))
@@ -198,7 +204,9 @@ local function verify_keywords(spec, at, wrong, is_answer)
       if at ~= "" or is_answer then
         wrong(("'%s' stands at the outermost of what is checked only"):format(key))
       end
-    elseif OF_ANSWERS[key] and not is_answer then
+    elseif key == "merge" and is_answer then
+      wrong "'merge' is for bodies"
+    elseif OF_ANSWERS[key] and not is_answer and not (key == "nullable" and is_patched) then
       wrong(OF_ANSWERS[key])
     elseif key ~= "nullable" and not EVERYWHERE[key] and not kind[4][key] then
       wrong(("'%s' says nothing about type %s"):format(key, spec.type))
@@ -234,14 +242,14 @@ local verify
 
 -- Notes every fault of a schema in `found`, as of `where`; what: "body", "query", … A schema that was
 -- found wanting must not be compiled.
-function verify(spec, what, where, found, is_answer, at)
+function verify(spec, what, where, found, is_answer, at, is_patched)
   local function wrong(what_is, hint)
     found:add(where, ("%s %s: %s"):format(what, at == "" and "/" or at, what_is), hint)
   end
   if type(spec) ~= "table" then
     return wrong("a schema is a table")
   end
-  verify_keywords(spec, at, wrong, is_answer)
+  verify_keywords(spec, at, wrong, is_answer, is_patched)
   if spec.type == "array" then
     return verify(spec.items, what, where, found, is_answer, at .. "/items")
   elseif spec.type ~= "object" then
@@ -250,7 +258,7 @@ function verify(spec, what, where, found, is_answer, at)
     return wrong("an object needs `properties`")
   end
   for _, key in ipairs(faults.names_of(spec.properties)) do
-    verify(spec.properties[key], what, where, found, is_answer, pointer_of(at, key))
+    verify(spec.properties[key], what, where, found, is_answer, pointer_of(at, key), spec.merge)
   end
   if is_answer then
     verify_answer(spec, wrong)

@@ -28,7 +28,7 @@ return {
     responses = { [200] = answers.provider },
     handler = function(req)
       return db.query(providers.get, req.params.id)[1]
-        or problem(404, "not_found", "there is no such provider")
+        or problem(404, "not_found", "provider not found")
     end,
   },
 }

@@ -60,7 +60,7 @@ local function unmatched(provider_type)
 end
 
 local function unknown_type()
-  return problem(404, "not_found", "there is no such provider type")
+  return problem(404, "not_found", "provider type not found")
 end
 
 -- The pointer of the field that holds an answer of this type.

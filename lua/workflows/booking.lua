@@ -25,7 +25,7 @@ config.declare("booking.close_after", {
 
 -- outcome -> status, detail, member that tells the time in it
 local REFUSALS <const> = {
-  slot_not_found = { 404, "there is no such slot" },
+  slot_not_found = { 404, "slot not found" },
   slot_taken = { 409, "this slot was booked by somebody else" },
   slot_overlapped = { 409, "the provider has another booking at this time" },
   slot_blocked = { 409, "the provider is not available at this time" },
@@ -36,7 +36,7 @@ local REFUSALS <const> = {
   mode_required = { 422, "this slot is offered online and in person: send isOnline" },
   mode_unavailable = { 422, "this slot is not offered that way: leave isOnline out or change it" },
   idempotency_mismatch = { 422, "this Idempotency-Key was sent with another request before" },
-  booking_not_found = { 404, "there is no such booking" },
+  booking_not_found = { 404, "booking not found" },
   too_late = { 409, "'%s' was possible until %s", "until" },
   too_early = { 409, "'%s' is possible from %s", "from" },
   version_mismatch = { 412, "the booking was changed meanwhile: look at it again" },

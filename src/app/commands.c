@@ -128,7 +128,7 @@ static enum mb_rc look_explain(const struct mb_states *states, void *ctx, struct
     if (match.route < 0)
         return mb_fail(err, MB_E_CONFIG, "%s %.200s: %s; medbookd routes lists them", word, path,
                        match.route == -2 ? "this path does not answer to that method"
-                                         : "there is no such path");
+                                         : "path not found");
     (void)snprintf(index, sizeof index, "%d", match.route);
     return mb_vm_tell(states->vm, "mb.explain", "explain", index, &q->answer, err);
 }
@@ -372,7 +372,7 @@ static int plugin(const struct mb_options *o, const struct mb_config *config)
         return mb_plugin_new(config, name, &err) == MB_OK ? EXIT_SUCCESS : fail(&err);
     (void)snprintf(folder, sizeof folder, "%s/%s/" MB_PLUGIN_SPECS, config->plugins_folder, name);
     if (access(folder, F_OK) == 0) return rehearse(o, config, paths, 1, name);
-    (void)mb_fail(&err, MB_E_CONFIG, "%.200s: there is no such folder with *_spec.lua in it",
+    (void)mb_fail(&err, MB_E_CONFIG, "%.200s: folder not found, or without *_spec.lua in it",
                   folder);
     return fail(&err);
 }

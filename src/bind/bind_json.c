@@ -9,6 +9,8 @@
 static const char RAW_TYPE[] = "mb.json.raw";
 static const char ARRAY_TAG; /* registry key of the metatable that marks arrays */
 
+void mb_json_push_null(lua_State *L) { lua_pushlightuserdata(L, NULL); }
+
 bool mb_is_json_null(lua_State *L, int index)
 {
     return lua_type(L, index) == LUA_TLIGHTUSERDATA && lua_touserdata(L, index) == NULL;
@@ -89,7 +91,7 @@ int mb_open_json(lua_State *L)
     lua_setfield(L, -2, "__name");
     lua_rawsetp(L, LUA_REGISTRYINDEX, &ARRAY_TAG);
     luaL_newlib(L, functions);
-    lua_pushlightuserdata(L, NULL);
+    mb_json_push_null(L);
     lua_setfield(L, -2, "null");
     return 1;
 }

@@ -124,7 +124,7 @@ void mb_handler_take(struct mb_handler *h, struct mb_http_request *req)
         if (known)
             refuse_method(req, allow);
         else
-            mb_http_problem(req, 404, "not_found", "there is no such path", MB_STR(""), -1, NULL,
+            mb_http_problem(req, 404, "not_found", "path not found", MB_STR(""), -1, NULL,
                             0);
         return;
     }

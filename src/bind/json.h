@@ -48,5 +48,7 @@ MB_MUST_CHECK enum mb_rc mb_collect_headers(lua_State *L, int index, struct mb_h
                                             struct mb_err *err);
 /* An empty table that stays an array when it is encoded again. */
 void mb_json_push_array(lua_State *L);
+/* json.null. */
+void mb_json_push_null(lua_State *L);
 /* Is the value at index json.null? */
 bool mb_is_json_null(lua_State *L, int index);

@@ -4,7 +4,8 @@
  * `rows[i]` (a row handle), `rows.columns`, `row.name`, iteration by index; rows and row are encoded
  * as JSON straight from libpq. Column types: bool, integers and floats become numbers, json/jsonb is
  * passed through, timestamptz becomes RFC 3339 with milliseconds and Z, numeric stays a string,
- * text[] becomes an array in JSON and its PostgreSQL text in Lua, NULL becomes null and nil.
+ * text[] becomes an array in JSON and its PostgreSQL text in Lua, NULL becomes null and nil. A column whose name
+ * begins with _ is for the script alone: no JSON shows it.
  */
 #include <lua.h>
 

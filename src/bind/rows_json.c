@@ -178,11 +178,14 @@ static enum mb_rc add_column(struct members *m, const PGresult *res, int column,
                                       MAX_COLUMNS);
 }
 
+/* What a statement selects for the script alone has a name that begins with _. */
+static bool is_hidden(const char *name) { return name[0] == '_'; }
+
 static enum mb_rc add_columns(struct members *m, const PGresult *res, struct mb_err *err)
 {
     enum mb_rc rc = MB_OK;
     for (int c = 0, n = PQnfields(res); rc == MB_OK && c < n; c++)
-        rc = add_column(m, res, c, err);
+        if (!is_hidden(PQfname(res, c))) rc = add_column(m, res, c, err);
     return rc;
 }
 
@@ -203,6 +206,7 @@ static enum mb_rc find_columns(struct members *m, const PGresult *res, const str
     for (int i = 0; i < n->nfields; i++) column[i] = -1;
     for (int c = 0, count = PQnfields(res); rc == MB_OK && c < count; c++) {
         const char *name = PQfname(res, c);
+        if (is_hidden(name)) continue;
         int i = field_of(s, n, mb_str_z(name), guess);
         if (i < 0) {
             rc = n->more == MB_SHAPE_FREE_VALUES

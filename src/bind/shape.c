@@ -21,7 +21,8 @@ static const char *const keywords[] = {
     "type",       "format",  "enum",     "minimum",    "maximum",
     "minLength",  "maxLength", "maxItems", "items",    "properties",
     "required",   "default", "nullable", "additionalProperties",
-    "check",      "one_of",  "title",    "description", "example", NULL};
+    "check",      "one_of",  "merge",    "title",      "description",
+    "example",    NULL};
 
 static const char TYPE[] = "mb.shape";
 
@@ -271,6 +272,9 @@ static int add_node(lua_State *L, struct mb_shape *s, int values)
     } else if (n->kind == MB_SHAPE_OBJECT) {
         add_fields(L, s, self, values);
         n->more = more_of(L, s, values);
+        lua_getfield(L, -1, "merge");
+        n->is_merge = lua_toboolean(L, -1);
+        lua_pop(L, 1);
     }
     return self;
 }

@@ -43,6 +43,7 @@ struct mb_shape_node {
     size_t min_length, max_length, max_items;
     int values; /* of an enum: where their set stands in the list of values; 0 = none */
     bool is_nullable;
+    bool is_merge; /* an object: null of a nullable field is handed on, of others not sound (RFC 7396) */
     int items; /* node */
     int more;  /* node of members that are not declared, or one of the two above */
     int first, nfields;

@@ -1,4 +1,5 @@
 #include "base/utf8.h"
+#include "bind/json.h"
 #include "bind/shape.h"
 
 /*
@@ -161,7 +162,17 @@ static const char *read_name(struct reader *r, const char *p, const struct mb_sh
     return p != NULL && *field >= 0 ? take(r, p, ':') : NULL;
 }
 
-/* A field that is null is the same as one that is absent. */
+/* Whether null may stand for this field, which is then at the top of the stack if it is to be handed on. */
+static bool push_null(const struct reader *r, const struct mb_shape_node *n,
+                      const struct mb_shape_field *f, bool *is_value)
+{
+    *is_value = n->is_merge;
+    if (!n->is_merge) return true;
+    mb_json_push_null(r->L);
+    return r->s->node[f->node].is_nullable;
+}
+
+/* A field that is null is the same as one that is absent, but in a merge patch. */
 static const char *read_object(struct reader *r, const char *p, struct mb_shape_node *n)
 {
     uint64_t named = 0, has = 0;
@@ -178,16 +189,22 @@ static const char *read_object(struct reader *r, const char *p, struct mb_shape_
         order = &f->following;
         p = skip_blank(r, p);
         const char *behind_null = take_word(r, p, MB_STR("null"));
-        if (behind_null != NULL) {
-            p = r->tokens_left-- == 0 ? NULL : behind_null;
-        } else {
-            lua_rawgeti(r->L, r->values, f->name_at);
+        bool is_value = behind_null == NULL;
+        lua_rawgeti(r->L, r->values, f->name_at);
+        if (is_value)
             p = read_value(r, p, f->node);
-            if (p == NULL) return NULL;
+        else if (r->tokens_left-- == 0 || !push_null(r, n, f, &is_value))
+            p = NULL;
+        else
+            p = behind_null;
+        if (p == NULL) return NULL;
+        if (is_value) {
             lua_rawset(r->L, -3);
             has |= UINT64_C(1) << i;
+        } else {
+            lua_pop(r->L, 1); /* the name */
         }
-        p = p != NULL ? read_more(r, p, '}', &is_more) : NULL;
+        p = read_more(r, p, '}', &is_more);
         if (p == NULL) return NULL;
     }
     r->depth_left++;

@@ -506,7 +506,7 @@ struct mb_plugin *mb_plugin_at(lua_State *L, int index)
 {
     struct mb_plugins *all = mb_vm_plan(mb_vm_of(L))->owner;
     struct mb_plugin *p = mb_plugin_named(all, luaL_checkstring(L, index));
-    luaL_argcheck(L, p != NULL, index, "there is no such plugin");
+    luaL_argcheck(L, p != NULL, index, "plugin not found");
     return p;
 }
 

@@ -292,7 +292,7 @@ describe("medbookd explain and routes", function()
   end)
 
   for name, case in pairs {
-    ["a path that is none"] = { { "explain", "GET", "/nope" }, "GET /nope: there is no such path", 1 },
+    ["a path that is none"] = { { "explain", "GET", "/nope" }, "GET /nope: path not found", 1 },
     ["a method that the path has not"] = { { "explain", "DELETE", "/v1/slots" }, "does not answer to that method", 1 },
     ["a method that is none"] = { { "explain", "FETCH", "/v1/slots" }, "FETCH is no method", 1 },
     ["a path left out"] = { { "explain", "GET" }, "say METHOD PATH after", 64 },

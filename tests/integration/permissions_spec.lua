@@ -18,29 +18,6 @@ local function make_home()
   return dir
 end
 
--- Everybody's token is their id. Beside the people of one_of_each.sql: `user` owns the organization.
-local PEOPLE <const> = [[
-INSERT INTO "User" ("id", "role") VALUES ('admin', 'ADMIN'), ('root', 'SUPER_ADMIN'), ('stranger', 'USER'),
-  ('staff', 'USER'), ('clerk', 'USER'), ('manager', 'USER'), ('elsewhere', 'USER'), ('others', 'USER'),
-  ('suspended', 'USER'), ('foreign', 'USER');
-INSERT INTO "Organization" ("id", "name") VALUES ('org2', 'Second');
-INSERT INTO "User" ("id", "role") VALUES ('doctor2', 'USER');
-INSERT INTO "Provider" ("id", "name", "userId", "image") VALUES ('provider2', 'x', 'doctor2', 'x');
-INSERT INTO "OrganizationProviderConnection" ("organizationId", "providerId") VALUES ('org', 'provider2');
-INSERT INTO "Location" ("id", "organizationId", "name", "googlePlaceId", "formattedAddress", "coordinates")
-VALUES ('location2', 'org', 'x', 'place2', 'x', '{"lat": 0, "lng": 0}');
-INSERT INTO "OrganizationMembership" ("id", "organizationId", "userId", "role", "permissions", "status") VALUES
-  ('staff', 'org', 'staff', 'STAFF', '{}', 'ACTIVE'), ('clerk', 'org', 'clerk', 'STAFF', '{MANAGE_BOOKINGS}', 'ACTIVE'),
-  ('manager', 'org', 'manager', 'MANAGER', '{}', 'ACTIVE'), ('elsewhere', 'org', 'elsewhere', 'OWNER', '{}', 'ACTIVE'),
-  ('others', 'org', 'others', 'MANAGER', '{}', 'ACTIVE'), ('suspended', 'org', 'suspended', 'OWNER', '{}', 'SUSPENDED'),
-  ('foreign', 'org2', 'foreign', 'OWNER', '{}', 'ACTIVE');
-INSERT INTO "MembershipLocation" ("membershipId", "locationId", "organizationId") VALUES
-  ('elsewhere', 'location2', 'org'), ('manager', 'location2', 'org'), ('manager', 'location', 'org');
-INSERT INTO "MembershipProvider" ("membershipId", "providerId", "organizationId") VALUES
-  ('others', 'provider2', 'org'), ('clerk', 'provider', 'org');
-INSERT INTO "Session" ("userId", "tokenHash", "expiresAt")
-SELECT "id", encode(sha256("id"::bytea), 'hex'), '2100-01-01' FROM "User"]]
-
 describe("permissions", function()
   local app, database, held
 
@@ -51,12 +28,12 @@ describe("permissions", function()
   setup(function()
     database = cluster.fresh "schema"
     psql.file(database.url, paths.root .. "/tests/fixtures/one_of_each.sql")
-    database.run(PEOPLE)
+    psql.file(database.url, paths.root .. "/tests/fixtures/people.sql")
     app = server.start { database = database, workers = 1, env = { MEDBOOKD_HOME = make_home() } }
     held = app:post("/v1/bookings", { slotId = "1000", guestName = "A", guestEmail = "a@example.org" }).json
   end)
 
-  -- rule -> who is let in; everybody else of PEOPLE is not.
+  -- rule -> who is let in; everybody else of people.sql is not.
   local EVERYBODY <const> = { "user", "doctor", "patient", "admin", "root", "stranger", "staff", "clerk", "manager",
                               "elsewhere", "others", "suspended", "foreign", "doctor2" }
   for name, allowed in pairs {

@@ -120,7 +120,7 @@ describe("medbookd plugin", function()
     for _, case in ipairs {
       { { "plugin" }, "say new or test after" }, { { "plugin", "old", "a.b" }, "say new or test after" },
       { { "plugin", "test" }, "the name of a plugin must follow" },
-      { { "plugin", "test", "a.b" }, "there is no such folder" },
+      { { "plugin", "test", "a.b" }, "folder not found" },
     } do
       local result = run(case[1])
       assert.is_true(result.code ~= 0)

@@ -1,0 +1,374 @@
+-- The statements of a resource (mb.resource), each one round trip, made when scripts load. They look at the table's
+-- row as t, and write beside each change who made it, what others are told, and the answer that a repetition will
+-- get (migrations/R__records.sql). Tables have "id", "version", "createdAt" and "updatedAt", the last three kept by
+-- their defaults and a trigger.
+local db = require "mb.db"
+local json = require "mb.json"
+local query = require "mb.query"
+
+-- ---- parameters ----
+
+-- Of one statement: name -> its place, in the order in which they are first used.
+local function parameters()
+  local places, names = {}, {}
+  local function place(name, type)
+    if not places[name] then
+      names[#names + 1] = name
+      places[name] = #names
+    end
+    return ("$%d::%s"):format(places[name], type or "text")
+  end
+  return place, names
+end
+
+local function statement(make, name, sql, names)
+  return { statement = make(name, sql), names = names }
+end
+
+-- The values of a statement in order, by name.
+local function values(it, given)
+  local list = {}
+  for i, name in ipairs(it.names) do
+    list[i] = given[name]
+  end
+  return it.statement, table.unpack(list, 1, #it.names)
+end
+
+-- ---- columns ----
+
+local function quoted(name) return ('"%s"'):format(name) end
+
+-- A field's value of the row t. is_json: within row_to_json, which would make a number of a decimal and has a form of
+-- its own for instants.
+local function value_of(it, is_json)
+  local sql = it.sql or 't.' .. quoted(it.name)
+  if it.kind == "list" then
+    return sql .. "::text[]"
+  elseif is_json and it.kind == "decimal" then
+    return sql .. "::text"
+  elseif is_json and it.kind == "instant" then
+    return ("mb_instant(%s)"):format(sql)
+  end
+  return sql
+end
+
+local function shown_parameter(i) return "shown" .. i end
+
+-- What answers show of the row t.
+local function columns_of(self, place, is_json)
+  local list = {}
+  for i, it in ipairs(self.fields) do
+    local sql = value_of(it, is_json)
+    if it.shown_to then
+      sql = ("CASE WHEN %s THEN %s END"):format(it.shown_to:expression(place(shown_parameter(i), "jsonb")), sql)
+    end
+    list[i] = ("%s AS %s"):format(sql, quoted(it.name))
+  end
+  return table.concat(list, ", ")
+end
+
+-- Beside them, what rules look at and answers do not show.
+local function hidden_of(self)
+  local list = {}
+  for _, column in pairs(self.hidden) do
+    list[#list + 1] = (', t.%s AS %s'):format(quoted(column:sub(2)), quoted(column))
+  end
+  table.sort(list)
+  return table.concat(list)
+end
+
+-- The facts that hidden fields want, beside what a statement is given.
+local function facts(self, req, given)
+  for i, it in ipairs(self.fields) do
+    if it.shown_to then
+      given[shown_parameter(i)] = it.shown_to:facts(req)
+    end
+  end
+  return given
+end
+
+-- The fields that a body of this kind ("create" or "change") may hold, as columns of jsonb_to_record.
+local function written(self, kind)
+  local list, types = {}, {}
+  for _, it in ipairs(self.fields) do
+    if it[kind] then
+      list[#list + 1] = it
+      types[#types + 1] = quoted(it.name) .. " " .. it.type
+    end
+  end
+  return list, table.concat(types, ", ")
+end
+
+-- ---- statements ----
+
+local function make_get(self)
+  local place, names = parameters()
+  local id = place "id"
+  return statement(query.read, self.name .. ".get", ([[
+SELECT %s%s
+  FROM %s t
+ WHERE t."id" = %s]]):format(columns_of(self, place), hidden_of(self), quoted(self.table), id), names)
+end
+
+-- $request: of mb.caller. outcome: created, replayed or idempotency_mismatch; body: JSON text, byte for byte the same
+-- when it is replayed.
+local function make_create(self)
+  local place, names = parameters()
+  local request, given = place("request", "jsonb"), place("given", "jsonb")
+  local fields, types = written(self, "create")
+  local targets, sources = { '"id"' }, { place "id" }
+  for _, it in ipairs(fields) do
+    targets[#targets + 1] = quoted(it.name)
+    local source = "g." .. quoted(it.name)
+    sources[#sources + 1] = it.kind == "list" and ("coalesce(%s, '{}')"):format(source) or source
+  end
+  for name, sql in pairs(self.sets or {}) do
+    targets[#targets + 1] = quoted(name)
+    sources[#sources + 1] = sql:gsub("%$request", request)
+  end
+  return statement(query.write, self.name .. ".create", ([[
+WITH past AS MATERIALIZED (
+    SELECT * FROM mb_answer(%s ->> 'userId', %s ->> 'route', %s ->> 'key', %s ->> 'hash')
+), made AS (
+    INSERT INTO %s AS t (%s)
+    SELECT %s
+      FROM jsonb_to_record(%s) AS g(%s)
+     WHERE NOT EXISTS (SELECT FROM past)
+    RETURNING t.*
+), shown AS (
+    SELECT t."id", t."version", (SELECT row_to_json(x)::text FROM (SELECT %s) x) AS "body" FROM made t
+)
+SELECT 'created' AS "outcome", s."id", s."version", s."body",
+       mb_conclude_record(%s, '%s', s."id", '%s.created', jsonb_build_object('version', s."version"),
+                          s."body") AS "_done"
+  FROM shown s
+ UNION ALL
+SELECT p."outcome", p."resourceId", (p."body"::json ->> 'version')::integer, p."body", NULL::text
+  FROM past p]]):format(request, request, request, request, quoted(self.table), table.concat(targets, ", "),
+    table.concat(sources, ", "), given, types, columns_of(self, place, true), request, self.table, self.tells), names)
+end
+
+-- A change as one jsonb: what it does not hold stays, what is null is removed. No row: the version is another one.
+local function make_change(self)
+  local place, names = parameters()
+  local id, given, version = place "id", place("given", "jsonb"), place("version", "integer")
+  local fields, types = written(self, "change")
+  local sets = {}
+  for i, it in ipairs(fields) do
+    sets[i] = ("%s = CASE WHEN %s ? '%s' THEN g.%s ELSE t.%s END"):format(quoted(it.name), given, it.name,
+      quoted(it.name), quoted(it.name))
+  end
+  return statement(query.write, self.name .. ".change", ([[
+WITH changed AS (
+    UPDATE %s AS t
+       SET %s
+      FROM jsonb_to_record(%s) AS g(%s)
+     WHERE t."id" = %s AND t."version" = %s
+    RETURNING t.*
+)
+SELECT %s,
+       mb_conclude_record(%s, '%s', t."id", '%s.changed',
+                          jsonb_build_object('version', t."version", 'fields',
+                                             (SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(%s) k)),
+                          NULL) AS "_done"
+  FROM changed t]]):format(quoted(self.table), table.concat(sets, ",\n           "), given, types, id, version,
+    columns_of(self, place), place("request", "jsonb"), self.table, self.tells, given), names)
+end
+
+local function make_delete(self)
+  local place, names = parameters()
+  local id, version, request = place "id", place("version", "integer"), place("request", "jsonb")
+  return statement(query.write, self.name .. ".delete", ([[
+WITH gone AS (
+    DELETE FROM %s AS t WHERE t."id" = %s AND t."version" = %s RETURNING t."id", t."version"
+)
+SELECT mb_conclude_record(%s, '%s', g."id", '%s.deleted', jsonb_build_object('version', g."version"), NULL) AS "_done"
+  FROM gone g]]):format(quoted(self.table), id, version, request, self.table, self.tells), names)
+end
+
+-- ---- lists ----
+
+local FILTERS <const> = {
+  ["="] = function(column, place, it)
+    local parameter = place("filter_" .. it.name)
+    return ("(%s IS NULL OR %s = %s::%s)"):format(parameter, column, parameter, it.type)
+  end,
+  -- % and _ are escaped by escape_part.
+  contains = function(column, place, it)
+    local parameter = place("filter_" .. it.name)
+    return ("(%s IS NULL OR %s ILIKE '%%' || %s || '%%')"):format(parameter, column, parameter)
+  end,
+}
+
+local function escape_part(text) return (text:gsub("[%%_\\]", "\\%0")) end
+
+-- The kind of a cursor's value, the type of its column and the SQL of its text, by kind of field.
+local SORTS <const> = {
+  line = { "text", "text" }, id = { "text", "text" }, email = { "text", "text" }, integer = { "integer", "integer" },
+  decimal = { "decimal", "numeric" }, instant = { "instant", "timestamptz", "mb_instant(%s)" },
+}
+
+-- "name" or "-name" -> { key, field, is_down, column, kind, type }
+local function read_sort(self, key)
+  local name = key:gsub("^%-", "")
+  local it = self.by_name[name]
+  local known = SORTS[it.kind]
+  local column = "t." .. quoted(name)
+  return {
+    key = key, is_down = key:sub(1, 1) == "-", column = column, is_nullable = it.nullable,
+    kind = known[1] .. (it.nullable and "?" or ""), type = known[2], text = (known[3] or "%s::text"):format(column),
+  }
+end
+
+-- The pages of rows in one order: pieces, each { condition of the place in the list, order }; with nulls there are two,
+-- those that have a value before those that have none.
+local function pieces_of(sort, position, place)
+  local direction, beyond = sort.is_down and "DESC" or "ASC", sort.is_down and "<" or ">"
+  local with_value = { order = ('%s %s, t."id" %s'):format(sort.column, direction, direction) }
+  local without = { order = ('t."id" %s'):format(direction), condition = sort.column .. " IS NULL" }
+  if position == "after" then
+    with_value.condition = ('(%s, t."id") %s (%s::%s, %s)'):format(sort.column, beyond, place "after", sort.type,
+      place "after_id")
+  elseif position == "after_null" then
+    without.condition = ('%s AND t."id" %s %s'):format(without.condition, beyond, place "after_id")
+    return { without }
+  end
+  if not sort.is_nullable then
+    return { with_value }
+  end
+  with_value.condition = (with_value.condition and with_value.condition .. " AND " or "")
+    .. sort.column .. " IS NOT NULL"
+  return { with_value, without }
+end
+
+-- One branch (mb.condition) of a page, at most one row more than the page has.
+local function branch_sql(self, branch, piece, filters, limit)
+  local conditions = table.move(branch.conditions, 1, #branch.conditions, 1, {})
+  conditions[#conditions + 1] = piece.condition
+  table.move(filters, 1, #filters, #conditions + 1, conditions)
+  local rows = ("SELECT t.* FROM %s t%s ORDER BY %s LIMIT %s + 1"):format(quoted(self.table),
+    #conditions > 0 and " WHERE " .. table.concat(conditions, " AND ") or "", piece.order, limit)
+  if branch.source then
+    return ("SELECT t.* FROM %s CROSS JOIN LATERAL (%s) t"):format(branch.source, rows)
+  end
+  return "(" .. rows .. ")"
+end
+
+-- position: first, after a row that has a value, after one that has none.
+local function make_page(self, sort, position, scope)
+  local place, names = parameters()
+  local limit = place("limit", "integer")
+  local branches = scope == "some" and self.view:branches(place("scope", "jsonb")) or { { conditions = {} } }
+  local filters, parts = {}, {}
+  for _, name in ipairs(self.filter_names) do
+    filters[#filters + 1] = FILTERS[self.filters[name]]("t." .. quoted(name), place, self.by_name[name])
+  end
+  for _, piece in ipairs(pieces_of(sort, position, place)) do
+    for _, branch in ipairs(branches) do
+      parts[#parts + 1] = branch_sql(self, branch, piece, filters, limit)
+    end
+  end
+  local direction = sort.is_down and "DESC" or "ASC"
+  local order = ('%s %s NULLS LAST, t."id" %s'):format(sort.column, direction, direction)
+  local distinct = #branches > 1 and ('DISTINCT ON (%s, t."id") '):format(sort.column) or ""
+  local name = ("%s.list %s %s %s"):format(self.name, sort.key, position, scope)
+  return statement(query.read, name, ([[
+SELECT %s, count(*) OVER () > %s AS "_more", %s AS "_after"
+  FROM (SELECT %st.*
+          FROM (%s) t
+         ORDER BY %s
+         LIMIT %s + 1) t
+ ORDER BY %s
+ LIMIT %s]]):format(columns_of(self, place), limit, sort.text, distinct,
+    table.concat(parts, "\n                UNION ALL "), order, limit, order, limit), names)
+end
+
+local function make_pages(self, key)
+  local sort = read_sort(self, key)
+  for _, scope in ipairs { "all", "some" } do
+    local is_needed = scope == "all" or #self.view:branches "$0" > 0
+    for _, position in ipairs { "first", "after", "after_null" } do
+      if is_needed and (position ~= "after_null" or sort.is_nullable) then
+        sort[position .. " " .. scope] = make_page(self, sort, position, scope)
+      end
+    end
+  end
+  return sort
+end
+
+-- ---- asking ----
+
+local record = {}
+record.__index = record
+
+-- The row, with what rules look at; nil when there is none.
+function record:get(req, id)
+  return db.query(values(self.statements.get, facts(self, req, { id = id })))[1]
+end
+
+-- given: the values of a body. Its row: outcome, id, version, body.
+function record:create(req, id, given, request)
+  return db.query(values(self.statements.create, facts(self, req, {
+    id = id, given = json.encode(given), request = json.encode(request),
+  })))[1]
+end
+
+-- given: a merge patch. The row as it is then, nil when it is not of this version.
+function record:change(req, id, version, given, request)
+  return db.query(values(self.statements.change, facts(self, req, {
+    id = id, version = version, given = json.encode(given), request = json.encode(request),
+  })))[1]
+end
+
+-- Whether it was there, at this version.
+function record:delete(id, version, request)
+  return #db.query(values(self.statements.delete, { id = id, version = version, request = json.encode(request) })) > 0
+end
+
+-- A page of the rows that the caller may see: rows, and where the next one begins: the text of the last row's sort key
+-- (nil = null) and its id; nil when this is the last. after and after_id: of the page before.
+function record:page(req, sort_key, limit, filters, after, after_id)
+  local scope, scope_facts = self.view:scope(req)
+  if scope == "none" then
+    return json.array()
+  end
+  local sort = self.sorts[sort_key]
+  local position = after_id == nil and "first" or after == nil and "after_null" or "after"
+  local given = facts(self, req, { limit = limit, scope = scope_facts, after = after, after_id = after_id })
+  for _, name in ipairs(self.filter_names) do
+    local value = filters[name]
+    given["filter_" .. name] = value ~= nil and self.filters[name] == "contains" and escape_part(value) or value
+  end
+  local rows = db.query(values(sort[position .. " " .. scope], given))
+  local last = #rows > 0 and rows[#rows]
+  if last and last._more then
+    return rows, last._after, last.id
+  end
+  return rows
+end
+
+-- spec: name, table, tells (the beginning of its events), fields (a list, each with its name; shown_to a condition or
+-- nil), view (condition), hidden (columns that rules look at and answers do not show, as "_userId"), sort and filter as
+-- mb.resource has them, may (which of create, change, delete there are), sets.
+local function new(spec)
+  local self = setmetatable({
+    name = spec.name, table = spec.table, tells = spec.tells, fields = spec.fields, view = spec.view,
+    hidden = spec.hidden, filters = spec.filter, filter_names = {}, by_name = {}, sorts = {}, sets = spec.sets,
+  }, record)
+  for _, it in ipairs(spec.fields) do
+    self.by_name[it.name] = it
+    if spec.filter[it.name] then
+      self.filter_names[#self.filter_names + 1] = it.name
+    end
+  end
+  self.statements = {
+    get = make_get(self), create = spec.may.create and make_create(self),
+    change = spec.may.change and make_change(self), delete = spec.may.delete and make_delete(self),
+  }
+  for _, key in ipairs(spec.sort) do
+    self.sorts[key] = make_pages(self, key)
+  end
+  return self
+end
+
+return { new = new, SORTS = SORTS, FILTERS = FILTERS }

@@ -1,0 +1,7 @@
+-- Which kinds of provider there are is for everybody to see and for the platform to say.
+local may = require "permissions.may"
+
+return may.rules("provider_types", {}, {
+  view = may.public,
+  manage = may.platform_role "ADMIN",
+})
