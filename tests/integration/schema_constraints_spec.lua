@@ -10,6 +10,9 @@ local CHECKS <const> = {
   User_email_check = [[UPDATE "User" SET "email" = '@example.org' WHERE "id" = 'user']],
   Session_tokenHash_check = [[UPDATE "Session" SET "tokenHash" = 'a token in the clear']],
   Session_expiresAt_check = [[UPDATE "Session" SET "expiresAt" = "createdAt"]],
+  EmailVerificationToken_token_check = [[UPDATE "EmailVerificationToken" SET "token" = 'a token in the clear']],
+  PasswordResetToken_token_check = [[UPDATE "PasswordResetToken" SET "token" = 'a token in the clear']],
+  LoginAttempt_failureReason_check = [[UPDATE "LoginAttempt" SET "success" = true]],
   OrganizationInvitation_email_check = [[UPDATE "OrganizationInvitation" SET "email" = 'nobody']],
   Location_coordinates_check = [[UPDATE "Location" SET "coordinates" = '{"lat": 91, "lng": 28.0}']],
   Service_defaultDuration_check = [[UPDATE "Service" SET "defaultDuration" = 0]],
@@ -81,6 +84,8 @@ local UNIQUES <const> = {
   User_email_lower_key = another("User", '{"id": "2", "email": "NALEDI@example.org"}'),
   Account_provider_providerAccountId_key = another("Account", '{"id": "2"}'),
   Session_tokenHash_key = another("Session", '{"id": "2"}'),
+  EmailVerificationToken_token_key = another("EmailVerificationToken", '{"id": "2"}'),
+  PasswordResetToken_token_key = another("PasswordResetToken", '{"id": "2"}'),
   OrganizationMembership_organizationId_userId_key = another("OrganizationMembership", '{"id": "2"}'),
   OrganizationInvitation_token_key =
     another("OrganizationInvitation", '{"id": "2", "email": "b@x", "membershipId": null}'),
@@ -164,7 +169,8 @@ local KEPT <const> = {
   MembershipProvider_providerId_fkey = [[INSERT INTO "MembershipProvider" VALUES ('member', 'nowhere', 'org')]],
 }
 local CASCADED <const> = {
-  Account_userId_fkey = "", Session_userId_fkey = "",
+  Account_userId_fkey = "", Session_userId_fkey = "", EmailVerificationToken_userId_fkey = "",
+  PasswordResetToken_userId_fkey = "", LoginAttempt_userId_fkey = "",
   OrganizationMembership_organizationId_fkey =
     another("OrganizationMembership", '{"id": "2", "organizationId": "nowhere"}'),
   OrganizationMembership_userId_fkey = "", OrganizationInvitation_organizationId_fkey = "",

@@ -1,0 +1,3 @@
+DROP TABLE "LoginAttempt";
+DROP TABLE "PasswordResetToken";
+DROP TABLE "EmailVerificationToken";

@@ -1,0 +1,273 @@
+-- The functions that change accounts: each a step of lua/workflows/accounts.lua in one round trip, with its audit row.
+-- `request` holds what the step is about and who asks how (mb.caller): userId, address, agent, requestId.
+SET LOCAL ROLE medbookd_owner;
+
+CREATE OR REPLACE FUNCTION mb_mask_email(email text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$ SELECT left(email, 1) || '***@' || split_part(email, '@', 2) $$;
+COMMENT ON FUNCTION mb_mask_email(text) IS 'an address as the audit log keeps it: who is erased is not in it';
+
+-- actor: who did it, null for somebody who is not signed in; account: the account that it is about, or null.
+CREATE OR REPLACE FUNCTION mb_note_account(request jsonb, action text, category text, actor text, account text,
+                                           email text, metadata jsonb)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    INSERT INTO "AuditLog" ("userId", "userEmail", "action", "category", "resource", "resourceId", "ipAddress",
+                            "userAgent", "requestId", "metadata", "createdAt")
+    VALUES (actor, mb_mask_email(email), action, category::"AuditCategory", 'User', account, request ->> 'address',
+            request ->> 'agent', request ->> 'requestId', metadata, mb_now());
+END
+$$;
+
+-- ---- registration ----
+
+-- request: email, name, password (a hash), tokenId, token (its SHA-256), validFor. known: a verified account has the
+-- address, and nothing is changed. Two who register it at once queue for its row; the last is in force.
+CREATE OR REPLACE FUNCTION mb_register(request jsonb) RETURNS TABLE (outcome text, account text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    address constant text := request ->> 'email';
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    u "User"%ROWTYPE;
+BEGIN
+    LOOP
+        SELECT * INTO u FROM "User" x WHERE lower(x."email") = lower(address) FOR NO KEY UPDATE;
+        EXIT WHEN FOUND;
+        INSERT INTO "User" ("name", "email", "password", "pendingSince", "createdAt", "updatedAt")
+        VALUES (request ->> 'name', address, request ->> 'password', at, at, at)
+        ON CONFLICT DO NOTHING
+        RETURNING * INTO u;
+        EXIT WHEN FOUND;
+    END LOOP;
+    account := u."id";
+    outcome := CASE WHEN u."emailVerified" IS NULL THEN 'registered' ELSE 'known' END;
+    IF outcome = 'registered' THEN
+        UPDATE "User" x
+           SET "password" = request ->> 'password',
+               "name" = CASE WHEN x."pendingSince" IS NULL THEN coalesce(x."name", request ->> 'name')
+                             ELSE request ->> 'name' END,
+               "pendingSince" = CASE WHEN x."pendingSince" IS NOT NULL THEN at END
+         WHERE x."id" = account;
+        DELETE FROM "EmailVerificationToken" t WHERE t."userId" = account AND NOT t."isChange" AND t."usedAt" IS NULL;
+        INSERT INTO "EmailVerificationToken" ("id", "userId", "identifier", "token", "expires", "createdAt")
+        VALUES (request ->> 'tokenId', account, u."email", request ->> 'token',
+                at + (request ->> 'validFor')::interval, at);
+    END IF;
+    PERFORM mb_note_account(request, 'USER_REGISTERED', 'AUTHENTICATION', NULL, account, u."email",
+                            jsonb_build_object('outcome', outcome));
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_register(jsonb) IS 'makes an account that waits for its address to be verified: registered, known';
+
+-- The link again, for an account whose address waits for it: the one that is in the mails already, for as long again.
+-- request: email, tokenId, token, validFor. The account; null: none waits.
+CREATE OR REPLACE FUNCTION mb_link_again(request jsonb) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    until constant timestamptz := at + (request ->> 'validFor')::interval;
+    u record;
+    link text;
+BEGIN
+    SELECT x."id", x."email", x."emailVerified" INTO u
+      FROM "User" x WHERE lower(x."email") = lower(request ->> 'email') FOR NO KEY UPDATE;
+    IF u."id" IS NOT NULL AND u."emailVerified" IS NULL THEN
+        UPDATE "EmailVerificationToken" t SET "expires" = until
+         WHERE t."userId" = u."id" AND NOT t."isChange" AND t."usedAt" IS NULL AND t."identifier" = u."email"
+           AND t."expires" > at
+        RETURNING t."id" INTO link;
+        IF link IS NULL THEN
+            INSERT INTO "EmailVerificationToken" ("id", "userId", "identifier", "token", "expires", "createdAt")
+            VALUES (request ->> 'tokenId', u."id", u."email", request ->> 'token', until, at)
+            RETURNING "id" INTO link;
+        END IF;
+    END IF;
+    PERFORM mb_note_account(request, 'VERIFICATION_REQUESTED', 'AUTHENTICATION', NULL, u."id", request ->> 'email', NULL);
+    RETURN CASE WHEN link IS NOT NULL THEN u."id" END;
+END
+$$;
+
+-- Accounts that have waited so long for their address to be verified go, a number at most, which is returned. One that
+-- somebody refers to stays, and waits no longer.
+CREATE OR REPLACE FUNCTION mb_drop_pending(most integer, after interval) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    account text;
+    n integer := 0;
+BEGIN
+    FOR account IN
+        SELECT x."id" FROM "User" x WHERE x."pendingSince" <= mb_now() - after
+         ORDER BY x."pendingSince" LIMIT most FOR UPDATE SKIP LOCKED
+    LOOP
+        n := n + 1;
+        BEGIN
+            DELETE FROM "User" x
+             WHERE x."id" = account AND NOT EXISTS (SELECT FROM "Account" a WHERE a."userId" = account)
+               AND NOT EXISTS (SELECT FROM "OrganizationMembership" m WHERE m."userId" = account);
+        EXCEPTION WHEN foreign_key_violation THEN
+            NULL;
+        END;
+        UPDATE "User" x SET "pendingSince" = NULL WHERE x."id" = account;
+    END LOOP;
+    RETURN n;
+END
+$$;
+
+-- Another account that only waits gives the address up, unless something refers to it.
+CREATE OR REPLACE FUNCTION mb_clear_address(address text, account text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    DELETE FROM "User" x
+     WHERE lower(x."email") = lower(address) AND x."id" <> account AND x."pendingSince" IS NOT NULL
+       AND NOT EXISTS (SELECT FROM "Account" a WHERE a."userId" = x."id")
+       AND NOT EXISTS (SELECT FROM "OrganizationMembership" m WHERE m."userId" = x."id");
+    RETURN NOT EXISTS (SELECT FROM "User" x WHERE lower(x."email") = lower(address) AND x."id" <> account);
+EXCEPTION WHEN foreign_key_violation THEN
+    RETURN false;
+END
+$$;
+
+-- request: token (its SHA-256), password: the hash that the password sent was compared with, left out where the account
+-- has none. Of several who use a token at once one verifies.
+CREATE OR REPLACE FUNCTION mb_verify_email(request jsonb) RETURNS TABLE (outcome text, account text, link text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    t "EmailVerificationToken"%ROWTYPE;
+    u "User"%ROWTYPE;
+BEGIN
+    SELECT * INTO t FROM "EmailVerificationToken" x WHERE x."token" = request ->> 'token';
+    SELECT * INTO u FROM "User" x WHERE x."id" = t."userId" FOR NO KEY UPDATE;
+    SELECT * INTO t FROM "EmailVerificationToken" x WHERE x."token" = request ->> 'token'; -- as it is with the lock
+    outcome := CASE WHEN t."id" IS NULL THEN 'invalid_token'
+                    WHEN t."usedAt" IS NOT NULL THEN 'token_used'
+                    WHEN t."expires" <= at OR u."password" IS DISTINCT FROM request ->> 'password'
+                         OR NOT t."isChange" AND lower(t."identifier") IS DISTINCT FROM lower(u."email")
+                        THEN 'invalid_token'
+                    WHEN t."isChange" AND NOT mb_clear_address(t."identifier", u."id") THEN 'invalid_token'
+                    WHEN t."isChange" THEN 'changed'
+                    ELSE 'verified' END;
+    account := u."id";
+    link := t."id";
+    IF outcome IN ('verified', 'changed') THEN
+        UPDATE "User" x SET "email" = t."identifier", "emailVerified" = at, "pendingSince" = NULL WHERE x."id" = u."id";
+        UPDATE "EmailVerificationToken" x
+           SET "usedAt" = at, "previousEmail" = CASE WHEN t."isChange" THEN u."email" END
+         WHERE x."id" = t."id";
+        IF outcome = 'verified' THEN -- nobody else's who had the account before
+            DELETE FROM "Session" s WHERE s."userId" = u."id";
+        ELSE -- the mails that went to the old address
+            DELETE FROM "PasswordResetToken" r WHERE r."userId" = u."id" AND r."usedAt" IS NULL;
+        END IF;
+        PERFORM mb_note_account(request, CASE outcome WHEN 'verified' THEN 'EMAIL_VERIFIED' ELSE 'EMAIL_CHANGED' END,
+                                'SECURITY', u."id", u."id", t."identifier", NULL);
+    END IF;
+    RETURN NEXT;
+EXCEPTION WHEN unique_violation THEN -- somebody took the address this moment
+    outcome := 'invalid_token';
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_verify_email(jsonb) IS 'uses a link up: verified, changed, invalid_token, token_used';
+
+-- ---- passwords ----
+
+-- request: email, tokenId, token, validFor. The account, or null where none has the address.
+CREATE OR REPLACE FUNCTION mb_forgot_password(request jsonb) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    until constant timestamptz := at + (request ->> 'validFor')::interval;
+    u record;
+    link text;
+BEGIN
+    SELECT x."id", x."email" INTO u FROM "User" x WHERE lower(x."email") = lower(request ->> 'email') FOR NO KEY UPDATE;
+    IF u."id" IS NOT NULL THEN
+        UPDATE "PasswordResetToken" t SET "expires" = until
+         WHERE t."userId" = u."id" AND t."usedAt" IS NULL AND t."expires" > at
+        RETURNING t."id" INTO link;
+        IF link IS NULL THEN
+            INSERT INTO "PasswordResetToken" ("id", "userId", "token", "expires", "createdAt")
+            VALUES (request ->> 'tokenId', u."id", request ->> 'token', until, at)
+            RETURNING "id" INTO link;
+        END IF;
+    END IF;
+    PERFORM mb_note_account(request, 'PASSWORD_RESET_REQUESTED', 'SECURITY', NULL, u."id", request ->> 'email', NULL);
+    RETURN u."id";
+END
+$$;
+
+-- request: token (its SHA-256), password (the new hash). Who could read the mail has the address.
+CREATE OR REPLACE FUNCTION mb_reset_password(request jsonb) RETURNS TABLE (outcome text, account text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    t "PasswordResetToken"%ROWTYPE;
+    u "User"%ROWTYPE;
+BEGIN
+    SELECT * INTO t FROM "PasswordResetToken" x WHERE x."token" = request ->> 'token';
+    SELECT * INTO u FROM "User" x WHERE x."id" = t."userId" FOR NO KEY UPDATE;
+    SELECT * INTO t FROM "PasswordResetToken" x WHERE x."token" = request ->> 'token';
+    outcome := CASE WHEN t."id" IS NULL THEN 'invalid_token'
+                    WHEN t."usedAt" IS NOT NULL THEN 'token_used'
+                    WHEN t."expires" <= at THEN 'invalid_token'
+                    ELSE 'reset' END;
+    account := u."id";
+    IF outcome = 'reset' THEN
+        UPDATE "User" x
+           SET "password" = request ->> 'password', "emailVerified" = coalesce(x."emailVerified", at),
+               "pendingSince" = NULL
+         WHERE x."id" = u."id";
+        UPDATE "PasswordResetToken" x SET "usedAt" = at WHERE x."id" = t."id";
+        DELETE FROM "EmailVerificationToken" x WHERE x."userId" = u."id" AND x."usedAt" IS NULL;
+        DELETE FROM "Session" s WHERE s."userId" = u."id";
+        PERFORM mb_note_account(request, 'PASSWORD_RESET', 'SECURITY', u."id", u."id", u."email", NULL);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_reset_password(jsonb) IS 'sets a new password by a link: reset, invalid_token, token_used';
+
+-- ---- signing in ----
+
+-- After the password was found right. request: account, password (the hash that it was compared with), tokenHash, idle,
+-- longest, email as it was typed. unverified, locked: no session; changed: the password has just become another.
+CREATE OR REPLACE FUNCTION mb_sign_in(request jsonb) RETURNS TABLE (outcome text, "expiresAt" timestamptz)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    u record;
+BEGIN
+    -- Whoever locks the account, or changes its password, waits, and then finds the session.
+    SELECT x."id", x."email", x."emailVerified", x."password", x."accountLockedUntil" INTO u
+      FROM "User" x WHERE x."id" = request ->> 'account' FOR SHARE;
+    outcome := CASE WHEN u."password" IS DISTINCT FROM request ->> 'password' THEN 'changed'
+                    WHEN u."emailVerified" IS NULL THEN 'unverified'
+                    WHEN u."accountLockedUntil" > at THEN 'locked'
+                    ELSE 'signed_in' END;
+    IF outcome = 'signed_in' THEN
+        "expiresAt" := at + least((request ->> 'idle')::interval, (request ->> 'longest')::interval);
+        INSERT INTO "Session" ("userId", "tokenHash", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent")
+        VALUES (u."id", request ->> 'tokenHash', at, at, "expiresAt", request ->> 'address', request ->> 'agent');
+        PERFORM mb_note_account(request, 'SIGNED_IN', 'AUTHENTICATION', u."id", u."id", u."email", NULL);
+    END IF;
+    INSERT INTO "LoginAttempt" ("userId", "email", "ipAddress", "userAgent", "success", "failureReason", "createdAt")
+    VALUES (u."id", request ->> 'email', request ->> 'address', request ->> 'agent', outcome = 'signed_in',
+            nullif(outcome, 'signed_in'), at);
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_sign_in(jsonb) IS 'begins a session: signed_in, unverified, locked, changed';
+
+RESET ROLE;
