@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "bind/modules.h"
 #include "bind/problem.h"
 #include "bind/rows.h"
@@ -16,6 +17,7 @@
  *   local rows = db.query(slots.search, provider_id, from, to)
  *   local a, b = db.all({ slots.search, … }, { slots.facts, … })   -- one flight
  *   local id = db.tx(function(tx) … tx:query(stmt, …) … return id end)
+ *   db.later(sessions.touch, id)   -- nobody waits for it, and it may be lost
  *
  * Inside db.tx only tx:query runs statements: whoever holds a connection and waits for another may
  * wait for somebody who waits for theirs.
@@ -162,6 +164,38 @@ int mb_statement_run(lua_State *L, struct mb_db *db, int first)
 }
 
 static int l_query(lua_State *L) { return mb_statement_run(L, database(L), 1); }
+
+/* ---- later ---- */
+
+struct later {
+    struct mb_op *op;
+    struct mb_err err;
+};
+
+static void on_later(void *ctx, enum mb_rc rc, PGresult *res, const struct mb_err *err)
+{
+    struct later *l = ctx;
+    if (rc != MB_OK) mb_log(MB_LOG_WARN, "a statement sent later failed", "error", err->text, NULL);
+    PQclear(res);
+    free(l);
+}
+
+/* For what is of use and not needed, such as noting that somebody was here: a database that is busy or away
+ * does without. Wrong parameters raise. */
+static int l_later(lua_State *L)
+{
+    struct mb_task *task = mb_task_check(L, "db.later");
+    const struct mb_statement *s = mb_statement_at(L, 1);
+    struct mb_str values[MB_STATEMENT_PARAMS];
+    int n = mb_statement_params(L, 2, lua_gettop(L), values);
+    struct mb_db *db = database(L);
+    struct later *l = calloc(1, sizeof *l);
+    if (!l) return 0;
+    if (mb_db_query(db, &l->op, s->kind, s->stmt, n, values, mb_task_deadline(task), on_later, l,
+                    &l->err) != MB_OK)
+        free(l);
+    return 0;
+}
 
 /* Pushes { statement, parameters…, n = } at index; n says how many when the last may be nil. */
 static int unpack(lua_State *L, int index)
@@ -332,7 +366,7 @@ static int l_tx(lua_State *L)
 int mb_open_db(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"query", l_query}, {"all", l_all}, {"tx", l_tx}, {NULL, NULL}};
+        {"query", l_query}, {"all", l_all}, {"later", l_later}, {"tx", l_tx}, {NULL, NULL}};
     luaL_newmetatable(L, TX_TYPE);
     lua_pushcfunction(L, tx_gc);
     lua_setfield(L, -2, "__gc");

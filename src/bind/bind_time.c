@@ -1,14 +1,18 @@
 #include <lauxlib.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "bind/modules.h"
+#include "bind/task.h"
 #include "bind/text.h"
 #include "kernel/civil.h"
 
 /*
  * mb.time: instants of RFC 3339 section 5.6 and milliseconds since 1970. parse accepts years
- * 1970..9999, offsets up to 23:59, fractions (cut to milliseconds), no leap second.
+ * 1970..9999, offsets up to 23:59, fractions (cut to milliseconds), no leap second. sleep waits.
  */
+
+enum { MAX_SLEEP_MS = 3600000 };
 
 static const int64_t END_MS = 253402300800000; /* 10000-01-01 */
 
@@ -92,6 +96,65 @@ static int l_format(lua_State *L)
     return 1;
 }
 
+/* ---- sleep ---- */
+
+struct sleeper;
+
+struct nap {
+    struct sleeper *sleeper;
+    uv_timer_t timer;
+};
+
+struct sleeper {
+    struct mb_wait wait;
+    struct nap *nap; /* NULL once it is over */
+};
+
+static void on_nap_closed(uv_handle_t *h) { free(h->data); }
+
+static void end_nap(struct nap *n)
+{
+    n->sleeper->nap = NULL;
+    uv_close((uv_handle_t *)&n->timer, on_nap_closed);
+}
+
+static void on_nap_over(uv_timer_t *timer)
+{
+    struct nap *n = timer->data;
+    struct mb_wait *wait = &n->sleeper->wait;
+    end_nap(n);
+    mb_task_wake(wait);
+}
+
+static void sleep_cancel(struct mb_wait *w)
+{
+    struct sleeper *s = (struct sleeper *)w;
+    if (s->nap != NULL) end_nap(s->nap);
+}
+
+static int slept(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)L, (void)status, (void)ctx;
+    return 0;
+}
+
+/* time.sleep(ms): the task waits so long, and nobody with it */
+static int l_sleep(lua_State *L)
+{
+    lua_Integer ms = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, ms >= 0 && ms <= MAX_SLEEP_MS, 1, "milliseconds, an hour at most");
+    (void)mb_task_check(L, "time.sleep");
+    struct sleeper *s = lua_newuserdatauv(L, sizeof *s, 0);
+    struct nap *n = calloc(1, sizeof *n);
+    if (!n) return luaL_error(L, "out of memory");
+    *s = (struct sleeper){.wait.cancel = sleep_cancel, .nap = n};
+    n->sleeper = s;
+    n->timer.data = n;
+    (void)uv_timer_init(mb_vm_plan(mb_vm_of(L))->loop, &n->timer);
+    (void)uv_timer_start(&n->timer, on_nap_over, (uint64_t)ms, 0);
+    return mb_task_wait(L, &s->wait, 0, slept);
+}
+
 static int l_now(lua_State *L)
 {
     lua_pushinteger(L, mb_wall_ms());
@@ -101,7 +164,7 @@ static int l_now(lua_State *L)
 int mb_open_time(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"parse", l_parse}, {"format", l_format}, {"now", l_now}, {NULL, NULL}};
+        {"parse", l_parse}, {"format", l_format}, {"now", l_now}, {"sleep", l_sleep}, {NULL, NULL}};
     luaL_newlib(L, functions);
     return 1;
 }

@@ -10,11 +10,11 @@
 #include "bind/vm.h"
 
 int mb_open_json(lua_State *L);       /* mb.json: encode, decode, null, array, raw */
-int mb_open_db(lua_State *L);         /* mb.db: query, all, tx */
+int mb_open_db(lua_State *L);         /* mb.db: query, all, later, tx */
 int mb_open_query(lua_State *L);      /* mb.query: read, write */
 int mb_open_problem(lua_State *L);    /* mb.problem */
 int mb_open_log(lua_State *L);        /* mb.log: debug, info, warn, error */
-int mb_open_time(lua_State *L);       /* mb.time: now, parse, format */
+int mb_open_time(lua_State *L);       /* mb.time: now, parse, format, sleep */
 int mb_open_crypto(lua_State *L);     /* mb.crypto */
 int mb_open_id(lua_State *L);         /* mb.id: cuid, reference */
 int mb_open_text(lua_State *L);       /* mb.text: measure, is_email, is_phone, distance */
