@@ -238,9 +238,10 @@ enum mb_config_type {
     X(json_max_string, "json.max_string", BYTES, "1MB", 64, 8388608, "",                           \
       "one string or key of a body")                                                               \
     X(auth_hash_parallel, "auth.hash_parallel", INT, "2", 1, 64, "",                               \
-      "passwords that a worker verifies at once; each takes a processor and 19 MB")                \
-    X(auth_hash_queue, "auth.hash_queue", INT, "64", 0, 100000, "",                                \
-      "sign-ins that may wait for that; more are refused with 503")                                \
+      "passwords that are hashed at once for each processor of the machine; each takes 19 MB")                \
+    X(auth_hash_queue, "auth.hash_queue", INT, "256", 0, 100000, "",                               \
+      "passwords of the machine that may wait for that, a quarter of them for one IPv4 address "   \
+      "or one /64 of IPv6; more are refused with 429")                                \
     X(reload_max_bytes, "reload.max_bytes", BYTES, "16MB", 65536, 1073741824, "",                  \
       "all scripts together")                                                                      \
     X(reload_load_timeout, "reload.load_timeout", MS, "5s", 1, 3600000, "",                        \

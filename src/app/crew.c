@@ -94,6 +94,7 @@ static void note_end(struct mb_crew *c, unsigned index, int status)
     clear_gauges(&c->plan.shm->worker[index]);
     if (c->plan.shm->tally != NULL && index < c->plan.shm->nworkers)
         mb_tally_clear(c->plan.shm->tally, index);
+    mb_tally_clear(c->plan.shm->hashers, index);
     place->pid = 0;
     place->kill_in = 0;
     if (atomic_load(&c->plan.shm->stopping) != 0) return;

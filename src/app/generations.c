@@ -110,6 +110,7 @@ static void prepare(struct generation *n)
                                          .client = g->plan.client,
                                          .tables = g->plan.tables,
                                          .rates = g->plan.shm->rates,
+                                         .hashers = g->plan.shm->hashers,
                                          .mail_folder = g->plan.mail_folder,
                                          .secret = g->plan.secret,
                                          .board = &g->plan.shm->plugins,

@@ -50,12 +50,24 @@ struct mb_db_config mb_parts_tables(const struct mb_config *c, const char *url)
     return db;
 }
 
-unsigned mb_parts_workers(const struct mb_config *c)
+/* Those that are ours. */
+static unsigned count_processors(void)
 {
     cpu_set_t mine;
+    return sched_getaffinity(0, sizeof mine, &mine) == 0 ? (unsigned)CPU_COUNT(&mine) : 1;
+}
+
+unsigned mb_parts_workers(const struct mb_config *c)
+{
+    unsigned n = count_processors();
     if (c->workers > 0) return (unsigned)c->workers;
-    int n = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
-    return n > MB_MAX_WORKERS ? MB_MAX_WORKERS : (unsigned)n;
+    return n > MB_MAX_WORKERS ? MB_MAX_WORKERS : n;
+}
+
+unsigned mb_parts_hashing(const struct mb_config *c)
+{
+    unsigned share = (unsigned)c->auth_hash_parallel * count_processors() / mb_parts_workers(c);
+    return share > 0 ? share : 1;
 }
 
 /* Twice what the processes open: those of a process that ended last for a moment, and scripts that load ask too. */

@@ -14,6 +14,8 @@ struct mb_apart mb_parts_apart(const struct mb_config *c, const char *url, const
                                const unsigned char *secret);
 /* How many processes serve HTTP: `workers`, else one for each processor that is ours. */
 unsigned mb_parts_workers(const struct mb_config *c);
+/* How many passwords one of them hashes at once, so that together they keep to auth.hash_parallel. */
+unsigned mb_parts_hashing(const struct mb_config *c);
 /* Without the counts that processes share. */
 struct mb_http_config mb_parts_http(const struct mb_config *c);
 struct mb_client_limits mb_parts_client(const struct mb_config *c);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "app/locate.h"
+#include "app/parts.h"
 #include "app/site.h"
 
 static struct mb_vm_limits vm_limits(const struct mb_config *c)
@@ -19,7 +20,7 @@ static struct mb_vm_limits vm_limits(const struct mb_config *c)
                  .tokens = (size_t)c->json_max_tokens,
                  .keys = (size_t)c->json_max_keys,
                  .string_bytes = (size_t)c->json_max_string},
-        .hash_parallel = (int)c->auth_hash_parallel,
+        .hash_parallel = (int)mb_parts_hashing(c),
         .hash_queue = (int)c->auth_hash_queue,
         .cpu_ms = (uint32_t)c->worker_script_cpu,
     };
@@ -109,6 +110,8 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
                             .db = place->db,
                             .client = place->client,
                             .rates = place->rates,
+                            .hashers = place->hashers,
+                            .place = place->place,
                             .mail_folder = place->mail_folder,
                             .scripts = slot->scripts,
                             .nscripts = slot->nscripts,

@@ -31,6 +31,7 @@ struct mb_scripts_place {
     struct mb_client *client; /* the same */
     struct mb_tables *tables; /* the same */
     struct mb_rates *rates;   /* the same */
+    struct mb_tally *hashers; /* NULL beside a server: see struct mb_vm_plan */
     const char *mail_folder;  /* NULL where no jobs run */
     const unsigned char *secret;
     struct mb_plugin_board *board; /* NULL while only checking */

@@ -30,7 +30,9 @@ enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config, uint3
 {
     uint32_t connections = (uint32_t)config->http_max_connections;
     uint32_t counters = (uint32_t)config->rates_counters;
-    void *memory = NULL, *tally = NULL, *rates = NULL;
+    /* Each that waits is counted for its client and for all. */
+    uint32_t waiting = 2 * (uint32_t)config->auth_hash_queue, places = nworkers + 1;
+    void *memory = NULL, *tally = NULL, *rates = NULL, *hashers = NULL;
     if (nworkers == 0 || nworkers > MB_MAX_WORKERS)
         return mb_fail(err, MB_E_CONFIG, "workers: %u is out of range; it must be 1 to %d",
                        nworkers, MB_MAX_WORKERS);
@@ -38,12 +40,14 @@ enum mb_rc mb_shm_new(struct mb_shm **out, const struct mb_config *config, uint3
     if (rc == MB_OK && config->http_max_connections_per_address > 0)
         rc = map(&tally, mb_tally_size(nworkers, connections), err);
     if (rc == MB_OK) rc = map(&rates, mb_rates_size(counters), err);
+    if (rc == MB_OK) rc = map(&hashers, mb_tally_size(places, waiting), err);
     if (rc != MB_OK) return rc;
     struct mb_shm *shm = memory;
     shm->nworkers = nworkers;
-    shm->nplaces = nworkers + 1;
+    shm->nplaces = places;
     shm->started_wall_ms = mb_wall_ms();
     shm->tally = tally != NULL ? mb_tally_init(tally, nworkers, connections) : NULL;
+    shm->hashers = mb_tally_init(hashers, places, waiting);
     mb_shm_line_up(shm, MB_SHELF_NONE, MB_SHELF_NONE, MB_SHELF_NONE);
     shm->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (shm->bell < 0)

@@ -68,6 +68,7 @@ struct mb_shm {
     int64_t started_wall_ms;
     struct mb_tally *tally; /* connections by client address; NULL = they have no ceiling */
     struct mb_rates *rates;
+    struct mb_tally *hashers; /* passwords that wait to be judged, by client address */
     struct mb_shelf *shelf;
     struct mb_plugin_board plugins;
     struct mb_background_stats jobs;

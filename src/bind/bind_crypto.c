@@ -6,6 +6,8 @@
 #include "bind/modules.h"
 #include "bind/problem.h"
 #include "bind/task.h"
+#include "net/peer.h"
+#include "net/tally.h"
 
 /*
  * mb.crypto: keyed digests under the installation's secret, tokens, password hashing off the
@@ -13,7 +15,7 @@
  * derives one per purpose.
  */
 
-enum { TOKEN_BYTES = 32, MAX_PASSWORD = 1024, SIGN_MAX = 1 << 20 };
+enum { TOKEN_BYTES = 32, MAX_PASSWORD = 4096, SIGN_MAX = 1 << 20 };
 
 static void push_base64url(lua_State *L, const unsigned char *bytes, size_t n)
 {
@@ -182,13 +184,21 @@ static int l_decode64(lua_State *L)
     return 1;
 }
 
-/* ---- password hashing (Argon2id) on the thread pool, with a limit of its own ---- */
+/* ---- password hashing (Argon2id) on the thread pool, with limits of its own ---- */
+
+/* How many run at once is this process's share of the machine; those that wait are counted for the whole machine, and
+ * for each client of it, so that nobody can keep all others from signing in. */
 
 struct hashing {
     uv_work_t work;
     struct hash_wait *waiter; /* NULL once the task left */
     struct hashing *next;
     bool verify, ok;
+    /* While it waits: where it is counted, NULL = only here; and for whom, everybody alone or a client too. */
+    struct mb_tally *tally;
+    struct mb_addr client;
+    bool has_client;
+    unsigned place;
     size_t password_len;
     char password[MAX_PASSWORD];
     char hash[crypto_pwhash_STRBYTES];
@@ -207,6 +217,27 @@ static struct {
     int running, waiting;
     int most; /* auth.hash_parallel, as the last caller had it */
 } queue;
+
+static const struct mb_addr everybody; /* no client has it */
+
+/* Whether there is room for one more that waits; then it is counted. */
+static bool count_waiting(struct hashing *j, const struct mb_vm_limits *limits)
+{
+    uint32_t most = (uint32_t)limits->hash_queue, of_client = (most + 3) / 4;
+    if (j->tally == NULL) return queue.waiting < limits->hash_queue;
+    if (!mb_tally_enter(j->tally, j->place, &everybody, most)) return false;
+    if (!j->has_client || mb_tally_enter(j->tally, j->place, &j->client, of_client)) return true;
+    mb_tally_leave(j->tally, j->place, &everybody);
+    return false;
+}
+
+static void leave_queue(struct hashing *j)
+{
+    queue.waiting--;
+    if (j->tally == NULL) return;
+    mb_tally_leave(j->tally, j->place, &everybody);
+    if (j->has_client) mb_tally_leave(j->tally, j->place, &j->client);
+}
 
 static void do_hash(uv_work_t *work)
 {
@@ -249,7 +280,7 @@ static void hash_done(uv_work_t *work, int status)
         struct hashing *next = queue.first;
         queue.first = next->next;
         if (!queue.first) queue.last = &queue.first;
-        queue.waiting--;
+        leave_queue(next);
         start_hashing(loop, next);
     }
 }
@@ -266,7 +297,7 @@ static void hash_cancel(struct mb_wait *w)
         if (*p != j) continue;
         *p = j->next;
         if (queue.last == &j->next) queue.last = p;
-        queue.waiting--;
+        leave_queue(j);
         free_hashing(j);
         return;
     }
@@ -285,28 +316,45 @@ static int hash_result(lua_State *L, int status, lua_KContext at)
     return 1;
 }
 
-static int hash_start(lua_State *L, bool verify, struct mb_str password, struct mb_str hash)
+/* client: stack index of the address of whoever asks, or of nil. */
+static struct hashing *new_hashing(lua_State *L, struct mb_str password, struct mb_str hash,
+                                   int client)
+{
+    const struct mb_vm_plan *plan = mb_vm_plan(mb_vm_of(L));
+    struct mb_str address = {NULL, 0};
+    if (!lua_isnoneornil(L, client)) address.ptr = luaL_checklstring(L, client, &address.len);
+    struct hashing *j = calloc(1, sizeof *j);
+    if (!j) luaL_error(L, "not enough memory");
+    memcpy(j->password, password.ptr, password.len);
+    j->password_len = password.len;
+    memcpy(j->hash, hash.ptr, hash.len);
+    j->tally = plan->hashers;
+    j->place = plan->place;
+    j->has_client = address.ptr != NULL && mb_addr_parse(address, &j->client);
+    return j;
+}
+
+static int hash_start(lua_State *L, bool verify, struct mb_str password, struct mb_str hash,
+                      int client)
 {
     mb_task_check(L, "crypto password hashing");
     const struct mb_vm_limits *limits = &mb_vm_plan(mb_vm_of(L))->limits;
-    queue.most = limits->hash_parallel;
-    if (queue.running >= queue.most && queue.waiting >= limits->hash_queue) {
-        mb_push_problem(L, 503, "login_busy", "too many sign-ins at once (auth.hash_queue)", 1);
-        return lua_error(L);
-    }
     struct hash_wait *h = lua_newuserdatauv(L, sizeof *h, 0);
     memset(h, 0, sizeof *h);
     h->wait.cancel = hash_cancel;
     h->verify = verify;
-    struct hashing *j = calloc(1, sizeof *j);
-    if (!j) return luaL_error(L, "not enough memory");
-    memcpy(j->password, password.ptr, password.len);
-    j->password_len = password.len;
-    memcpy(j->hash, hash.ptr, hash.len);
+    struct hashing *j = new_hashing(L, password, hash, client);
+    queue.most = limits->hash_parallel;
+    bool waits = queue.running >= queue.most;
+    if (waits && !count_waiting(j, limits)) {
+        free_hashing(j);
+        mb_push_problem(L, 429, "login_busy", "too many passwords to judge (auth.hash_queue)", 1);
+        return lua_error(L);
+    }
     j->verify = verify;
     j->waiter = h;
     h->job = j;
-    if (queue.running < queue.most) {
+    if (!waits) {
         start_hashing(mb_vm_plan(mb_vm_of(L))->loop, j);
     } else {
         if (!queue.first) queue.last = &queue.first;
@@ -317,26 +365,29 @@ static int hash_start(lua_State *L, bool verify, struct mb_str password, struct 
     return mb_task_wait(L, &h->wait, lua_gettop(L), hash_result);
 }
 
-/* crypto.hash_password(password) -> encoded hash; password 1..1024 bytes */
+/* crypto.hash_password(password, client) -> encoded hash; password 1..4096 bytes, client: the address of whoever
+ * asks, or nil. Raises login_busy. */
 static int l_hash_password(lua_State *L)
 {
     struct mb_str password;
+    lua_settop(L, 2);
     password.ptr = luaL_checklstring(L, 1, &password.len);
-    luaL_argcheck(L, password.len > 0 && password.len <= MAX_PASSWORD, 1, "1 to 1024 bytes");
-    return hash_start(L, false, password, MB_STR(""));
+    luaL_argcheck(L, password.len > 0 && password.len <= MAX_PASSWORD, 1, "1 to 4096 bytes");
+    return hash_start(L, false, password, MB_STR(""), 2);
 }
 
-/* crypto.verify_password(hash, password) -> boolean; takes as long for a wrong one */
+/* crypto.verify_password(hash, password, client) -> boolean; takes as long for a wrong one. Raises login_busy. */
 static int l_verify_password(lua_State *L)
 {
     struct mb_str password, hash;
+    lua_settop(L, 3);
     hash.ptr = luaL_checklstring(L, 1, &hash.len);
     password.ptr = luaL_checklstring(L, 2, &password.len);
     if (hash.len >= crypto_pwhash_STRBYTES || password.len > MAX_PASSWORD) {
         lua_pushboolean(L, 0);
         return 1;
     }
-    return hash_start(L, true, password, hash);
+    return hash_start(L, true, password, hash, 3);
 }
 
 int mb_open_crypto(lua_State *L)

@@ -14,6 +14,7 @@
 
 struct mb_client;
 struct mb_rates;
+struct mb_tally;
 struct mb_vm;
 
 struct mb_script {
@@ -45,19 +46,21 @@ struct mb_vm_limits {
     size_t max_input;           /* http.max_input_bytes: of a streamed body, not yet read */
     uint32_t max_query_fields;  /* http.max_query_fields */
     struct mb_json_limits json; /* json.max_depth, json.max_tokens, json.max_keys */
-    int hash_parallel;          /* auth.hash_parallel */
-    int hash_queue;             /* auth.hash_queue */
+    int hash_parallel;          /* of auth.hash_parallel what falls to this process */
+    int hash_queue;             /* auth.hash_queue: of the whole machine */
     uint32_t log_lines;         /* plugins.log_lines: of a plugin in a second; 0 = any number */
     uint32_t cpu_ms;            /* worker.script_cpu: between two waits; 0 = no limit */
 };
 
-/* Borrowed for the life of the state: scripts, settings, modules, secret, db, client, rates,
+/* Borrowed for the life of the state: scripts, settings, modules, secret, db, client, rates, hashers,
  * mail_folder, owner. */
 struct mb_vm_plan {
     uv_loop_t *loop;
     struct mb_db *db;         /* NULL while only checking scripts */
     struct mb_client *client; /* the same */
     struct mb_rates *rates;   /* rates.h; the same */
+    struct mb_tally *hashers; /* passwords that wait on this machine; NULL = counted by the process alone */
+    unsigned place;           /* which of its servers this process is */
     const char *mail_folder;  /* for mails as files; NULL where no jobs run */
     const struct mb_script *scripts;
     size_t nscripts;
