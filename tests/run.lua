@@ -14,7 +14,7 @@ local psql = require "support.psql"
 local scope = require "support.scope"
 local temp = require "support.temp"
 
-local FOLDERS <const> = { "tests/unit", "tests/style", "tests/integration" } -- the longest file early
+local FOLDERS <const> = { "tests/unit", "tests/style", "tests/stories", "tests/integration" } -- the longest file early
 local AT_ONCE <const> = math.tointeger(tonumber(os.getenv "TEST_JOBS" or 2))
 local LONGEST <const> = 900 -- seconds for one file
 

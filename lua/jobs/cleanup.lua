@@ -1,5 +1,5 @@
--- Takes away what has had its time: answers kept for repetitions, sessions, values of plugins, finished jobs,
--- old events.
+-- Takes away what has had its time: answers kept for repetitions, sessions, accounts that nobody verified, links of
+-- mails, attempts to sign in, values of plugins, finished jobs, old events.
 local cleanup = require "queries.cleanup"
 local config = require "mb.config"
 local db = require "mb.db"
@@ -13,6 +13,14 @@ local KEEP_EVENTS <const> = config.declare("outbox.keep", {
   type = "duration", default = "30d", least = "1s", most = "36500d",
   help = "how long an event is kept that every subscriber got",
 })
+local KEEP_UNVERIFIED <const> = config.declare("auth.unverified_keep", {
+  type = "duration", default = "7d", least = "1min", most = "365d",
+  help = "how long an account waits for its address to be verified; then it goes, unless something refers to it",
+})
+local KEEP_ATTEMPTS <const> = config.declare("auth.attempts_keep", {
+  type = "duration", default = "90d", least = "1h", most = "3650d", help = "how long attempts to sign in are kept",
+})
+local KEEP_LINKS <const> = "7 days" -- after they have ended: who uses one late is told what became of it
 local ROWS <const>, ROUNDS <const> = 1000, 50
 
 -- The rest waits for the next time.
@@ -29,6 +37,10 @@ return {
   run = function()
     remove(cleanup.idempotency_keys)
     remove(cleanup.sessions)
+    remove(cleanup.pending_accounts, KEEP_UNVERIFIED)
+    remove(cleanup.verification_links, KEEP_LINKS)
+    remove(cleanup.reset_links, KEEP_LINKS)
+    remove(cleanup.login_attempts, KEEP_ATTEMPTS)
     remove(cleanup.plugin_state)
     remove(cleanup.jobs, KEEP_JOBS)
     remove(cleanup.events, KEEP_EVENTS, jobs.subscribers())

@@ -20,6 +20,37 @@ WITH gone AS (
     RETURNING 1)
 SELECT count(*)::integer AS "removed" FROM gone]]),
 
+  -- Accounts whose address nobody has verified. $1 most rows, $2 how long they wait, as '7d'.
+  pending_accounts = query.write("cleanup.pending_accounts", [[
+SELECT mb_drop_pending($1::integer, $2::interval) AS "removed"]]),
+
+  -- Links of mails that verify an address, and that have not worked for long. $1 most rows, $2 how long they are kept.
+  verification_links = query.write("cleanup.verification_links", [[
+WITH gone AS (
+    DELETE FROM "EmailVerificationToken" WHERE "id" IN (
+        SELECT "id" FROM "EmailVerificationToken" WHERE "expires" <= (SELECT mb_now() - $2::interval)
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
+  -- The same of links to a new password. $1 most rows, $2 how long they are kept.
+  reset_links = query.write("cleanup.reset_links", [[
+WITH gone AS (
+    DELETE FROM "PasswordResetToken" WHERE "id" IN (
+        SELECT "id" FROM "PasswordResetToken" WHERE "expires" <= (SELECT mb_now() - $2::interval)
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
+  -- Attempts to sign in of long ago. $1 most rows, $2 how long they are kept.
+  login_attempts = query.write("cleanup.login_attempts", [[
+WITH gone AS (
+    DELETE FROM "LoginAttempt" WHERE "id" IN (
+        SELECT "id" FROM "LoginAttempt" WHERE "createdAt" <= (SELECT mb_now() - $2::interval)
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
   -- Values of plugins whose time is over. $1 most rows.
   plugin_state = query.write("cleanup.plugin_state", [[
 WITH gone AS (

@@ -2,16 +2,10 @@
 local query = require "mb.query"
 
 return {
-  -- $1 user, $2 hash of the token, $3 how long it lasts, as '12h'.
-  create = query.write("sessions.create", [[
-INSERT INTO "Session" ("userId", "tokenHash", "createdAt", "expiresAt")
-SELECT $1, $2, t.at, t.at + $3::interval FROM (SELECT mb_now() AS at) t
-RETURNING "id", "expiresAt"]]),
-
   -- Whose token it is, and all that rules judge by: the user's provider and, as JSON or null, the memberships that are
   -- active with their limits (null = none). No row when it is unknown or has expired. $1 hash of the token.
   find = query.read("sessions.find", [[
-SELECT s."id", s."userId", u."role", s."expiresAt", p."id" AS "providerId",
+SELECT s."id", s."userId", u."role", s."lastSeenAt" < mb_now() - interval '5 min' AS "isStale", p."id" AS "providerId",
        (SELECT json_agg(json_build_object(
                    'organizationId', m."organizationId", 'role', m."role", 'permissions', m."permissions",
                    'locations', (SELECT json_agg(l."locationId") FROM "MembershipLocation" l
@@ -24,6 +18,30 @@ SELECT s."id", s."userId", u."role", s."expiresAt", p."id" AS "providerId",
   JOIN "User" u ON u."id" = s."userId"
   LEFT JOIN "Provider" p ON p."userId" = u."id"
  WHERE s."tokenHash" = $1 AND s."expiresAt" > mb_now()]]),
+
+  -- It is used: it lasts on, and never shorter than it did. Once for all who find it stale at a time. $1 session,
+  -- $2 how long it lasts without use, as '12h', $3 how long in all.
+  touch = query.write("sessions.touch", [[
+UPDATE "Session"
+   SET "lastSeenAt" = mb_now(),
+       "expiresAt" = greatest("expiresAt", least(mb_now() + $2::interval, "createdAt" + $3::interval))
+ WHERE "id" = $1 AND "lastSeenAt" < mb_now() - interval '5 min']]),
+
+  -- Those of a user that have not ended, the newest first. $1 user, $2 the session that asks, $3 most rows, $4 the one
+  -- after which they begin, or null.
+  of_user = query.read("sessions.of_user", [[
+SELECT "id", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent", "id" = $2 AS "isCurrent"
+  FROM "Session"
+ WHERE "userId" = $1 AND "expiresAt" > mb_now() AND ($4::text IS NULL OR "id" < $4)
+ ORDER BY "id" DESC
+ LIMIT $3::integer]]),
+
+  -- One of them goes, whoever asks from which: its id, or no row. $1 session, $2 user.
+  revoke = query.write("sessions.revoke", [[DELETE FROM "Session" WHERE "id" = $1 AND "userId" = $2 RETURNING "id"]]),
+
+  -- All but one of them go. $1 user, $2 the session that stays.
+  revoke_others = query.write("sessions.revoke_others", [[
+DELETE FROM "Session" WHERE "userId" = $1 AND "id" <> $2]]),
 
   -- $1 hash of the token.
   delete = query.write("sessions.delete", [[DELETE FROM "Session" WHERE "tokenHash" = $1]]),

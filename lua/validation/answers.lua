@@ -153,6 +153,11 @@ return {
   slots = page(slot, { included = included }),
   booking = object("Booking", BOOKING),
   new_booking = object("NewBooking", NEW_BOOKING),
+  sessions = page(object("OwnSession", {
+    "id", id, "createdAt", instant, "lastSeenAt", with(instant, { description = "some minutes old at most" }),
+    "expiresAt", instant, "ipAddress", maybe(text "192.0.2.17"), "userAgent", maybe(text "Mozilla/5.0"),
+    "isCurrent", with(truth, { description = "the one that asks" }),
+  })),
   session = object("Session", { "token", text "3f9cA…", "expiresAt", instant, "userId", id }),
   me = object("Me", {
     "id", id, "name", maybe(text "Thandi Mokoena"), "email", maybe(text "thandi@example.org"),

@@ -1,21 +1,12 @@
--- Signing in and out, and who a token belongs to. Sessions are opaque 256-bit tokens of which
+-- Who a token belongs to, and signing out. Sessions are opaque 256-bit tokens of which
 -- the database holds the SHA-256 only.
-local config = require "mb.config"
 local crypto = require "mb.crypto"
 local db = require "mb.db"
 local json = require "mb.json"
 local manage_token = require "mb.manage_token"
+local own_sessions = require "workflows.own_sessions"
 local problem = require "mb.problem"
 local sessions = require "queries.sessions"
-local users = require "queries.users"
-
-local LIFETIME <const> = config.declare("auth.session_lifetime", {
-  type = "duration", default = "12h", least = "1min", most = "365d", help = "how long a sign-in lasts",
-})
-
--- Verified against when the address is unknown, so that both cases take the same time.
-local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
-  .. "5Cyz9tE0D0l2lQyA4Cn1lGfYxP9r0s0mS0yJ1n1pJ0E"
 
 local function set_of(list)
   local set = {}
@@ -52,6 +43,8 @@ local function authenticate(req)
   req.user_id, req.user_role, req.provider_id = session.userId, session.role, session.providerId
   local memberships = session.memberships
   req.memberships = memberships and read_memberships(memberships)
+  req.session_id = session.id
+  own_sessions.touch(session)
 end
 
 -- Whether whoever calls is a provider or works for an organization.
@@ -59,19 +52,8 @@ local function is_staff(req)
   return req.provider_id ~= nil or req.memberships ~= nil
 end
 
-local function login(email, password)
-  local user = db.query(users.by_email, email)[1]
-  local hash = user and user.password or NOBODY
-  if not crypto.verify_password(hash, password) or not user then
-    error(problem(401, "invalid_credentials", "the e-mail address or the password is wrong"))
-  end
-  local token = crypto.token()
-  local session = db.query(sessions.create, user.id, crypto.sha256(token), LIFETIME)[1]
-  return { token = token, expiresAt = session.expiresAt, userId = user.id }
-end
-
 local function logout(token)
   db.query(sessions.delete, crypto.sha256(token))
 end
 
-return { authenticate = authenticate, is_staff = is_staff, login = login, logout = logout }
+return { authenticate = authenticate, is_staff = is_staff, logout = logout }

@@ -21,7 +21,9 @@ local IN_NO_LINE <const> = {
 -- Taken as it was sent: a password, and answers whose requirement says whether they are trimmed, which the route
 -- holds to the rule of a line all the same.
 local VERBATIM <const> = {
-  ["POST /v1/auth/login /password"] = "any",
+  ["POST /v1/auth/login /password"] = "any", ["POST /v1/auth/register /password"] = "any",
+  ["POST /v1/auth/reset-password /password"] = "any", ["POST /v1/auth/reset-password /token"] = "any",
+  ["POST /v1/auth/verify-email /password"] = "any", ["POST /v1/auth/verify-email /token"] = "any",
   ["POST /v1/provider-types/{id}/requirements/check /answers/0/value"] = "line",
 }
 

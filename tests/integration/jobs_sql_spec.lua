@@ -213,4 +213,25 @@ describe("the server's own jobs", function()
     assert.equal("1", value [[SELECT count(*) FROM "Session" WHERE "createdAt" = '2020-01-01' AND "userId" = 'user']])
     assert.equal("2", value [[SELECT count(*) FROM "Job" WHERE "kind" = 'old']])
   end)
+
+  it("remove accounts that nobody verified, but for those that something refers to", function()
+    database.run [[
+      INSERT INTO "User" ("id", "email", "pendingSince", "emailVerified")
+      SELECT who, who || '@pending.example', mb_now() - age, verified
+        FROM (VALUES ('old', interval '8 days', NULL::timestamptz), ('young', interval '6 days', NULL),
+                     ('booked', interval '8 days', NULL), ('member', interval '8 days', NULL),
+                     ('verified', NULL, mb_now())) v (who, age, verified);
+      UPDATE "Organization" SET "approvedById" = 'booked';
+      INSERT INTO "OrganizationMembership" ("id", "organizationId", "userId", "role")
+      VALUES ('pending', 'org', 'member', 'STAFF');
+      UPDATE "EmailVerificationToken" SET "expires" = mb_now() - interval '8 days';
+      UPDATE "PasswordResetToken" SET "expires" = mb_now() - interval '6 days';
+      UPDATE "LoginAttempt" SET "createdAt" = mb_now() - interval '91 days']]
+    run "server.cleanup"
+    assert.equal("booked - member - verified - young +", value [[
+      SELECT string_agg("id" || CASE WHEN "pendingSince" IS NULL THEN ' -' ELSE ' +' END, ' ' ORDER BY "id")
+        FROM "User" WHERE "email" LIKE '%%@pending.example']])
+    assert.equal("0 1 0", value [[SELECT concat_ws(' ', (SELECT count(*) FROM "EmailVerificationToken"),
+      (SELECT count(*) FROM "PasswordResetToken"), (SELECT count(*) FROM "LoginAttempt"))]])
+  end)
 end)

@@ -26,7 +26,8 @@ describe("limits of what a client sends:", function()
       env = {
         MEDBOOKD_JSON_MAX_DEPTH = "3", MEDBOOKD_JSON_MAX_KEYS = "4", MEDBOOKD_JSON_MAX_TOKENS = "20",
         MEDBOOKD_JSON_MAX_STRING = "100B", MEDBOOKD_HTTP_MAX_JSON_BODY = "512B", MEDBOOKD_HTTP_MAX_QUERY_FIELDS = "3",
-        MEDBOOKD_AUTH_HASH_PARALLEL = "1", MEDBOOKD_AUTH_HASH_QUEUE = "0", MEDBOOKD_AUTH_SESSION_LIFETIME = "90s",
+        MEDBOOKD_AUTH_HASH_PARALLEL = "1", MEDBOOKD_AUTH_HASH_QUEUE = "0", MEDBOOKD_AUTH_SESSION_IDLE = "90s",
+        MEDBOOKD_AUTH_SESSION_MAX = "1h",
       },
     }
   end)
@@ -50,27 +51,77 @@ describe("limits of what a client sends:", function()
     assert_refused(app:get "/v1/providers?a=1&b=2&c=3&d=4", 400, "invalid_query", "3", "(http.max_query_fields)")
   end)
 
-  it("auth.hash_parallel and auth.hash_queue", function()
-    local clients, count = {}, { [200] = 0, [503] = 0 }
-    local request = http.format("POST", "/v1/auth/login", { headers = JSON, body = LOGIN })
-    for i = 1, 20 do
-      clients[i] = app:connect()
-      clients[i]:send(request)
+  -- Sends so many registrations at once, from an address behind a proxy; the open connections.
+  local function send_registrations(site, n, address)
+    local clients = {}
+    for i = 1, n do
+      clients[i] = site:connect { timeout = 30 }
+      clients[i]:send(http.format("POST", "/v1/auth/register", {
+        headers = { ["X-Forwarded-For"] = address },
+        body = { name = "Many", email = ("many%d@example.org"):format(i), password = "seven lazy cranes" },
+      }))
     end
+    return clients
+  end
+
+  -- How often each status came.
+  local function count_answers(clients)
+    local count = { [202] = 0, [429] = 0 }
     for _, client in ipairs(clients) do
       local response = client:read()
       count[response.status] = count[response.status] + 1
-      if response.status == 503 then assert_refused(response, 503, "login_busy", "(auth.hash_queue)") end
+      if response.status == 429 then
+        assert_refused(response, 429, "login_busy", "(auth.hash_queue)")
+        assert.equal("1", response.headers["retry-after"])
+      end
       client:close()
     end
-    assert.is_true(count[200] > 0 and count[503] > 0)
+    return count
+  end
+
+  it("auth.hash_parallel and auth.hash_queue", function()
+    local count = count_answers(send_registrations(app, 20))
+    assert.is_true(count[202] > 0 and count[429] > 0)
   end)
 
-  it("auth.session_lifetime", function()
-    eventually(function() return post(LOGIN).status == 200 end)
-    local spans = database.query [[SELECT DISTINCT extract(epoch FROM "expiresAt" - "createdAt")::int AS s
-      FROM "Session" WHERE "createdAt" > now() - interval '1 hour']]
-    assert.same({ { s = "90" } }, spans)
+  it("auth.hash_queue, of which one address has a quarter at most", function()
+    local site = server.start {
+      database = cluster.fresh "schema", workers = 1,
+      env = { MEDBOOKD_AUTH_HASH_PARALLEL = "1", MEDBOOKD_AUTH_HASH_QUEUE = "40",
+              MEDBOOKD_HTTP_TRUSTED_PROXIES = "127.0.0.1" },
+    }
+    local crowd = send_registrations(site, 60, "192.0.2.1")
+    local other = send_registrations(site, 1, "192.0.2.2")
+    assert.equal(1, count_answers(other)[202])
+    local count = count_answers(crowd)
+    assert.is_true(count[429] > 0 and count[202] > 10)
+    assert.equal("0", site.options.database.query [[SELECT count(*) AS v FROM "LoginAttempt"]][1].v)
+    site:stop()
+  end)
+
+  it("auth.session_max and auth.session_idle", function()
+    local function spans(column)
+      return database.query(([[SELECT DISTINCT extract(epoch FROM "expiresAt" - "%s")::int AS s
+        FROM "Session" WHERE "createdAt" > now() - interval '1 hour']]):format(column))
+    end
+    assert.equal(200, post(LOGIN).status)
+    assert.same({ { s = "90" } }, spans "lastSeenAt")
+    local token = post(LOGIN).json.token
+    database.run [[UPDATE "Session" SET "createdAt" = "createdAt" - interval '1000 s',
+      "lastSeenAt" = "lastSeenAt" - interval '1000 s']]
+    assert.equal(200, app:get("/v1/me", { headers = { Authorization = "Bearer " .. token } }).status)
+    eventually(function()
+      return #database.query [[SELECT 1 AS v FROM "Session"
+        WHERE "expiresAt" - "createdAt" BETWEEN '1085 s' AND '1095 s' AND "lastSeenAt" > now() - interval '1 min']] == 1
+    end, { what = "the session to be noted as used" })
+    database.run [[UPDATE "Session" SET "createdAt" = "createdAt" - interval '1 hour',
+      "lastSeenAt" = "lastSeenAt" - interval '1000 s']]
+    assert.equal(200, app:get("/v1/me", { headers = { Authorization = "Bearer " .. token } }).status)
+    eventually(function()
+      return #database.query [[SELECT 1 AS v FROM "Session" WHERE "lastSeenAt" > now() - interval '1 min']] == 1
+    end)
+    assert.equal("0", database.query [[SELECT count(*) AS v FROM "Session" WHERE "expiresAt" > now() + interval '91 s'
+      ]][1].v)
   end)
 end)
 
@@ -157,7 +208,8 @@ describe("a worker that is not up in time", function()
                                -- no keys of scripts, for which a start loads them before
                                env = { MEDBOOKD_HOME = dir, MEDBOOKD_WORKER_START_TIMEOUT = "500ms",
                                        MEDBOOKD_BOOKING_GUEST_RATE_ADDRESS = false,
-                                       MEDBOOKD_BOOKING_GUEST_RATE = false } }
+                                       MEDBOOKD_BOOKING_GUEST_RATE = false, MEDBOOKD_AUTH_FAILURES_ADDRESS = false,
+                                       MEDBOOKD_AUTH_LINK_RATE_ADDRESS = false } }
     eventually(function()
       local log = app:log()
       return log:find "worker hangs.*%(worker%.start_timeout%)" and log:find "worker ended"

@@ -21,7 +21,8 @@ end
 -- All clients of a test share one address, and some tests are hundreds of them.
 local MANY <const> = {
   MEDBOOKD_BOOKING_GUEST_RATE_ADDRESS = "1000000", MEDBOOKD_BOOKING_GUEST_RATE = "1000000",
-  MEDBOOKD_HTTP_MAX_CONNECTIONS_PER_ADDRESS = "0",
+  MEDBOOKD_HTTP_MAX_CONNECTIONS_PER_ADDRESS = "0", MEDBOOKD_AUTH_FAILURES_ADDRESS = "0",
+  MEDBOOKD_AUTH_LINK_RATE_ADDRESS = "0",
 }
 
 local function environment(self, options)

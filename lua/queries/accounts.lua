@@ -1,0 +1,82 @@
+-- Accounts: signing in, links in mails, passwords. Functions of migrations/R__accounts.sql take one jsonb, which says
+-- what the step is about and who asks how.
+local query = require "mb.query"
+
+return {
+  -- Who signs in with this address. $1 e-mail in any case.
+  by_email = query.read("accounts.by_email", [[
+SELECT "id", "password" FROM "User" WHERE lower("email") = lower($1)]]),
+
+  -- What the link of a mail stands for, whatever became of it. $1 SHA-256 of its token.
+  verification = query.read("accounts.verification", [[
+SELECT t."id", t."usedAt" IS NOT NULL AS "isUsed", t."expires" > mb_now() AS "isFresh", u."id" AS "userId", u."email",
+       u."password"
+  FROM "EmailVerificationToken" t
+  JOIN "User" u ON u."id" = t."userId"
+ WHERE t."token" = $1]]),
+
+  -- The same of a link to a new password. $1 SHA-256 of its token.
+  reset = query.read("accounts.reset", [[
+SELECT t."usedAt" IS NOT NULL AS "isUsed", t."expires" > mb_now() AS "isFresh", u."email", u."name"
+  FROM "PasswordResetToken" t
+  JOIN "User" u ON u."id" = t."userId"
+ WHERE t."token" = $1]]),
+
+  -- $1 request.
+  register = query.write("accounts.register", [[SELECT outcome, account FROM mb_register($1::jsonb)]]),
+
+  -- $1 request.
+  link_again = query.write("accounts.link_again", [[SELECT mb_link_again($1::jsonb) AS account]]),
+
+  -- $1 request.
+  verify_email = query.write("accounts.verify_email", [[
+SELECT outcome, account, link FROM mb_verify_email($1::jsonb)]]),
+
+  -- $1 request.
+  forgot_password = query.write("accounts.forgot_password", [[SELECT mb_forgot_password($1::jsonb) AS account]]),
+
+  -- $1 request.
+  reset_password = query.write("accounts.reset_password", [[
+SELECT outcome, account FROM mb_reset_password($1::jsonb)]]),
+
+  -- $1 request.
+  sign_in = query.write("accounts.sign_in", [[SELECT outcome, "expiresAt" FROM mb_sign_in($1::jsonb)]]),
+
+  -- An attempt to sign in that failed. $1 user or null, $2 address as it was typed, $3 client address, $4 agent,
+  -- $5 why.
+  failed = query.write("accounts.failed", [[
+INSERT INTO "LoginAttempt" ("userId", "email", "ipAddress", "userAgent", "failureReason", "createdAt")
+VALUES ($1, $2, $3, $4, $5, mb_now())]]),
+
+  -- ---- what mails say ----
+
+  -- The link that verifies an account's address, or its new one; no row when none waits. $1 user, $2 whether it
+  -- changes the address.
+  open_verification = query.read("accounts.open_verification", [[
+SELECT t."id", t."identifier" AS "email", u."name"
+  FROM "EmailVerificationToken" t
+  JOIN "User" u ON u."id" = t."userId"
+ WHERE t."userId" = $1 AND t."isChange" = $2::boolean AND t."usedAt" IS NULL AND t."expires" > mb_now()
+ ORDER BY t."createdAt" DESC, t."id" DESC
+ LIMIT 1]]),
+
+  -- The link that sets a new password; no row when none waits. $1 user.
+  open_reset = query.read("accounts.open_reset", [[
+SELECT t."id", u."email", u."name"
+  FROM "PasswordResetToken" t
+  JOIN "User" u ON u."id" = t."userId"
+ WHERE t."userId" = $1 AND t."usedAt" IS NULL AND t."expires" > mb_now()
+ ORDER BY t."createdAt" DESC, t."id" DESC
+ LIMIT 1]]),
+
+  -- The address that an account has given up for another. $1 link of the change.
+  given_up = query.read("accounts.given_up", [[
+SELECT t."previousEmail" AS "email", t."identifier" AS "newEmail", u."name"
+  FROM "EmailVerificationToken" t
+  JOIN "User" u ON u."id" = t."userId"
+ WHERE t."id" = $1 AND t."previousEmail" IS NOT NULL]]),
+
+  -- Whom to write to; no row when there is no such account any more. $1 user.
+  address = query.read("accounts.address", [[
+SELECT "email", "name" FROM "User" WHERE "id" = $1 AND "email" IS NOT NULL]]),
+}

@@ -1,0 +1,43 @@
+-- The sessions of whoever is signed in. One lasts while it is used: auth.session_idle from its last use, and
+-- auth.session_max in all.
+local config = require "mb.config"
+local cursor = require "mb.cursor"
+local db = require "mb.db"
+local json = require "mb.json"
+local problem = require "mb.problem"
+local sessions = require "queries.sessions"
+
+local function duration(key, default, help)
+  return config.declare(key, { type = "duration", default = default, least = "1min", most = "365d", help = help })
+end
+
+local IDLE <const> = duration("auth.session_idle", "12h", "a session that nobody uses ends after this")
+local LONGEST <const> = duration("auth.session_max", "30d", "a session ends after this, however much it is used")
+
+-- Notes that it is used, where that was noted some minutes ago. The request does not wait for it.
+local function touch(session)
+  if session.isStale then
+    db.later(sessions.touch, session.id, IDLE, LONGEST)
+  end
+end
+
+local function list(req)
+  local limit, after = req.query.limit, cursor.decode(req.query.cursor, "text")
+  local rows = db.query(sessions.of_user, req.user_id, req.session_id, limit, after)
+  local last = #rows == limit and rows[#rows]
+  return { data = rows, nextCursor = last and cursor.encode(last.id) or json.null }
+end
+
+local function revoke(req)
+  if #db.query(sessions.revoke, req.params.id, req.user_id) == 0 then
+    error(problem(404, "not_found", "there is no such session of yours"))
+  end
+end
+
+local function revoke_others(req)
+  db.query(sessions.revoke_others, req.user_id, req.session_id)
+end
+
+return {
+  IDLE = IDLE, LONGEST = LONGEST, touch = touch, list = list, revoke = revoke, revoke_others = revoke_others,
+}

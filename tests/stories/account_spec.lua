@@ -1,0 +1,323 @@
+-- People get accounts, use them from several devices, forget passwords and change addresses, on an installation that
+-- has nothing but its administrator.
+
+local cluster = require "support.cluster"
+local http = require "support.http"
+local letters = require "support.letters"
+local server = require "support.server"
+
+local AT_ONCE <const> = 20
+
+describe("an account", function()
+  local app, database
+
+  setup(function()
+    database = cluster.fresh "schema"
+    app = server.start { database = database, workers = 2, env = { MEDBOOKD_JOBS_POLL_INTERVAL = "50ms" } }
+  end)
+
+  local function post(path, body, token, headers)
+    headers = headers or {}
+    headers.Authorization = token and "Bearer " .. token or nil
+    return app:post(path, body, { headers = headers })
+  end
+
+  local function get(path, token) return app:get(path, { headers = { Authorization = "Bearer " .. token } }) end
+
+  local function delete(path, token)
+    return app:request("DELETE", path, { headers = { Authorization = "Bearer " .. token } })
+  end
+
+  local function is_refused(answer, status, code)
+    assert.equal(status, answer.status, answer.body)
+    assert.equal(code, answer.json.code, answer.body)
+    return answer
+  end
+
+  local function register(email, password, name)
+    local answer = post("/v1/auth/register", { name = name or "Thandi Mokoena", email = email, password = password })
+    assert.equal(202, answer.status, answer.body)
+    return answer
+  end
+
+  local function login(email, password, headers)
+    return post("/v1/auth/login", { email = email, password = password }, nil, headers)
+  end
+
+  local function verify(token, password)
+    return post("/v1/auth/verify-email", { token = token, password = password })
+  end
+
+  -- An account that was registered and verified.
+  local function account(email, password)
+    register(email, password)
+    assert.equal(204, verify(letters.await(app, "verify-email", email).token, password).status)
+  end
+
+  local function value(sql, ...) return database.query(sql:format(...))[1].v end
+
+  -- Sends the same request over so many connections at once; the answers.
+  local function at_once(n, path, body)
+    local clients, answers = {}, {}
+    local bytes = http.format("POST", path, { body = body })
+    for i = 1, n do clients[i] = app:connect { timeout = 30 } end
+    for i = 1, n do assert(clients[i]:send(bytes)) end
+    for i = 1, n do
+      answers[i] = assert(clients[i]:read "POST")
+      clients[i]:close()
+    end
+    return answers
+  end
+
+  describe("that begins", function()
+    it("waits for its address to be verified, with the password that was registered", function()
+      register("new@people.example", "seven lazy cranes")
+      is_refused(login("new@people.example", "seven lazy cranes"), 401, "invalid_credentials")
+      local letter = letters.await(app, "verify-email", "new@people.example")
+      assert.is_truthy(letter.text:find("/verify-email#token=" .. letter.token, 1, true))
+      is_refused(verify(letter.token, "another password"), 403, "wrong_password")
+      assert.equal(204, verify(letter.token, "seven lazy cranes").status)
+      is_refused(verify(letter.token, "seven lazy cranes"), 409, "token_used")
+      local session = login("New@people.example", "seven lazy cranes")
+      assert.equal(200, session.status, session.body)
+      assert.equal("new@people.example", get("/v1/me", session.json.token).json.email)
+    end)
+
+    it("is told to nobody: a known address answers alike, and its owner hears of it", function()
+      account("known@people.example", "seven lazy cranes")
+      local known = register("KNOWN@people.example", "eight lazy cranes")
+      local unknown = register("unknown@people.example", "eight lazy cranes")
+      for _, name in ipairs { "content-length", "content-type", "cache-control" } do
+        assert.equal(unknown.headers[name], known.headers[name], name)
+      end
+      assert.equal(unknown.body, known.body)
+      letters.await(app, "already-registered", "known@people.example")
+      assert.equal(200, login("known@people.example", "seven lazy cranes").status)
+      is_refused(login("known@people.example", "eight lazy cranes"), 401, "invalid_credentials")
+    end)
+
+    it("is that of who registered last, and no click opens another's", function()
+      local email = "twice@people.example"
+      register(email, "the password of a thief", "A Thief")
+      local first = letters.await(app, "verify-email", email)
+      register(email, "seven lazy cranes", "Twice Mokoena")
+      local second = letters.await(app, "verify-email", email, 2)
+      is_refused(verify(first.token, "the password of a thief"), 401, "invalid_token")
+      is_refused(verify(second.token, "the password of a thief"), 403, "wrong_password")
+      assert.equal(204, verify(second.token, "seven lazy cranes").status)
+      assert.equal("Twice Mokoena", get("/v1/me", login(email, "seven lazy cranes").json.token).json.name)
+    end)
+
+    it("gets its link again, on request and by signing in with the right password", function()
+      local email = "again@people.example"
+      register(email, "seven lazy cranes")
+      local first = letters.await(app, "verify-email", email)
+      assert.equal(202, post("/v1/auth/resend-verification", { email = email }).status)
+      assert.equal(first.token, letters.await(app, "verify-email", email, 2).token)
+      is_refused(login(email, "a wrong password"), 401, "invalid_credentials")
+      is_refused(login(email, "seven lazy cranes"), 401, "invalid_credentials")
+      assert.equal(first.token, letters.await(app, "verify-email", email, 3).token)
+      assert.equal(3, #letters.to(app, email))
+    end)
+
+    it("is one when it is registered twenty times at once", function()
+      local answers = at_once(AT_ONCE, "/v1/auth/register",
+        { name = "Race", email = "race@people.example", password = "seven lazy cranes" })
+      for _, answer in ipairs(answers) do assert.equal(202, answer.status, answer.body) end
+      assert.equal("1", value [[SELECT count(*) AS v FROM "User" WHERE "email" = 'race@people.example']])
+      assert.equal("1", value [[SELECT count(*) AS v FROM "EmailVerificationToken"
+        WHERE "identifier" = 'race@people.example']])
+    end)
+
+    it("has a password that is not guessed first, and not its own name or address", function()
+      for _, password in ipairs { "password1", "Iloveyou", "thandi mokoena", "weak@people.example" } do
+        local answer = post("/v1/auth/register",
+          { name = "Thandi Mokoena", email = "weak@people.example", password = password })
+        is_refused(answer, 422, "validation_failed")
+        assert.equal("/password", answer.json.errors[1].pointer)
+      end
+      for _, password in ipairs { "seven", ("x"):rep(1025) } do
+        is_refused(post("/v1/auth/register", { name = "T", email = "weak@people.example", password = password }), 422,
+          "validation_failed")
+      end
+      register("long@people.example", ("\u{1F986}"):rep(1024))
+      local letter = letters.await(app, "verify-email", "long@people.example")
+      is_refused(verify(letter.token, ("\u{1F986}"):rep(1023) .. "x"), 403, "wrong_password")
+      assert.equal(204, verify(letter.token, ("\u{1F986}"):rep(1024)).status)
+    end)
+  end)
+
+  describe("whose password is forgotten", function()
+    it("gets a new one by a link, once, and every session ends", function()
+      local email = "forgot@people.example"
+      account(email, "seven lazy cranes")
+      local phone, laptop = login(email, "seven lazy cranes").json.token, login(email, "seven lazy cranes").json.token
+      assert.equal(202, post("/v1/auth/forgot-password", { email = email }).status)
+      local token = letters.await(app, "reset-password", email).token
+      is_refused(post("/v1/auth/reset-password", { token = token, password = "password1" }), 422, "validation_failed")
+      local answers, seen = at_once(AT_ONCE, "/v1/auth/reset-password",
+        { token = token, password = "nine quick otters" }), {}
+      for _, answer in ipairs(answers) do
+        local what = answer.status == 204 and "204" or is_refused(answer, 409, "token_used").json.code
+        seen[what] = (seen[what] or 0) + 1
+      end
+      assert.same({ ["204"] = 1, token_used = AT_ONCE - 1 }, seen)
+      for _, session in ipairs { phone, laptop } do is_refused(get("/v1/me", session), 401, "invalid_token") end
+      is_refused(login(email, "seven lazy cranes"), 401, "invalid_credentials")
+      assert.equal(200, login(email, "nine quick otters").status)
+      letters.await(app, "password-changed", email)
+    end)
+
+    it("tells nobody whether there is an account", function()
+      account("real@people.example", "seven lazy cranes")
+      local real = post("/v1/auth/forgot-password", { email = "real@people.example" })
+      local unreal = post("/v1/auth/forgot-password", { email = "unreal@people.example" })
+      assert.same({ real.status, real.body }, { unreal.status, unreal.body })
+      assert.equal(202, post("/v1/auth/resend-verification", { email = "unreal@people.example" }).status)
+      letters.await(app, "reset-password", "real@people.example")
+      assert.same({}, letters.to(app, "unreal@people.example"))
+    end)
+
+    it("opens by no link but the one that was sent", function()
+      local token, n = letters.await(app, "verify-email", "new@people.example").token, 500
+      local client = app:connect { timeout = 30 }
+      for i = 1, n do
+        local at = i % #token + 1
+        local altered = token:sub(1, at - 1) .. (token:sub(at, at) == "A" and "B" or "A") .. token:sub(at + 1)
+        altered = i % 7 == 0 and altered:sub(1, i % 43) or altered
+        local body = { token = altered == "" and "x" or altered, password = "seven lazy cranes" }
+        local path = i % 2 == 0 and "/v1/auth/verify-email" or "/v1/auth/reset-password"
+        is_refused(client:request("POST", path, { body = body }), 401, "invalid_token")
+      end
+      client:close()
+    end)
+  end)
+
+  describe("whose password is guessed at", function()
+    local guarded
+
+    setup(function()
+      guarded = server.start {
+        database = cluster.fresh "schema", workers = 2,
+        env = { MEDBOOKD_HTTP_TRUSTED_PROXIES = "127.0.0.1", MEDBOOKD_AUTH_FAILURES_ADDRESS = false,
+                MEDBOOKD_AUTH_LINK_RATE_ADDRESS = false, MEDBOOKD_JOBS_POLL_INTERVAL = "50ms" },
+      }
+      local email, password = "guessed@people.example", "seven lazy cranes"
+      assert.equal(202, guarded:post("/v1/auth/register", { name = "G", email = email, password = password }).status)
+      local token = letters.await(guarded, "verify-email", email).token
+      assert.equal(204, guarded:post("/v1/auth/verify-email", { token = token, password = password }).status)
+    end)
+
+    local function count(sql, ...) return guarded.options.database.query(sql:format(...))[1].v end
+
+    local function try(email, password, address)
+      return guarded:post("/v1/auth/login", { email = email, password = password },
+        { headers = { ["X-Forwarded-For"] = address } })
+    end
+
+    it("is closed to an address after five wrong ones, whether it exists or not", function()
+      for i, email in ipairs { "guessed@people.example", "nobody@people.example" } do
+        local address = "192.0.2." .. i
+        for _ = 1, 5 do is_refused(try(email, "wrong", address), 401, "invalid_credentials") end
+        local answer = is_refused(try(email:upper(), "seven lazy cranes", address), 429, "too_many_attempts")
+        local wait = tonumber(answer.headers["retry-after"])
+        assert.is_true(wait > 800 and wait <= 900)
+        assert.equal("5", count([[SELECT count(*) AS v FROM "LoginAttempt" WHERE lower("email") = '%s'
+          AND "failureReason" IN ('wrong_password', 'unknown_account')
+          AND "ipAddress" = '%s']], email, address))
+        for _ = 1, 20 do is_refused(try(email, "wrong", address), 429, "too_many_attempts") end
+        assert.equal("1", count([[SELECT count(*) AS v FROM "LoginAttempt" WHERE lower("email") = '%s'
+          AND "failureReason" = 'too_many_attempts' AND "ipAddress" = '%s']], email, address))
+      end
+      assert.equal(200, try("guessed@people.example", "seven lazy cranes", "192.0.2.3").status)
+      assert.equal("1", count [[SELECT count(*) AS v FROM "LoginAttempt" WHERE "success"
+        AND "ipAddress" = '192.0.2.3' AND "failureReason" IS NULL AND "userId" IS NOT NULL]])
+    end)
+
+    it("opens again by a new password, and not by the old one", function()
+      assert.equal(202, guarded:post("/v1/auth/forgot-password", { email = "guessed@people.example" }).status)
+      local token = letters.await(guarded, "reset-password", "guessed@people.example").token
+      assert.equal(204, guarded:post("/v1/auth/reset-password",
+        { token = token, password = "nine quick otters" }).status)
+      assert.equal(200, try("guessed@people.example", "nine quick otters", "192.0.2.1").status)
+      is_refused(try("guessed@people.example", "seven lazy cranes", "192.0.2.1"), 401, "invalid_credentials")
+    end)
+
+    it("has five wrong ones though many are tried at once", function()
+      local clients, seen = {}, {}
+      for i = 1, 40 do
+        clients[i] = guarded:connect { timeout = 30 }
+        clients[i]:send(http.format("POST", "/v1/auth/login", {
+          headers = { ["X-Forwarded-For"] = "192.0.2.9" },
+          body = { email = "crowd@people.example", password = "x" .. i },
+        }))
+      end
+      for _, client in ipairs(clients) do
+        local status = client:read("POST").status
+        seen[status] = (seen[status] or 0) + 1
+        client:close()
+      end
+      assert.same({ [401] = 5, [429] = 35 }, seen)
+    end)
+
+    it("closes to an address, or a network of IPv6, that has had thirty wrong ones for many accounts", function()
+      for _, network in ipairs { "192.0.2.20", "2001:db8:5:5::%d" } do
+        for i = 1, 30 do
+          is_refused(try(("one%d@people.example"):format(i), "wrong", network:format(i)), 401, "invalid_credentials")
+        end
+        is_refused(try("another@people.example", "wrong", network:format(31)), 429, "too_many_attempts")
+      end
+      assert.equal(200, try("guessed@people.example", "nine quick otters", "2001:db8:5:6::1").status)
+    end)
+
+    it("lets its owner wait, but in, when it is guessed at from everywhere", function()
+      local function send(email, password, address)
+        local client = guarded:connect { timeout = 30 }
+        client:send(http.format("POST", "/v1/auth/login",
+          { headers = { ["X-Forwarded-For"] = address }, body = { email = email, password = password } }))
+        return client
+      end
+      local clients = {}
+      for i = 1, 25 do clients[i] = send("guessed@people.example", "wrong", "198.51.100." .. i) end
+      for _, client in ipairs(clients) do
+        assert.equal(401, client:read("POST").status)
+        client:close()
+      end
+      local owner = send("guessed@people.example", "nine quick otters", "198.51.100.99")
+      is_refused(try("somebody@people.example", "wrong", "198.51.100.98"), 401, "invalid_credentials")
+      owner:settimeout(1)
+      assert.same({ nil, "timeout" }, { owner:fill() })
+      owner:settimeout(30)
+      assert.equal(200, owner:read("POST").status)
+      owner:close()
+    end)
+  end)
+
+  describe("that is used on two devices", function()
+    it("shows where, and ends a session at its next request on every worker", function()
+      local email = "devices@people.example"
+      account(email, "seven lazy cranes")
+      local phone = login(email, "seven lazy cranes", { ["User-Agent"] = "Phone" }).json.token
+      local laptop = login(email, "seven lazy cranes", { ["User-Agent"] = "Laptop" }).json.token
+      local list = get("/v1/me/sessions", laptop).json.data
+      assert.same({ "Laptop", "Phone" }, { list[1].userAgent, list[2].userAgent })
+      assert.same({ true, false, "127.0.0.1" }, { list[1].isCurrent, list[2].isCurrent, list[2].ipAddress })
+      assert.is_true(list[2].createdAt <= list[2].lastSeenAt and list[2].lastSeenAt < list[2].expiresAt)
+      assert.equal(204, delete("/v1/me/sessions/" .. list[2].id, laptop).status)
+      for _ = 1, 8 do is_refused(get("/v1/me", phone), 401, "invalid_token") end
+      is_refused(delete("/v1/me/sessions/" .. list[2].id, laptop), 404, "not_found")
+      assert.equal(200, get("/v1/me", laptop).status)
+    end)
+
+    it("ends all of them but one", function()
+      local email = "devices@people.example"
+      local one, other = login(email, "seven lazy cranes").json.token, login(email, "seven lazy cranes").json.token
+      local first = get("/v1/me/sessions?limit=1", one).json
+      assert.equal(1, #first.data)
+      assert.is_true(#get("/v1/me/sessions?limit=1&cursor=" .. first.nextCursor, one).json.data == 1)
+      assert.equal(204, delete("/v1/me/sessions", one).status)
+      assert.equal(1, #get("/v1/me/sessions", one).json.data)
+      is_refused(get("/v1/me", other), 401, "invalid_token")
+    end)
+  end)
+end)
