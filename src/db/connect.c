@@ -171,13 +171,34 @@ void mb_link__drop_resolve(struct mb_link *l)
     l->resolve = NULL;
 }
 
+/* A session of others is that user's, and has what the startup packet says, or gets it in each transaction. */
+static const char *find_foreign_fault(const struct mb_link *l, const PGresult *res, char *room,
+                                      size_t size)
+{
+    const struct mb_db_config *c = &l->db->config;
+    const char *wanted = l->db->dsn.user, *is = PQntuples(res) == 1 ? PQgetvalue(res, 0, 0) : "";
+    const char *style = PQparameterStatus(l->conn, "IntervalStyle");
+    if (wanted[0] != '\0' && strcmp(is, wanted) != 0)
+        snprintf(room, size, MB_DSN_OTHER_USER, wanted, is);
+    else if (c->pooler == MB_POOLER_NONE && (style == NULL || strcmp(style, "iso_8601") != 0))
+        snprintf(room, size,
+                 "the settings of a session do not arrive: "
+                 "behind a pooler set database.pooler = transaction");
+    else
+        return NULL;
+    return room;
+}
+
 /* NULL when this session may be used. */
 static const char *find_fault(const struct mb_link *l, char *room, size_t size)
 {
     static const struct {
         const char *name, *wanted;
     } fixed[] = {{"server_encoding", "UTF8"}, {"client_encoding", "UTF8"}, {"TimeZone", "UTC"}};
-    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+    const struct mb_db_config *c = &l->db->config;
+    size_t n = sizeof fixed / sizeof fixed[0];
+    if (c->is_foreign && c->pooler == MB_POOLER_TRANSACTION) n--; /* set in each transaction */
+    for (size_t i = 0; i < n; i++) {
         const char *is = PQparameterStatus(l->conn, fixed[i].name);
         if (is == NULL || strcmp(is, fixed[i].wanted) != 0) {
             snprintf(room, size, "%s of the database is %s, it must be %s", fixed[i].name,
@@ -192,6 +213,8 @@ static void on_settings(struct mb_link *l, struct mb_op *op)
 {
     char text[256];
     const char *fault = op->err.rc != MB_OK ? op->err.text : find_fault(l, text, sizeof text);
+    if (fault == NULL && l->db->config.is_foreign)
+        fault = find_foreign_fault(l, op->res, text, sizeof text);
     if (fault != NULL)
         mb_link__close(l, fault);
     else

@@ -11,8 +11,20 @@
 
 #define MS_NS 1000000ull
 
-/* Session settings as one statement, so that they cost one flight; foreign sessions have them in the startup packet
- * (dsn.c). Behind a transaction pooler
+/* A foreign session has its settings in the startup packet (dsn.c) or, behind a pooler, in each transaction: by
+ * statements, as functions may be taken from its role, or be others of the same name. It is asked first whose it is. */
+static void write_foreign_settings(struct mb_db *db)
+{
+    struct mb_dsn_setting settings[MB_DSN_SETTINGS];
+    (void)snprintf(db->settings_sql, sizeof db->settings_sql, "SELECT session_user");
+    if (db->config.pooler != MB_POOLER_TRANSACTION) return;
+    mb_dsn_settings(&db->config, settings);
+    for (int i = 0; i < MB_DSN_SETTINGS; i++)
+        (void)snprintf(db->foreign_sql[i], sizeof db->foreign_sql[i], "SET LOCAL %s = '%s'",
+                       settings[i].name, settings[i].value);
+}
+
+/* Session settings as one statement, so that they cost one flight. Behind a transaction pooler
  * only those may be set which it carries over between its server connections; the limits then
  * go with each transaction. */
 static void write_settings(struct mb_db *db)
@@ -34,7 +46,6 @@ static void write_settings(struct mb_db *db)
                       : ",set_config('IntervalStyle','iso_8601',false),"
                         "set_config('client_connection_check_interval','1000',false),",
              is_local ? "" : limits);
-    if (c->is_foreign && !is_local) snprintf(db->settings_sql, sizeof db->settings_sql, "SELECT 1");
     if (is_local) snprintf(db->local_sql, sizeof db->local_sql, "SELECT %s", limits);
 }
 
@@ -72,7 +83,10 @@ enum mb_rc mb_db_new(struct mb_db **out, uv_loop_t *loop, const struct mb_db_con
     mb_list_init(&db->delivering);
     mb_list_init(&db->spare);
     mb_list_init(&db->cancels);
-    write_settings(db);
+    if (config->is_foreign)
+        write_foreign_settings(db);
+    else
+        write_settings(db);
     enum mb_rc rc = mb_dsn_init(&db->dsn, config, err);
     if (rc != MB_OK) goto fail_dsn;
     if ((rc = make_links(db, err)) != MB_OK || (rc = mb_pool__start_timers(db, err)) != MB_OK)

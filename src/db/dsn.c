@@ -83,23 +83,45 @@ bool mb_dsn_is_valid(const char *url)
     return is_valid;
 }
 
-/* What a session of others begins with, and returns to, whatever its role has stored (ALTER ROLE … SET): the startup
- * packet is stronger. After the options of the string, so that ours count. A pooler takes no options. */
-static char *foreign_settings(const struct mb_dsn *d, const struct mb_db_config *c)
+void mb_dsn_settings(const struct mb_db_config *c, struct mb_dsn_setting out[MB_DSN_SETTINGS])
+{
+    static const struct mb_dsn_setting fixed[] = {{"client_encoding", "UTF8"},
+                                                  {"TimeZone", "UTC"},
+                                                  {"DateStyle", "ISO,MDY"},
+                                                  {"IntervalStyle", "iso_8601"},
+                                                  {"standard_conforming_strings", "on"},
+                                                  {"plan_cache_mode", "force_generic_plan"},
+                                                  {"client_min_messages", "error"},
+                                                  {"client_connection_check_interval", "1000"}};
+    const struct {
+        const char *name;
+        uint32_t value;
+    } limits[] = {{"statement_timeout", c->statement_timeout},
+                  {"lock_timeout", c->lock_timeout},
+                  {"idle_in_transaction_session_timeout", c->idle_in_transaction_timeout},
+                  {"work_mem", c->work_mem_kb}};
+    enum { FIXED = sizeof fixed / sizeof *fixed, LIMITS = sizeof limits / sizeof *limits };
+    _Static_assert((int)FIXED + (int)LIMITS == (int)MB_DSN_SETTINGS, "a setting has no place");
+    memcpy(out, fixed, sizeof fixed);
+    for (int i = 0; i < LIMITS; i++) {
+        out[FIXED + i].name = limits[i].name;
+        (void)snprintf(out[FIXED + i].value, sizeof out->value, "%u", limits[i].value);
+    }
+}
+
+/* What a session of others begins with and returns to: the startup packet is stronger than its role. After the options
+ * of the string, so that ours count. */
+static char *startup_options(const struct mb_dsn *d, const struct mb_db_config *c)
 {
     enum { ROOM = 640 };
+    struct mb_dsn_setting settings[MB_DSN_SETTINGS];
     const char *given = option(d, "options");
     size_t size = strlen(given) + ROOM;
     char *text = malloc(size);
-    if (text != NULL)
-        (void)snprintf(text, size,
-                       "%s -c TimeZone=UTC -c DateStyle=ISO,MDY -c IntervalStyle=iso_8601"
-                       " -c standard_conforming_strings=on -c plan_cache_mode=force_generic_plan"
-                       " -c client_min_messages=error -c client_connection_check_interval=1000"
-                       " -c statement_timeout=%u -c lock_timeout=%u"
-                       " -c idle_in_transaction_session_timeout=%u -c work_mem=%u",
-                       given, c->statement_timeout, c->lock_timeout, c->idle_in_transaction_timeout,
-                       c->work_mem_kb);
+    size_t n = text != NULL ? (size_t)snprintf(text, size, "%s", given) : 0;
+    mb_dsn_settings(c, settings);
+    for (int i = 0; text != NULL && i < MB_DSN_SETTINGS; i++)
+        n += (size_t)snprintf(text + n, size - n, " -c %s=%s", settings[i].name, settings[i].value);
     return text;
 }
 
@@ -119,7 +141,7 @@ enum mb_rc mb_dsn_init(struct mb_dsn *d, const struct mb_db_config *config, stru
     d->user = strdup(config->user != NULL ? config->user : "");
     d->password = strdup(config->password != NULL ? config->password : "");
     d->settings = config->is_foreign && config->pooler == MB_POOLER_NONE
-                      ? foreign_settings(d, config)
+                      ? startup_options(d, config) /* a pooler takes none */
                       : strdup("");
     snprintf(d->tcp_user_timeout, sizeof d->tcp_user_timeout, "%u", config->tcp_user_timeout);
     enum mb_rc rc = MB_E_NOMEM;

@@ -37,19 +37,29 @@ static struct mb_frame rehearsal_frame(const struct mb_link *l, const struct mb_
     return f;
 }
 
-/* Names are those of pg_catalog: functions of a schema that is searched first are not ours. After COMMIT, so that what
- * runs in it is cleaned too; behind a pooler before it, since what follows may go to another session. */
+/* Names are those of pg_catalog: functions of a schema that is searched first are not ours. */
+#define UNLOCK "SELECT pg_catalog.pg_advisory_unlock_all()"
+
+/* What follows the COMMIT may go to another session, so it is cleaned before; and what would run in it runs before
+ * that. */
+static struct mb_frame pooled_frame(const struct mb_db *db, const char *begin)
+{
+    struct mb_frame f = {{begin},
+                         {"SET CONSTRAINTS ALL IMMEDIATE", UNLOCK, "DISCARD TEMP", "RESET ALL",
+                          "UNLISTEN *", "DEALLOCATE ALL", "COMMIT"}};
+    for (int i = 0; i < MB_DSN_SETTINGS; i++) f.before[i + 1] = db->foreign_sql[i];
+    f.before[MB_DSN_SETTINGS + 1] = "DEALLOCATE ALL";
+    return f;
+}
+
+/* Cleaned after COMMIT, so that what runs in it is cleaned too. */
 static struct mb_frame foreign_frame(const struct mb_db *db, const struct mb_op *op)
 {
-    static const char unlock[] = "SELECT pg_catalog.pg_advisory_unlock_all()";
     bool is_read = db->config.is_read_only || !atomic_load(&op->stmt->writes);
     const char *begin = is_read ? "BEGIN READ ONLY" : "BEGIN";
-    if (db->config.pooler == MB_POOLER_TRANSACTION)
-        return (struct mb_frame){
-            {begin, db->local_sql, "DEALLOCATE ALL"},
-            {unlock, "DISCARD TEMP", "RESET ALL", "UNLISTEN *", "DEALLOCATE ALL", "COMMIT"}};
+    if (db->config.pooler == MB_POOLER_TRANSACTION) return pooled_frame(db, begin);
     return (struct mb_frame){{begin},
-                             {"COMMIT", "RESET ALL", "UNLISTEN *", unlock, "DISCARD TEMP"}};
+                             {"COMMIT", "RESET ALL", "UNLISTEN *", UNLOCK, "DISCARD TEMP"}};
 }
 
 struct mb_frame mb_frame__of(const struct mb_link *l, const struct mb_op *op)

@@ -8,12 +8,13 @@
  * until PostgreSQL refuses it for that, which tells that it writes; so none is judged by its text. What it may be says
  * flight.c: it is prepared by PREPARE, whose grammar takes queries and nothing else.
  */
+#include "db/dsn.h"
 #include "db/link.h"
 
 /* Texts that are sent before and after the statement under the same Sync, in this order; NULL =
  * none. */
 struct mb_frame {
-    const char *before[3], *after[6];
+    const char *before[MB_DSN_SETTINGS + 2], *after[7];
 };
 
 struct mb_frame mb_frame__of(const struct mb_link *l, const struct mb_op *op);

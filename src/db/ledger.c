@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "db/dsn.h"
 #include "db/fault.h"
 
 #define LEDGER                                                                                     \
@@ -64,6 +65,17 @@ static void on_notice(void *ctx, const PGresult *res)
     if (plan->progress != NULL && text != NULL) plan->progress("%s: %s", severity, text);
 }
 
+/* Before anything is set in a session that might be everybody's. */
+static enum mb_rc check_user(struct mb_ledger *l, const char *user, struct mb_err *err)
+{
+    PGresult *res = NULL;
+    enum mb_rc rc = mb_ledger_exec(l, "session user", "SELECT session_user", &res, err);
+    if (rc == MB_OK && strcmp(PQgetvalue(res, 0, 0), user) != 0)
+        rc = mb_fail(err, MB_E_DB, MB_DSN_OTHER_USER, user, PQgetvalue(res, 0, 0));
+    PQclear(res);
+    return rc;
+}
+
 enum mb_rc mb_ledger_open(struct mb_ledger *l, const struct mb_migrate_plan *p, struct mb_err *err)
 {
     static const char settings[] =
@@ -86,8 +98,9 @@ enum mb_rc mb_ledger_open(struct mb_ledger *l, const struct mb_migrate_plan *p, 
         if (encoding == NULL || strcmp(encoding, "UTF8") != 0)
             rc = mb_fail(err, MB_E_CONFIG, "the database's encoding is %s, it must be UTF8",
                          encoding != NULL ? encoding : "unknown");
-        else
-            rc = mb_ledger_exec(l, "session settings", settings, NULL, err);
+        else if (p->user != NULL)
+            rc = check_user(l, p->user, err);
+        if (rc == MB_OK) rc = mb_ledger_exec(l, "session settings", settings, NULL, err);
         if (rc == MB_OK) rc = set_schema(l, err);
     }
     if (rc != MB_OK) mb_ledger_close(l);

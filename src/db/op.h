@@ -23,7 +23,7 @@ enum mb_op_step {
     MB_STEP_MAIN, /* its result is the op's result */
 };
 
-enum { MB_OP_STEPS = 12, MB_OP_INLINE = 512 };
+enum { MB_OP_STEPS = 24, MB_OP_INLINE = 512 };
 
 struct mb_op {
     struct mb_node node; /* first: lists are of these */

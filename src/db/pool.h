@@ -38,6 +38,7 @@ struct mb_db {
     struct mb_dsn dsn;
     char settings_sql[1024]; /* first statement of a session */
     char local_sql[640];     /* the same limits for one transaction behind a pooler; may be "" */
+    char foreign_sql[MB_DSN_SETTINGS][80]; /* is_foreign: as local_sql, one setting each */
 
     struct mb_link *links; /* pool_max places */
     uint32_t nup, nopening, nidle;

@@ -3,10 +3,14 @@
 local clinics = require "chaos.clinic"
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
+local paths = require "support.paths"
 local pgbouncer = require "support.pgbouncer"
+local process = require "support.process"
 local psql = require "support.psql"
 local races = require "chaos.races"
 local seeded = require "chaos.seed"
+local server = require "support.server"
+local temp = require "support.temp"
 
 describe("behind PgBouncer in transaction mode, medbookd", function()
   local own, pooler, clinic, database
@@ -85,4 +89,96 @@ describe("behind PgBouncer in transaction mode, medbookd", function()
   end)
 
   it("leaves every invariant whole", function() assert.is_nil(clinic:broken()) end)
+end)
+
+-- A database whose owner has other habits, a plugin that means harm, and one session of PostgreSQL for all it asks.
+describe("behind PgBouncer in transaction mode, the tables of a plugin", function()
+  local own, database, env, data_dir
+
+  setup(function()
+    own = cluster.start()
+    database = own:database "schema"
+    for _, setting in ipairs { "DateStyle = 'German'", "IntervalStyle = 'postgres_verbose'", "work_mem = '32MB'" } do
+      psql.run(database.url, ("ALTER DATABASE %s SET %s"):format(database.name, setting))
+    end
+    local dir = temp.dir()
+    process.check { "cp", "-r", paths.root .. "/tests/fixtures/tables_foreign/.", dir }
+    env = { MEDBOOKD_PLUGINS_FOLDER = dir, MEDBOOKD_PLUGINS_STATEMENT_TIMEOUT = "400ms" }
+    local direct = server.make { database = database, env = env }
+    data_dir = direct.data_dir
+    local r = direct:command("migrate", "up")
+    assert.equal(0, r.code, r.err)
+  end)
+
+  -- A server behind this pooler, not started.
+  local function behind(pooler, mode)
+    env.MEDBOOKD_DATABASE_POOLER = mode
+    return server.make { workers = 1, database = pooler:url(database.name), env = env, data_dir = data_dir }
+  end
+
+  describe("where each user is themselves", function()
+    local app
+
+    setup(function()
+      app = behind(pgbouncer.start_before(own, { default_pool_size = 1 }, true), "transaction"):start()
+    end)
+
+    teardown(function() app:stop() end)
+
+    local function ask(name)
+      local r = app:post("/v1/plugins/test.foreign/run/" .. name)
+      assert.equal(200, r.status, r.body)
+      return r.json
+    end
+
+    local CLEAN <const> = {
+      timeout = "400ms", checks = "1s", dates = "ISO, MDY", memory = "4MB", schema = "plugin_test.foreign",
+      user = "plugin_test.foreign", made = false, channels = 0, locks = 0,
+    }
+
+    it("take and give rows, as a role of their own", function()
+      assert.equal(0, ask("add").rows[1].id)
+      assert.same(CLEAN, ask("remains").rows[1])
+    end)
+
+    for _, how in ipairs { "spoils", "spoils_late" } do
+      it("leave nothing to whoever has the session next: " .. how, function()
+        ask(how) -- which tells that it writes: its session was closed when it was refused that
+        local session = ask("session").rows[1].pid
+        assert.equal(1, ask(how).rows[1].x)
+        assert.same(CLEAN, ask("remains").rows[1])
+        assert.equal(session, ask("session").rows[1].pid)
+      end)
+    end
+
+    it("have their limits whatever their role has stored", function()
+      local session = ask("session").rows[1].pid
+      assert.matches("statement timeout", ask("counts").error, 1, true)
+      psql.run(database.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename ~ '^plugin_'")
+      local next_one = eventually(function()
+        local rows = ask("session").rows
+        return rows and rows[1].pid
+      end)
+      assert.not_equal(session, next_one)
+      assert.same(CLEAN, ask("remains").rows[1])
+      assert.matches("statement timeout", ask("counts").error, 1, true)
+    end)
+  end)
+
+  it("are refused at the start where all users are one, before anything is changed for all", function()
+    local pooler = pgbouncer.start_before(own)
+    local r = behind(pooler, "transaction"):command "run"
+    assert.not_equal(0, r.code)
+    assert.matches("plugin test.foreign: the database takes plugin_test.foreign for postgres; a pooler must log every "
+      .. "user in as themselves", r.err, 1, true)
+    assert.equal("public", psql.value(pooler:url(database.name), "SHOW search_path"))
+  end)
+
+  it("are not served where nobody said that there is a pooler, as their limits do not arrive", function()
+    local app = behind(pgbouncer.start_before(own, {}, true), "none"):start()
+    local r = app:post "/v1/plugins/test.foreign/run/remains"
+    assert.matches("the database cannot be reached", r.json.error, 1, true)
+    assert.matches("the settings of a session do not arrive: behind a pooler set database.pooler = transaction",
+      app:log(), 1, true)
+  end)
 end)

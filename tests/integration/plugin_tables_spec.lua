@@ -261,9 +261,18 @@ describe("in a database that has a URL, the tables of a plugin", function()
   end)
 
   it("leave nothing in a session, and nothing that a role stores counts", function()
-    assert.equal(1, ask("spoils").rows[1].x)
-    assert.same({ timeout = "200ms", checks = "1s", dates = "ISO, MDY", schema = "plugin_test.foreign", made = false,
-                  channels = 0, locks = 0 }, ask("remains").rows[1])
+    local clean = {
+      timeout = "200ms", checks = "1s", dates = "ISO, MDY", memory = "4MB", schema = "plugin_test.foreign",
+      user = "plugin_test.foreign", made = false, channels = 0, locks = 0,
+    }
+    for _, how in ipairs { "spoils", "spoils_late" } do
+      assert.equal(1, ask(how).rows[1].x)
+      assert.same(clean, ask("remains").rows[1])
+    end
+    local session = ask("session").rows[1].pid
+    psql.run(database.url, ("SELECT pg_terminate_backend(%d)"):format(session))
+    eventually(function() return ask("session").rows[1].pid ~= session end)
+    assert.same(clean, ask("remains").rows[1])
   end)
 
   it("write nothing into the log of the database", function()

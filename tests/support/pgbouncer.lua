@@ -16,10 +16,9 @@ local owner <const> = native.uid() == 0 and "postgres" or nil
 
 local CONFIG <const> = [[
 [databases]
-* = host=%s port=%d user=postgres
+* = host=%s port=%d %s
 [pgbouncer]
 pool_mode = transaction
-auth_type = any
 unix_socket_dir = %s
 listen_port = %d
 listen_addr =
@@ -28,11 +27,29 @@ admin_users = postgres
 ignore_startup_parameters = options
 ]]
 
--- before: the cluster. settings: name -> value, over those above.
-function pgbouncer.start_before(before, settings)
+-- Whoever comes is user postgres at the cluster; or those who are no superusers show a password, which PgBouncer looks
+-- up there, and are there who they are here.
+local ALL_ARE_ONE <const> = "user=postgres"
+local ONE <const> = "auth_type = any\n"
+local APART <const> = [[
+auth_type = hba
+auth_hba_file = %s/hba
+auth_file = %s/users
+auth_user = postgres
+]]
+
+local function write_users(self)
+  paths.write(self.dir .. "/hba", "local all postgres trust\nlocal all all scram-sha-256\n")
+  paths.write(self.dir .. "/users", '"postgres" ""\n')
+  return APART:format(self.dir, self.dir)
+end
+
+-- before: the cluster. settings: name -> value, over those above. keeps_users: each is a user of their own.
+function pgbouncer.start_before(before, settings, keeps_users)
   local self = setmetatable({ dir = temp.dir(), port = native.free_port() }, pgbouncer)
   self.log = self.dir .. "/pgbouncer.log"
-  local text = CONFIG:format(before.dir, before.port, self.dir, self.port, self.log)
+  local text = CONFIG:format(before.dir, before.port, keeps_users and "" or ALL_ARE_ONE, self.dir, self.port, self.log)
+  text = text .. (keeps_users and write_users(self) or ONE)
   for key, value in pairs(settings or {}) do text = text .. key .. " = " .. value .. "\n" end
   paths.write(self.dir .. "/pgbouncer.ini", text)
   if owner then assert(native.chown(self.dir, owner)) end
