@@ -33,7 +33,7 @@ function example(spec, is_input)
     return spec.enum[1]
   elseif spec.default ~= nil then
     return spec.default
-  elseif spec.format then
+  elseif BY_FORMAT[spec.format] then
     return BY_FORMAT[spec.format]
   elseif spec.nullable then
     return json.null

@@ -28,7 +28,8 @@ local function allows(schema, value)
   return schema.type == nil
 end
 
--- Notes where a value is not as documented: of another type, or with a member that is not told.
+-- Notes where a value is not as documented: of another type, with a member that is not told, or without one that is
+-- always there.
 local function compare(document, schema, value, at, faults)
   schema = api.resolve(document, schema)
   if schema.anyOf then schema = value == cjson.null and {} or api.resolve(document, schema.anyOf[1]) end
@@ -37,6 +38,9 @@ local function compare(document, schema, value, at, faults)
   elseif schema.items and type(value) == "table" then
     for i, item in ipairs(value) do compare(document, schema.items, item, at .. "/" .. i, faults) end
   elseif schema.properties and next(schema.properties) and type(value) == "table" then
+    for _, key in ipairs(schema.required or {}) do
+      if value[key] == nil then faults[#faults + 1] = at .. "/" .. key .. " is missing" end
+    end
     for key, item in pairs(value) do
       local field = schema.properties[key]
       if field then
