@@ -10,6 +10,7 @@
 local config = require "mb.config"
 local faults = require "mb.faults"
 local http = require "mb.http"
+local id = require "mb.id"
 local jobs = require "workflows.jobs"
 local out = require "mb.mail"
 local mime = require "mb.mime"
@@ -18,7 +19,7 @@ local time = require "mb.time"
 
 local FIELDS <const> = { to = "string", subject = "string", text = "string" }
 local HOST <const> = http.host(config "http.public_url")
-local FROM <const> = "medbookd@" .. HOST
+local FROM <const>, HAS_SERVER <const> = config "smtp.from", config "smtp.host" ~= ""
 
 -- Set by load, once.
 local kinds
@@ -75,9 +76,9 @@ local function check_fields(kind, it)
 end
 
 -- The mail of that kind as it leaves: { kind =, from =, to =, text = all of it }. nil when it is no longer wanted; nil
--- and a failure as that of deliver when it goes nowhere. id makes its Message-ID, by which whoever gets it twice knows
--- it.
-local function compose(kind, payload, id)
+-- and a failure as that of deliver when it goes nowhere. job: its id makes the Message-ID, by which whoever gets it
+-- twice knows it.
+local function compose(kind, payload, job)
   local it = maker_of(kind, 1)(payload)
   if it == nil then
     return nil
@@ -90,14 +91,27 @@ local function compose(kind, payload, id)
     kind = kind, from = FROM, to = it.to,
     text = mime.compose {
       from = FROM, to = it.to, subject = it.subject, text = it.text, date = time.format(time.now()),
-      id = id .. "@" .. HOST,
+      id = job .. "@" .. HOST,
     },
   }
 end
 
--- Sends what compose made: the name of the file that it became; or nil and { code, detail, is_permanent }.
+-- Sends what compose made: { answer = of the server for mail } or { file = that it became }; or nil and
+-- { code, detail, is_permanent = whether it would be refused again }.
 local function deliver(mail)
-  return out.keep(mail.kind, mail.text)
+  local what, failure
+  if HAS_SERVER then
+    what, failure = out.send { from = mail.from, to = mail.to, text = mail.text }
+  else
+    what, failure = out.keep(mail.kind, mail.text)
+  end
+  return what and { [HAS_SERVER and "answer" or "file"] = what }, failure
 end
 
-return { load = load, send = send, compose = compose, deliver = deliver }
+-- The mail of `medbookd mail test ADDRESS`, which knows no job.
+local function test(to)
+  local mail, failure = compose("test", { to = to }, id.cuid())
+  return mail and mail.text or error(("mail: %s: %s"):format(failure.code, failure.detail), 0)
+end
+
+return { load = load, send = send, compose = compose, deliver = deliver, test = test }

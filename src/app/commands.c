@@ -13,6 +13,7 @@
 #include "app/control_client.h"
 #include "app/demo.h"
 #include "app/jobs.h"
+#include "app/mail_test.h"
 #include "app/options.h"
 #include "app/plugin_new.h"
 #include "app/rehearsal.h"
@@ -383,7 +384,7 @@ static int plugin(const struct mb_options *o, const struct mb_config *config)
 static bool loads_scripts(enum mb_command c)
 {
     return c == MB_COMMAND_CHECK || c == MB_COMMAND_ROUTES || c == MB_COMMAND_OPENAPI ||
-           c == MB_COMMAND_EXPLAIN || c == MB_COMMAND_CONFIG;
+           c == MB_COMMAND_EXPLAIN || c == MB_COMMAND_CONFIG || c == MB_COMMAND_MAIL;
 }
 
 int mb_commands_run(int argc, char **argv)
@@ -399,6 +400,7 @@ int mb_commands_run(int argc, char **argv)
         [MB_COMMAND_CONFIG] = print_config,
         [MB_COMMAND_MIGRATE] = migrate,
         [MB_COMMAND_JOBS] = look_after_jobs,
+        [MB_COMMAND_MAIL] = mb_mail_test,
         [MB_COMMAND_CONSOLE] = mb_console_command,
         [MB_COMMAND_TEST] = test,
         [MB_COMMAND_PLUGIN] = plugin,

@@ -11,6 +11,7 @@
 
 #include "app/config_keys.h"
 #include "app/place.h"
+#include "client/client.h"
 
 extern char **environ;
 
@@ -21,6 +22,7 @@ struct load {
     struct mb_config *config;
     const char *origin;
     bool is_default;
+    const char *set_at[MB_CONFIG__COUNT]; /* where each key was set last; NULL = nowhere */
     struct mb_err *err;
 };
 
@@ -49,7 +51,7 @@ static const char *keep(const char *text)
 
 /* ---- keys ---- */
 
-static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k, const char *value)
+static enum mb_rc set_value(struct load *l, const struct mb_config__key *k, const char *value)
 {
     char *field = (char *)l->config + k->offset;
     union mb_config__value v = {0};
@@ -70,6 +72,8 @@ static enum mb_rc set_value(const struct load *l, const struct mb_config__key *k
     } else {
         *(int64_t *)(void *)field = v.number;
     }
+    if (rc == MB_OK && !l->is_default && (l->set_at[k - mb_config__keys] = keep(l->origin)) == NULL)
+        rc = mb_fail(l->err, MB_E_NOMEM, "configuration: out of memory");
     return rc;
 }
 
@@ -234,6 +238,28 @@ static bool is_same_place(const char *a, const char *b)
            memcmp(&one.addr, &other.addr, one.len) == 0 && strcmp(a + n - 2, ":0") != 0;
 }
 
+static enum mb_rc refuse_key(const struct load *l, const char *name, const char *why)
+{
+    const char *at = l->set_at[mb_config__find(name) - mb_config__keys];
+    return mb_fail(l->err, MB_E_CONFIG, "%s: %s %s", at != NULL ? at : "configuration", name, why);
+}
+
+static enum mb_rc check_smtp(const struct load *l)
+{
+    const struct mb_config *c = l->config;
+    bool has_user = c->smtp_user[0] != '\0', has_password = c->smtp_password_file[0] != '\0';
+    if (has_user && !has_password) return refuse_key(l, "smtp.user", "needs smtp.password_file");
+    if (!has_user && has_password) return refuse_key(l, "smtp.password_file", "needs smtp.user");
+    if (has_user && strcmp(c->smtp_security, "none") == 0)
+        return refuse_key(l, "smtp.user",
+                          "would send its password in clear; set smtp.security to starttls or tls");
+    if (c->smtp_host[0] == '\0') return MB_OK;
+    if (c->http_public_url[0] == '\0')
+        return refuse_key(l, "smtp.host",
+                          "needs http.public_url, with which links in mails begin");
+    return c->smtp_from[0] != '\0' ? MB_OK : refuse_key(l, "smtp.host", "needs smtp.from");
+}
+
 static enum mb_rc check_together(const struct mb_config *c, struct mb_err *err)
 {
     if (c->database_pool_min > c->database_pool_max)
@@ -269,6 +295,17 @@ static enum mb_rc derive_url(struct mb_config *c, struct mb_err *err)
                                       : mb_fail(err, MB_E_NOMEM, "configuration: out of memory");
 }
 
+/* Mails that become files come from somebody too. */
+static enum mb_rc derive_from(struct mb_config *c, struct mb_err *err)
+{
+    char from[2 * MB_CONFIG__MAX_HOST], host[MB_CONFIG__MAX_HOST];
+    if (c->smtp_from[0] != '\0') return MB_OK;
+    bool ok = mb_client_host(c->http_public_url, host, sizeof host);
+    (void)snprintf(from, sizeof from, "medbookd@%s", ok ? host : "localhost");
+    c->smtp_from = keep(from);
+    return c->smtp_from != NULL ? MB_OK : mb_fail(err, MB_E_NOMEM, "configuration: out of memory");
+}
+
 enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *sets, size_t nsets,
                           struct mb_err *err)
 {
@@ -280,5 +317,7 @@ enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *
         rc = load_variable(&l, *entry);
     for (size_t i = 0; rc == MB_OK && i < nsets; i++) rc = load_set(&l, sets[i]);
     if (rc == MB_OK) rc = check_together(out, err);
-    return rc == MB_OK ? derive_url(out, err) : rc;
+    if (rc == MB_OK) rc = check_smtp(&l);
+    if (rc == MB_OK) rc = derive_url(out, err);
+    return rc == MB_OK ? derive_from(out, err) : rc;
 }

@@ -23,6 +23,9 @@ enum mb_config_type {
     MB_CFG_TYPES,    /* media types, separated by commas or blanks */
     MB_CFG_HOSTS,    /* host names without port, separated by commas or blanks */
     MB_CFG_URL,      /* scheme://host[:port] of http or https, or empty */
+    MB_CFG_HOST,     /* a host name or a numeric address, or empty */
+    MB_CFG_ADDRESS,  /* an address for mail, without a name, or empty */
+    MB_CFG_TEXT,     /* any text of one line, or empty */
     MB_CFG_PLACE,    /* address and port to listen at, or one of the words */
     MB_CFG_DSN,      /* connection string or URI of libpq, or empty; may hold a password */
     MB_CFG_USER,     /* name of an unprivileged user, or empty */
@@ -230,6 +233,22 @@ enum mb_config_type {
     X(client_allow, "client.allow", NETWORKS, "", 0, 0, "",                                        \
       "networks that scripts may call though they are not public, such as 10.1.2.0/24")            \
     X(client_ports, "client.ports", PORTS, "80,443", 0, 0, "", "ports that scripts may call")      \
+    X(smtp_host, "smtp.host", HOST, "", 0, 0, "",                                                  \
+      "server that takes our mails; empty = they become files in the folder mail under data_dir")  \
+    X(smtp_port, "smtp.port", INT, "587", 1, 65535, "",                                            \
+      "its port; 465 is usual with smtp.security = tls")                                           \
+    X(smtp_security, "smtp.security", WORD, "starttls", 0, 0, "starttls|tls|none",                 \
+      "TLS from STARTTLS on, which the server must offer; from the first byte; or none, on a "     \
+      "network that you trust")                                                                    \
+    X(smtp_user, "smtp.user", TEXT, "", 0, 0, "", "who signs in there; empty = nobody")            \
+    X(smtp_password_file, "smtp.password_file", FILE, "", 0, 0, "",                                \
+      "a file that holds the password of smtp.user, in its first line; read at start")             \
+    X(smtp_from, "smtp.from", ADDRESS, "", 0, 0, "",                                               \
+      "address that mails come from; with smtp.host it must be set")                               \
+    X(smtp_timeout, "smtp.timeout", MS, "30s", 100, 60000, "",                                     \
+      "sending of one mail, from begin to end; then it is tried again later")                      \
+    X(smtp_ca_file, "smtp.ca_file", FILE, "", 0, 0, "",                                            \
+      "certificates of the authorities that are trusted there, PEM; empty = client.ca_file")       \
     X(json_max_depth, "json.max_depth", INT, "32", 1, 64, "",                                      \
       "nested arrays and objects of a body")                                                       \
     X(json_max_keys, "json.max_keys", INT, "1000", 1, 100000, "", "keys of one object of a body")  \
@@ -315,6 +334,9 @@ struct mb_config {
 #define MB_X_TYPES(member)                                      const char *member;
 #define MB_X_HOSTS(member)                                      const char *member;
 #define MB_X_URL(member)                                        const char *member;
+#define MB_X_HOST(member)                                       const char *member;
+#define MB_X_ADDRESS(member)                                    const char *member;
+#define MB_X_TEXT(member)                                       const char *member;
 #define MB_X_PLACE(member)                                      const char *member;
 #define MB_X_DSN(member)                                        const char *member;
 #define MB_X_USER(member)                                       const char *member;
@@ -336,6 +358,9 @@ struct mb_config {
 #undef MB_X_TYPES
 #undef MB_X_HOSTS
 #undef MB_X_URL
+#undef MB_X_HOST
+#undef MB_X_ADDRESS
+#undef MB_X_TEXT
 #undef MB_X_PLACE
 #undef MB_X_DSN
 #undef MB_X_USER
@@ -360,8 +385,8 @@ struct mb_config_pending {
     unsigned line; /* of the file; 0 = from elsewhere */
 };
 
-/* file NULL: ./medbookd.conf when it exists. sets: "key=value" texts. Strings live for ever. http.public_url is never
- * empty afterwards, and has no slash at its end. */
+/* file NULL: ./medbookd.conf when it exists. sets: "key=value" texts. Strings live for ever. http.public_url and
+ * smtp.from are never empty afterwards, and the first has no slash at its end. */
 MB_MUST_CHECK enum mb_rc mb_config_load(struct mb_config *out, const char *file, char *const *sets,
                                         size_t nsets, struct mb_err *err);
 /* Number of keys, and one key with its value as text, for `medbookd config` and for scripts. */

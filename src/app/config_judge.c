@@ -3,6 +3,7 @@
  * name the file and the line.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "app/config_keys.h"
@@ -10,6 +11,7 @@
 #include "app/place.h"
 #include "app/tzdata.h"
 #include "app/user.h"
+#include "bind/text.h"
 #include "client/client.h"
 #include "db/dsn.h"
 #include "net/gzip.h"
@@ -68,6 +70,22 @@ static bool is_url(const char *value)
     return is_origin(origin) && mb_client_host(value, host, sizeof host);
 }
 
+static bool is_host(const char *value)
+{
+    char url[2 * MB_CONFIG__MAX_HOST], host[MB_CONFIG__MAX_HOST];
+    bool is_v6 = strchr(value, ':') != NULL;
+    if (strlen(value) >= sizeof host || strpbrk(value, "/?#@[]%") != NULL) return false;
+    (void)snprintf(url, sizeof url, is_v6 ? "https://[%s]/" : "https://%s/", value);
+    return mb_client_host(url, host, sizeof host);
+}
+
+static bool is_text(const char *value)
+{
+    for (const unsigned char *c = (const unsigned char *)value; *c != '\0'; c++)
+        if (*c < ' ' || *c == 0x7f) return false;
+    return true;
+}
+
 static bool is_hosts(const char *value)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -117,6 +135,9 @@ bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
     case MB_CFG_TYPES: return mb_gzip_is_types(value);
     case MB_CFG_HOSTS: return is_hosts(value);
     case MB_CFG_URL: return is_empty || is_url(value);
+    case MB_CFG_HOST: return is_empty || is_host(value);
+    case MB_CFG_ADDRESS: return is_empty || mb_text_is_email(mb_str_z(value));
+    case MB_CFG_TEXT: return is_text(value);
     case MB_CFG_PLACE: return is_place(k->words, value);
     case MB_CFG_DSN: return is_empty || mb_dsn_is_valid(value);
     case MB_CFG_USER: return is_empty || mb_user_is_unprivileged(value);

@@ -38,6 +38,9 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_TYPES: return "media types such as text/*, application/json, *+json";
     case MB_CFG_HOSTS: return "host names without port, such as medbookd.internal";
     case MB_CFG_URL: return "https:// or http:// and a host, such as https://clinic.example, or empty";
+    case MB_CFG_HOST: return "a host name or an address, without port, such as mail.clinic.example";
+    case MB_CFG_ADDRESS: return "an address such as no-reply@clinic.example, without a name";
+    case MB_CFG_TEXT: return "a text without control characters";
     case MB_CFG_PLACE: return k->words[0] != '\0' ? port_or_off : port;
     case MB_CFG_DSN: return "a URI such as postgresql://user@host:5432/name, or host=… dbname=…";
     case MB_CFG_USER: return "a user that exists and is not root; useradd --system NAME makes one";

@@ -112,6 +112,7 @@ static void prepare(struct generation *n)
                                          .rates = g->plan.shm->rates,
                                          .hashers = g->plan.shm->hashers,
                                          .mail_folder = g->plan.mail_folder,
+                                         .smtp = g->plan.smtp,
                                          .secret = g->plan.secret,
                                          .board = &g->plan.shm->plugins,
                                          .place = g->plan.worker};

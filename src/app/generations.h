@@ -20,6 +20,7 @@ struct mb_generations_plan {
     struct mb_client *client;
     struct mb_tables *tables;
     const char *mail_folder; /* NULL: not the jobs process */
+    struct mb_smtp *smtp;    /* the same, or without smtp.host */
     const unsigned char *secret;
 };
 

@@ -63,6 +63,10 @@ static const struct command commands[] = {
      "  show ID     all that is known of one\n"
      "  retry ID    one that is DEAD, CANCELLED or waits is due at once, with all its attempts\n"
      "  cancel ID   one that waits, or is DEAD, is not run (again)\n"},
+    {"mail", MB_COMMAND_MAIL,
+     "Usage: medbookd mail test ADDRESS [options]\n\n"
+     "Sends a test mail to the address by the configuration, and tells what the server for mail\n"
+     "said; without smtp.host it writes the file that mails become then, and tells its name.\n"},
     {"console", MB_COMMAND_CONSOLE,
      "Usage: medbookd console [--write] [--history FILE|none] [options]\n\n"
      "Runs Lua over the scripts and the database of this installation, a text at a time, and "
@@ -107,6 +111,7 @@ static const char general_help[] =
     "  migrate status|up|down  the schema of the database\n"
     "  jobs list|show|retry|cancel\n"
     "                          the queue of jobs: what waits, what failed and why\n"
+    "  mail test ADDRESS       send a test mail, and tell what became of it\n"
     "  console [--write]       run Lua over scripts and database, reading only unless told "
     "otherwise\n"
     "  test [FILE ...]         run tests of scripts, written in busted\n"
@@ -282,6 +287,10 @@ static enum mb_rc finish(struct reader *r)
         if (r->out->nwords == 1 && strcmp(r->out->words[0], "load") == 0) return MB_OK;
         return misuse(r, "say load after", "demo");
     }
+    if (r->out->command == MB_COMMAND_MAIL)
+        return r->out->nwords == 2 && strcmp(r->out->words[0], "test") == 0
+                   ? MB_OK
+                   : misuse(r, "say test ADDRESS after", "mail");
     if (r->out->command == MB_COMMAND_EXPLAIN)
         return r->out->nwords == 2 ? MB_OK : misuse(r, "say METHOD PATH after", "explain");
     if (r->out->command == MB_COMMAND_TEST) return MB_OK;

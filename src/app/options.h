@@ -17,6 +17,7 @@ enum mb_command {
     MB_COMMAND_CONFIG,
     MB_COMMAND_MIGRATE,
     MB_COMMAND_JOBS,
+    MB_COMMAND_MAIL,
     MB_COMMAND_CONSOLE,
     MB_COMMAND_TEST,
     MB_COMMAND_PLUGIN,
@@ -33,8 +34,8 @@ struct mb_options {
     bool is_effective;         /* config --effective */
     enum mb_schema_step step;  /* migrate */
     int to;                    /* migrate down: the version before which to stop; -1 = one step */
-    /* explain: method and path; jobs: what to do, and a job; plugin: what to do, and a name; test: files,
-     * folders */
+    /* explain: method and path; jobs: what to do, and a job; mail: what to do, and an address; plugin: what to do, and a name;
+     * test: files, folders */
     const char *words[MB_MAX_WORDS];
     size_t nwords;
     bool is_writing;           /* console --write */

@@ -136,3 +136,21 @@ struct mb_client_limits mb_parts_client(const struct mb_config *c)
                                      .allow = c->client_allow,
                                      .ports = c->client_ports};
 }
+
+struct mb_smtp_limits mb_parts_smtp(const struct mb_config *c, const char *password,
+                                    char name[MB_SMTP_NAME])
+{
+    bool is_clear = strcmp(c->smtp_security, "none") == 0;
+    bool is_tls = strcmp(c->smtp_security, "tls") == 0;
+    if (!mb_client_host(c->http_public_url, name, MB_SMTP_NAME)) name[0] = '\0';
+    return (struct mb_smtp_limits){
+        .host = c->smtp_host,
+        .port = (unsigned)c->smtp_port,
+        .security = is_clear ? MB_SMTP_NONE : is_tls ? MB_SMTP_TLS : MB_SMTP_STARTTLS,
+        .user = c->smtp_user,
+        .password = password,
+        .name = name,
+        .ca_file = c->smtp_ca_file[0] != '\0' ? c->smtp_ca_file : c->client_ca_file,
+        .needs_tls_1_3 = strcmp(c->client_tls_min, "1.3") == 0,
+        .timeout = (uint32_t)c->smtp_timeout};
+}

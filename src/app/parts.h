@@ -2,6 +2,7 @@
 /* What database, HTTP server and client of a process are told, out of the configuration. */
 #include "app/config.h"
 #include "client/client.h"
+#include "client/smtp.h"
 #include "db/apart.h"
 #include "db/db.h"
 #include "net/http.h"
@@ -19,3 +20,7 @@ unsigned mb_parts_hashing(const struct mb_config *c);
 /* Without the counts that processes share. */
 struct mb_http_config mb_parts_http(const struct mb_config *c);
 struct mb_client_limits mb_parts_client(const struct mb_config *c);
+/* password: of smtp.password_file. name: room for the one that we greet with. */
+enum { MB_SMTP_NAME = 256 };
+struct mb_smtp_limits mb_parts_smtp(const struct mb_config *c, const char *password,
+                                    char name[MB_SMTP_NAME]);

@@ -113,6 +113,7 @@ enum mb_rc mb_scripts_build(const struct mb_scripts *s, const struct mb_shelf_sl
                             .hashers = place->hashers,
                             .place = place->place,
                             .mail_folder = place->mail_folder,
+                            .smtp = place->smtp,
                             .scripts = slot->scripts,
                             .nscripts = slot->nscripts,
                             .settings = s->settings,

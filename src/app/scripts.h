@@ -33,6 +33,7 @@ struct mb_scripts_place {
     struct mb_rates *rates;   /* the same */
     struct mb_tally *hashers; /* NULL beside a server: see struct mb_vm_plan */
     const char *mail_folder;  /* NULL where no jobs run */
+    struct mb_smtp *smtp;     /* the same, or without smtp.host */
     const unsigned char *secret;
     struct mb_plugin_board *board; /* NULL while only checking */
     bool asks_database;            /* as in struct mb_plugins_plan */

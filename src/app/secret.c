@@ -60,3 +60,26 @@ enum mb_rc mb_secret_load(unsigned char out[MB_SECRET_BYTES], const char *file, 
     (void)close(fd);
     return rc;
 }
+
+static enum mb_rc refuse_password(struct mb_err *err, const char *file, const char *why)
+{
+    return mb_fail(err, MB_E_CONFIG, "password file %.120s: %s", file, why);
+}
+
+enum mb_rc mb_password_read(char out[MB_PASSWORD_MAX], const char *file, struct mb_err *err)
+{
+    out[0] = '\0';
+    if (file[0] == '\0') return MB_OK;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return refuse_password(err, file, strerror(errno));
+    ssize_t n = read(fd, out, MB_PASSWORD_MAX - 1);
+    int why = errno;
+    (void)close(fd);
+    if (n < 0) return refuse_password(err, file, strerror(why));
+    out[n] = '\0';
+    size_t length = strcspn(out, "\r\n");
+    if (strlen(out) != (size_t)n || length == 0 || length == MB_PASSWORD_MAX - 1)
+        return refuse_password(err, file, "its first line must be the password, and not be empty");
+    out[length] = '\0';
+    return MB_OK;
+}

@@ -38,6 +38,7 @@ struct supervisor {
     struct mb_site site;
     struct mb_site_migrations migrations;
     struct mb_listeners listeners;
+    char smtp_password[MB_PASSWORD_MAX];
     struct mb_shm *shm;
     struct mb_crew crew;
     struct mb_reload *reload;
@@ -88,6 +89,7 @@ static enum mb_rc prepare(struct supervisor *s, const struct mb_config *config, 
     if (rc == MB_OK && s->site.holder != 0) rc = refuse_shared(s, err);
     if (rc == MB_OK) rc = check_settings(s, err);
     if (rc == MB_OK) rc = mb_site_secret(&s->site, err);
+    if (rc == MB_OK) rc = mb_password_read(s->smtp_password, config->smtp_password_file, err);
     if (rc == MB_OK) rc = mb_site_migrations(&s->site, &s->migrations, err);
     if (rc == MB_OK) rc = mb_listen_open(&s->listeners, config, mb_parts_workers(config), err);
     if (rc == MB_OK) rc = mb_shm_new(&s->shm, config, mb_parts_workers(config), err);
@@ -127,6 +129,7 @@ static void hire(struct supervisor *s)
                                            .listeners = &s->listeners,
                                            .database_url = s->site.app_url,
                                            .folder = s->site.dir.path,
+                                           .smtp_password = s->smtp_password,
                                            .secret = s->site.secret};
 }
 
@@ -255,6 +258,7 @@ static void close_all(struct supervisor *s)
     mb_site_close(&s->site, true);
     mb_site_migrations_free(&s->migrations);
     explicit_bzero(s->site.secret, sizeof s->site.secret);
+    explicit_bzero(s->smtp_password, sizeof s->smtp_password);
 }
 
 static enum mb_log_level log_level(const char *word)

@@ -33,6 +33,8 @@ struct worker {
     uv_loop_t loop;
     struct mb_db *db;
     struct mb_client *client;
+    struct mb_smtp *smtp;              /* of the jobs process, with smtp.host */
+    char smtp_name[MB_SMTP_NAME];
     char mail_folder[MB_PATH_MAX + 8]; /* of the jobs process */
     struct mb_tables *tables;
     struct mb_admin_reload *reload;
@@ -103,6 +105,7 @@ static void on_drained(void *ctx, bool clean)
     mb_generations_stop(w->scripts);
     mb_writes_close(&w->writes);
     if (w->client) mb_client_close(w->client);
+    if (w->smtp) mb_smtp_close(w->smtp);
     if (w->reload) mb_admin_reload_close(w->reload);
     if (w->tables)
         mb_tables_close(w->tables, DB_CLOSE_MS, on_tables_closed, w);
@@ -191,6 +194,7 @@ static enum mb_rc build_scripts(struct worker *w, struct mb_err *err)
                                              .client = w->client,
                                              .tables = w->tables,
                                              .mail_folder = is_jobs(w) ? w->mail_folder : NULL,
+                                             .smtp = w->smtp,
                                              .secret = w->plan->secret};
     (void)snprintf(w->mail_folder, sizeof w->mail_folder, "%s/mail", w->plan->folder);
     return mb_generations_new(&w->scripts, &plan, err);
@@ -306,6 +310,15 @@ static enum mb_rc open_tables(struct worker *w, struct mb_err *err)
     return mb_tables_new(&w->tables, &plan, err);
 }
 
+/* Only jobs send mails. */
+static enum mb_rc open_smtp(struct worker *w, struct mb_err *err)
+{
+    const struct mb_smtp_limits limits =
+        mb_parts_smtp(w->plan->config, w->plan->smtp_password, w->smtp_name);
+    if (!is_jobs(w) || limits.host[0] == '\0') return MB_OK;
+    return mb_smtp_new(&w->smtp, &w->loop, &limits, err);
+}
+
 int mb_worker_main(const struct mb_worker_plan *plan)
 {
     struct worker *w = calloc(1, sizeof *w);
@@ -324,6 +337,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     enum mb_rc rc = mb_db_new(&w->db, &w->loop, &db, &w->shm->db, &err);
     const struct mb_client_limits client = mb_parts_client(plan->config);
     if (rc == MB_OK) rc = mb_client_new(&w->client, &w->loop, &client, &w->shm->client, &err);
+    if (rc == MB_OK) rc = open_smtp(w, &err);
     if (rc == MB_OK) rc = open_tables(w, &err);
     if (rc == MB_OK) rc = build_scripts(w, &err);
     if (rc == MB_OK && !is_jobs(w)) rc = build_http(w, &err);
@@ -340,6 +354,7 @@ int mb_worker_main(const struct mb_worker_plan *plan)
     mb_http_server_free(w->http); /* its handles are closed now */
     mb_generations_free(w->scripts);
     mb_client_free(w->client);
+    mb_smtp_free(w->smtp);
     mb_admin_reload_free(w->reload);
     mb_tables_free(w->tables);
     mb_db_free(w->db);

@@ -21,6 +21,7 @@ struct mb_worker_plan {
     const struct mb_listeners *listeners; /* of its own ones, [index] is this worker's */
     const char *database_url;        /* the one in force (embedded or configured) */
     const char *folder;              /* the data folder, with the control socket */
+    const char *smtp_password;       /* of smtp.password_file; "" = none */
     const unsigned char *secret;     /* 32 bytes: the key under the data folder */
 };
 

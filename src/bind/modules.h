@@ -22,7 +22,7 @@ int mb_open_shape(lua_State *L);      /* mb.shape */
 int mb_open_config(lua_State *L);     /* mb.config: the configuration, declare */
 int mb_open_rate(lua_State *L);       /* mb.rate: take, look, give, clear, network */
 int mb_open_http(lua_State *L);       /* mb.http: request, host */
-int mb_open_mail(lua_State *L);       /* mb.mail: keep */
+int mb_open_mail(lua_State *L);       /* mb.mail: send, keep */
 int mb_open_background(lua_State *L); /* mb.background: background.h */
 
 /* Raises the error of C code as a problem object (problem.h). */

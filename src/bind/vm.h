@@ -14,6 +14,7 @@
 
 struct mb_client;
 struct mb_rates;
+struct mb_smtp;
 struct mb_tally;
 struct mb_vm;
 
@@ -53,7 +54,7 @@ struct mb_vm_limits {
 };
 
 /* Borrowed for the life of the state: scripts, settings, modules, secret, db, client, rates, hashers,
- * mail_folder, owner. */
+ * mail_folder, smtp, owner. */
 struct mb_vm_plan {
     uv_loop_t *loop;
     struct mb_db *db;         /* NULL while only checking scripts */
@@ -62,6 +63,7 @@ struct mb_vm_plan {
     struct mb_tally *hashers; /* passwords that wait on this machine; NULL = counted by the process alone */
     unsigned place;           /* which of its servers this process is */
     const char *mail_folder;  /* for mails as files; NULL where no jobs run */
+    struct mb_smtp *smtp;     /* NULL where no jobs run, or without smtp.host */
     const struct mb_script *scripts;
     size_t nscripts;
     const struct mb_vm_setting *settings;

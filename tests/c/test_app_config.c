@@ -121,6 +121,35 @@ static void test_public_url(void)
     }
 }
 
+static void test_smtp(void)
+{
+    static const char whole[] = "smtp.host = mail.clinic.example\n"
+                                "http.public_url = https://clinic.example\n"
+                                "smtp.from = no-reply@clinic.example\n";
+    ok(load(NULL, "") && strcmp(config.smtp_from, "medbookd@127.0.0.1") == 0,
+       "has mails without a server come from somebody");
+    ok(load_text(whole) && strcmp(config.smtp_from, "no-reply@clinic.example") == 0,
+       "takes a server for mail with what it needs");
+    ok(!load_text("\nsmtp.host = mail.clinic.example\nsmtp.from = a@b.example\n") &&
+           says(":2: smtp.host needs http.public_url"),
+       "refuses one without the address of links, by key and line");
+    ok(!load_text("\nsmtp.host = mail.clinic.example\nhttp.public_url = https://b.example\n") &&
+           says(":2: smtp.host needs smtp.from"),
+       "refuses one without a sender");
+    (void)setenv("MEDBOOKD_SMTP_HOST", "mail.clinic.example", 1);
+    ok(!load(NULL, "") && says("MEDBOOKD_SMTP_HOST: smtp.host needs"),
+       "names the variable instead of a line");
+    (void)unsetenv("MEDBOOKD_SMTP_HOST");
+    ok(!load(NULL, "smtp.user=desk") && says("--set: smtp.user needs smtp.password_file"),
+       "refuses a user without a password");
+    ok(!load(NULL, "smtp.password_file=/etc/hostname") && says("needs smtp.user"),
+       "refuses a password without a user");
+    ok(!load_text("smtp.user = desk\nsmtp.password_file = /etc/hostname\nsmtp.security = none\n") &&
+           says(":1: smtp.user would send its password in clear"),
+       "refuses to sign in without TLS");
+    ok(load(NULL, "smtp.user=") && load(NULL, "smtp.host="), "takes none of it");
+}
+
 static void test_file(void)
 {
     ok(load_text("# comment\n\n listen = 127.0.0.1:9 \r\ndata_dir=\" a \"\n") &&
@@ -177,12 +206,24 @@ static void test_meaning(void)
         "database.url=",
         "database.url=postgresql://u:secret@a:5432,[::1]:5433/d?sslmode=disable",
         "database.url=host=a,b port=5432 dbname=d",
+        "smtp.from=no-reply@clinic.example",
+        "smtp.security=tls",
     };
     static const char *const bad[][2] = {
         {"listen=here", "address"},
         {"listen=", "address"},
         {"listen=:80", "address"},
         {"listen=127.0.0.1", "address"},
+        {"smtp.host=mail.clinic.example:25", "host name"},
+        {"smtp.host=a b", "host name"},
+        {"smtp.host=a/b", "host name"},
+        {"smtp.host=a@b", "host name"},
+        {"smtp.host=[::1]", "host name"},
+        {"smtp.from=Clinic <a@clinic.example>", "without a name"},
+        {"smtp.from=a@b", "without a name"},
+        {"smtp.user=a\tb", "control characters"},
+        {"smtp.security=ssl", "starttls|tls|none"},
+        {"smtp.password_file=/nonexistent", "a file that exists"},
         {"listen=127.0.0.1:", "address"},
         {"listen=127.0.0.1:65536", "address"},
         {"listen=127.0.0.1:+8", "address"},
@@ -259,6 +300,7 @@ int main(void)
     test_defaults();
     test_values();
     test_public_url();
+    test_smtp();
     test_file();
     test_order();
     test_meaning();
