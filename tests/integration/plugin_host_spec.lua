@@ -28,6 +28,9 @@ describe("a plugin that asks the server", function()
         MEDBOOKD_PLUGINS_STATE_VALUE = "1024", MEDBOOKD_PLUGINS_MAX_ASKS = "10", MEDBOOKD_PLUGINS_LOG_LINES = "50",
         MEDBOOKD_JOBS_POLL_INTERVAL = "50ms",
         MEDBOOKD_PLUGINS_MAX_KILLS = "0", MEDBOOKD_DATABASE_POOL_MAX = "4",
+        -- Whoever waits for a lock goes on until the client leaves: nothing else ends it meanwhile.
+        MEDBOOKD_DATABASE_LOCK_TIMEOUT = "5min", MEDBOOKD_DATABASE_STATEMENT_TIMEOUT = "5min",
+        MEDBOOKD_HTTP_REQUEST_TIMEOUT = "5min",
         MEDBOOKD_CLIENT_ALLOW = "127.0.0.1", MEDBOOKD_CLIENT_PORTS = "1-65535",
       },
     }
@@ -167,21 +170,23 @@ describe("a plugin that asks the server", function()
     local holder = io.popen(("psql -X -q -d '%s' >/dev/null"):format(database.url), "w")
     holder:write 'BEGIN; LOCK TABLE "PluginState" IN ACCESS EXCLUSIVE MODE;\n'
     holder:flush()
-    local function locks(how)
-      return tonumber(psql.value(database.url, ([[SELECT count(*) FROM pg_locks
-        WHERE relation = '"PluginState"'::regclass AND %s]]):format(how)))
+    finally(function() if io.type(holder) == "file" then holder:close() end end) -- ends its transaction too
+    local function locks(how, query)
+      return tonumber(psql.value(database.url, ([[SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE relation = '"PluginState"'::regclass AND %s AND query LIKE '%s%%']]):format(how, query)))
     end
-    eventually(function() return locks "granted" == 1 end)
+    local function waiting() return locks("NOT granted", 'SELECT "value"') end
+    eventually(function() return locks("granted", "LOCK TABLE") == 1 end)
     local clients, body = {}, [[{"json":"{\"key\":\"a\"}"}]]
     for i = 1, 3 do
       clients[i] = app:connect()
       clients[i]:send(("POST /v1/plugins/test.keeper/get HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
         .. "Content-Length: %d\r\n\r\n%s"):format(#body, body))
     end
-    eventually(function() return locks "NOT granted" > 0 end)
+    eventually(function() return waiting() > 0 end)
     assert.equal(200, app:get("/v1/providers?limit=1").status)
-    for _, client in ipairs(clients) do client:close() end
-    eventually(function() return locks "NOT granted" == 0 end)
+    for _, client in ipairs(clients) do client:reset() end -- one that closes may still read its answer
+    eventually(function() return waiting() == 0 end)
     holder:write "ROLLBACK;\n"
     holder:close()
     assert.equal(200, ask("get", { key = "a" }).status)
