@@ -238,6 +238,187 @@ END
 $$;
 COMMENT ON FUNCTION mb_reset_password(jsonb) IS 'sets a new password by a link: reset, invalid_token, token_used';
 
+-- ---- one's own account ----
+
+-- A merge patch. request: account, version, given. Numbers that change are not verified any more. False: the account has
+-- another version.
+CREATE OR REPLACE FUNCTION mb_change_account(request jsonb) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    given constant jsonb := request -> 'given';
+    u record;
+BEGIN
+    UPDATE "User" x
+       SET "name" = CASE WHEN given ? 'name' THEN given ->> 'name' ELSE x."name" END,
+           "phone" = CASE WHEN given ? 'phone' THEN given ->> 'phone' ELSE x."phone" END,
+           "phoneVerified" = CASE WHEN given ? 'phone' AND given ->> 'phone' IS DISTINCT FROM x."phone" THEN NULL
+                                  ELSE x."phoneVerified" END,
+           "whatsapp" = CASE WHEN given ? 'whatsapp' THEN given ->> 'whatsapp' ELSE x."whatsapp" END,
+           "whatsappVerified" = CASE WHEN given ? 'whatsapp' AND given ->> 'whatsapp' IS DISTINCT FROM x."whatsapp"
+                                     THEN NULL ELSE x."whatsappVerified" END
+     WHERE x."id" = request ->> 'account' AND x."version" = (request ->> 'version')::integer
+    RETURNING x."id", x."email" INTO u;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM mb_note_account(request, 'USER_CHANGED', 'DATA_MODIFICATION', u."id", u."id", u."email",
+                            jsonb_build_object('fields', (SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(given) k)));
+    RETURN true;
+END
+$$;
+
+-- request: account, password (the hash that was proved, left out where there is none), newPassword, session: the one
+-- that stays. False: the password has become another meanwhile.
+CREATE OR REPLACE FUNCTION mb_change_password(request jsonb) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    u record;
+BEGIN
+    UPDATE "User" x SET "password" = request ->> 'newPassword'
+     WHERE x."id" = request ->> 'account' AND x."password" IS NOT DISTINCT FROM request ->> 'password'
+    RETURNING x."id", x."email" INTO u;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM "Session" s WHERE s."userId" = u."id" AND s."id" <> request ->> 'session';
+    DELETE FROM "PasswordResetToken" t WHERE t."userId" = u."id" AND t."usedAt" IS NULL;
+    PERFORM mb_note_account(request, 'PASSWORD_CHANGED', 'SECURITY', u."id", u."id", u."email", NULL);
+    RETURN true;
+END
+$$;
+
+-- The new address waits with its link. request: account, password (as above), email, tokenId, token, validFor. sent;
+-- taken, by `holder`, whom the address belongs to; changed: the password has become another meanwhile.
+CREATE OR REPLACE FUNCTION mb_change_email(request jsonb) RETURNS TABLE (outcome text, holder text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    u "User"%ROWTYPE;
+BEGIN
+    SELECT * INTO u FROM "User" x WHERE x."id" = request ->> 'account' FOR NO KEY UPDATE;
+    SELECT x."id" INTO holder
+      FROM "User" x
+     WHERE lower(x."email") = lower(request ->> 'email') AND x."id" <> u."id" AND x."pendingSince" IS NULL;
+    outcome := CASE WHEN u."id" IS NULL OR u."password" IS DISTINCT FROM request ->> 'password' THEN 'changed'
+                    WHEN holder IS NOT NULL THEN 'taken'
+                    ELSE 'sent' END;
+    IF outcome <> 'changed' THEN
+        DELETE FROM "EmailVerificationToken" t WHERE t."userId" = u."id" AND t."isChange" AND t."usedAt" IS NULL;
+        IF outcome = 'sent' THEN
+            INSERT INTO "EmailVerificationToken" ("id", "userId", "identifier", "token", "isChange", "expires",
+                                                  "createdAt")
+            VALUES (request ->> 'tokenId', u."id", request ->> 'email', request ->> 'token', true,
+                    at + (request ->> 'validFor')::interval, at);
+        END IF;
+        PERFORM mb_note_account(request, 'EMAIL_CHANGE_REQUESTED', 'SECURITY', u."id", u."id", request ->> 'email', NULL);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+
+-- What keeps an account from going: its provider that is not given up, and organizations that would have no owner.
+-- Locks those organizations, so that of two last owners one stays.
+CREATE OR REPLACE FUNCTION mb_holders_of(account text) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    PERFORM FROM "Organization" o
+      WHERE o."id" IN (SELECT m."organizationId" FROM "OrganizationMembership" m
+                        WHERE m."userId" = account AND m."role" = 'OWNER' AND m."status" = 'ACTIVE')
+      ORDER BY o."id" FOR NO KEY UPDATE;
+    RETURN (SELECT jsonb_agg(x ORDER BY x."kind", x."id") FROM (
+        SELECT 'provider' AS "kind", p."id", p."name"
+          FROM "Provider" p
+         WHERE p."userId" = account AND p."status" NOT IN ('CANCELLED', 'REJECTED')
+         UNION ALL
+        SELECT 'organization', o."id", o."name"
+          FROM "OrganizationMembership" m
+          JOIN "Organization" o ON o."id" = m."organizationId" AND o."status" NOT IN ('CANCELLED', 'REJECTED')
+         WHERE m."userId" = account AND m."role" = 'OWNER' AND m."status" = 'ACTIVE'
+           AND NOT EXISTS (SELECT FROM "OrganizationMembership" other
+                            WHERE other."organizationId" = o."id" AND other."userId" <> account
+                              AND other."role" = 'OWNER' AND other."status" = 'ACTIVE')) x);
+END
+$$;
+
+-- Whether another one could still do what the last SUPER_ADMIN can. Locks all of them, so that two do not go at once.
+CREATE OR REPLACE FUNCTION mb_is_last_super_admin(account text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    PERFORM FROM "User" x WHERE x."role" = 'SUPER_ADMIN' ORDER BY x."id" FOR NO KEY UPDATE;
+    RETURN EXISTS (SELECT FROM "User" x WHERE x."id" = account AND x."role" = 'SUPER_ADMIN')
+       AND NOT EXISTS (SELECT FROM "User" x
+                        WHERE x."role" = 'SUPER_ADMIN' AND x."id" <> account
+                          AND (x."accountLockedUntil" IS NULL OR x."accountLockedUntil" <= mb_now()));
+END
+$$;
+
+-- The person goes; rows that others refer to stay, without them. request: account, password (as above).
+CREATE OR REPLACE FUNCTION mb_delete_account(request jsonb) RETURNS TABLE (outcome text, holders jsonb)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    gone constant text := request ->> 'account';
+    is_last constant boolean := mb_is_last_super_admin(gone);
+    u "User"%ROWTYPE;
+BEGIN
+    SELECT * INTO u FROM "User" x WHERE x."id" = gone FOR NO KEY UPDATE;
+    holders := mb_holders_of(gone);
+    outcome := CASE WHEN u."id" IS NULL OR u."password" IS DISTINCT FROM request ->> 'password' THEN 'changed'
+                    WHEN is_last THEN 'last_super_admin'
+                    WHEN holders IS NOT NULL THEN 'account_in_use'
+                    ELSE 'deleted' END;
+    IF outcome = 'deleted' THEN
+        PERFORM mb_note_account(request, 'USER_DELETED', 'SECURITY', gone, gone, u."email", NULL);
+        UPDATE "User" x
+           SET "name" = NULL, "email" = NULL, "emailVerified" = NULL, "phone" = NULL, "phoneVerified" = NULL,
+               "whatsapp" = NULL, "whatsappVerified" = NULL, "password" = NULL, "image" = NULL, "role" = 'USER',
+               "pendingSince" = NULL, "deletedAt" = mb_now()
+         WHERE x."id" = gone;
+        UPDATE "Provider" p
+           SET "name" = 'Former provider', "bio" = NULL, "image" = '', "website" = NULL, "email" = DEFAULT,
+               "whatsapp" = DEFAULT
+         WHERE p."userId" = gone;
+        UPDATE "OrganizationMembership" m SET "status" = 'INACTIVE' WHERE m."userId" = gone;
+        DELETE FROM "Account" x WHERE x."userId" = gone;
+        DELETE FROM "Session" x WHERE x."userId" = gone;
+        DELETE FROM "EmailVerificationToken" x WHERE x."userId" = gone;
+        DELETE FROM "PasswordResetToken" x WHERE x."userId" = gone;
+        DELETE FROM "LoginAttempt" x WHERE x."userId" = gone OR lower(x."email") = lower(u."email");
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_delete_account(jsonb) IS 'takes a person out: deleted, account_in_use, last_super_admin, changed';
+
+-- ---- administrators ----
+
+-- request: email, name, password (a hash). The account, or null where the address is taken.
+CREATE OR REPLACE FUNCTION mb_create_super_admin(request jsonb) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    made text;
+BEGIN
+    IF NOT mb_clear_address(request ->> 'email', '') THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO "User" ("name", "email", "emailVerified", "password", "role", "createdAt", "updatedAt")
+    VALUES (request ->> 'name', request ->> 'email', at, request ->> 'password', 'SUPER_ADMIN', at, at)
+    ON CONFLICT DO NOTHING
+    RETURNING "id" INTO made;
+    IF made IS NOT NULL THEN
+        PERFORM mb_note_account(request, 'SUPER_ADMIN_CREATED', 'ADMIN_ACTION', NULL, made, request ->> 'email', NULL);
+    END IF;
+    RETURN made;
+END
+$$;
+
 -- ---- signing in ----
 
 -- After the password was found right. request: account, password (the hash that it was compared with), tokenHash, idle,

@@ -48,6 +48,27 @@ SELECT outcome, account FROM mb_reset_password($1::jsonb)]]),
 INSERT INTO "LoginAttempt" ("userId", "email", "ipAddress", "userAgent", "failureReason", "createdAt")
 VALUES ($1, $2, $3, $4, $5, mb_now())]]),
 
+  -- What proves that it is the account's owner who asks: its password, or that they have just signed in. $1 user,
+  -- $2 session.
+  own = query.read("accounts.own", [[
+SELECT u."id", u."email", u."name", u."password", s."createdAt" > mb_now() - interval '10 min' AS "isRecent"
+  FROM "User" u
+  JOIN "Session" s ON s."id" = $2 AND s."userId" = u."id"
+ WHERE u."id" = $1]]),
+
+  -- $1 request.
+  change = query.write("accounts.change", [[SELECT mb_change_account($1::jsonb) AS "isChanged"]]),
+
+  -- $1 request.
+  change_password = query.write("accounts.change_password", [[SELECT mb_change_password($1::jsonb) AS "isChanged"]]),
+
+  -- $1 request.
+  change_email = query.write("accounts.change_email", [[SELECT outcome, holder FROM mb_change_email($1::jsonb)]]),
+
+  -- $1 request.
+  delete = query.write("accounts.delete", [[
+SELECT outcome, holders::text AS "holders" FROM mb_delete_account($1::jsonb)]]),
+
   -- ---- what mails say ----
 
   -- The link that verifies an account's address, or its new one; no row when none waits. $1 user, $2 whether it

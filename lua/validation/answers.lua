@@ -163,7 +163,8 @@ return {
     "id", id, "name", maybe(text "Thandi Mokoena"), "email", maybe(text "thandi@example.org"),
     "emailVerified", maybe(instant), "phone", maybe(phone), "phoneVerified", maybe(instant), "whatsapp", maybe(phone),
     "whatsappVerified", maybe(instant), "image", image, "role", text "USER", "providerId", maybe(id),
-    "createdAt", instant, "updatedAt", instant,
+    "version", { type = "integer", minimum = 1, description = "also the ETag" }, "createdAt", instant,
+    "updatedAt", instant,
   }),
   requirements = object("Requirements", {
     "data", list(requirement),

@@ -1,5 +1,6 @@
 -- What the bodies of sign-in routes may hold.
 local password = require "mb.password"
+local refuse_placeholders = require "validation.placeholders"
 
 -- One that is typed to sign in: whatever it is, it is right or wrong.
 local function typed(description)
@@ -32,6 +33,7 @@ return {
   email = email, name = name, typed = typed, new = new, body = body,
   register = body({ "name", "email", "password" }, { name = name, email = email, password = new() },
     function(value, fail)
+      refuse_placeholders(value, { "email" }, fail)
       local why = password.refusal(value.password, value.email, value.name)
       if why then
         fail("/password", why)

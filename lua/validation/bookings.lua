@@ -1,15 +1,5 @@
 -- What the bodies of booking routes may hold.
-
--- Addresses that stand as column defaults in the database and belong to nobody.
-local PLACEHOLDERS <const> = { ["default@example.com"] = true, ["+1234567890"] = true }
-
-local function contact(value, fail)
-  for _, key in ipairs { "guestEmail", "guestPhone", "guestWhatsapp" } do
-    if value[key] and PLACEHOLDERS[value[key]:lower()] then
-      fail("/" .. key, "is a placeholder, not an address")
-    end
-  end
-end
+local refuse_placeholders = require "validation.placeholders"
 
 local create = {
   type = "object",
@@ -37,7 +27,7 @@ local create = {
     if value.clientId and is_guest then
       fail("/clientId", "cannot stand beside guest fields: a booking is for a user or for a guest")
     end
-    contact(value, fail)
+    refuse_placeholders(value, { "guestEmail", "guestPhone", "guestWhatsapp" }, fail)
   end,
 }
 

@@ -3,39 +3,15 @@
 local account_mails = require "workflows.account_mails"
 local accounts = require "queries.accounts"
 local caller = require "mb.caller"
-local config = require "mb.config"
 local crypto = require "mb.crypto"
 local db = require "mb.db"
-local id = require "mb.id"
-local json = require "mb.json"
+local links = require "workflows.links"
 local mail_token = require "mb.mail_token"
 local own_sessions = require "workflows.own_sessions"
-local password_rule = require "mb.password"
 local passwords = require "workflows.passwords"
 local problem = require "mb.problem"
 local rate = require "mb.rate"
-
-local function duration(key, default, help)
-  return config.declare(key, { type = "duration", default = default, least = "1min", most = "365d", help = help })
-end
-
-local VERIFY_WITHIN <const> = duration("auth.verify_within", "24h", "how long a link that verifies an address works")
-local RESET_WITHIN <const> = duration("auth.reset_within", "1h", "how long a link that sets a new password works")
-
--- The statement's request: who asks, and what about.
-local function request(req, about)
-  local made = caller.of(req)
-  for key, value in pairs(about) do
-    made[key] = value
-  end
-  return json.encode(made)
-end
-
--- A link of this kind that does not exist yet: { tokenId, token, validFor } for a request.
-local function new_link(kind, within)
-  local token_id = id.cuid()
-  return { tokenId = token_id, token = mail_token.digest(mail_token.make(kind, token_id)), validFor = within }
-end
+local request = require "workflows.account_request"
 
 local function refuse_link(outcome)
   if outcome == "token_used" then
@@ -59,7 +35,7 @@ end
 
 local function register(req)
   local body = req.body
-  local about = new_link("verify", VERIFY_WITHIN)
+  local about = links.new("verify", links.VERIFY_WITHIN)
   about.name, about.email, about.password = body.name, body.email, passwords.hash(req, body.password)
   local text = request(req, about)
   db.tx(function(tx)
@@ -69,7 +45,7 @@ local function register(req)
 end
 
 local function send_link_again(req, email)
-  local about = new_link("verify", VERIFY_WITHIN)
+  local about = links.new("verify", links.VERIFY_WITHIN)
   about.email = email
   local text = request(req, about)
   db.tx(function(tx)
@@ -99,7 +75,7 @@ end
 
 local function forgot_password(req)
   local email = req.body.email
-  local about = new_link("reset", RESET_WITHIN)
+  local about = links.new("reset", links.RESET_WITHIN)
   about.email = email
   local text = request(req, about)
   db.tx(function(tx)
@@ -107,20 +83,11 @@ local function forgot_password(req)
   end)
 end
 
--- Raises the 422 of a password that may not be this account's.
-local function demand_password(pointer, password, email, name)
-  local why = password_rule.refusal(password, email, name)
-  if why then
-    error(problem(422, "validation_failed", "the password may not be used",
-      { errors = { { pointer = pointer, detail = why } } }))
-  end
-end
-
 local function reset_password(req)
   local digest = mail_token.digest(req.body.token)
   local row = db.query(accounts.reset, digest)[1]
   demand_link(row)
-  demand_password("/password", req.body.password, row.email, row.name)
+  passwords.demand("/password", req.body.password, row.email, row.name)
   local text = request(req, { token = digest, password = passwords.hash(req, req.body.password) })
   db.tx(function(tx)
     local done = tx:query(accounts.reset_password, text)[1]

@@ -4,6 +4,7 @@ local config = require "mb.config"
 local crypto = require "mb.crypto"
 local problem = require "mb.problem"
 local rate = require "mb.rate"
+local rule = require "mb.password"
 local span = require "mb.span"
 local time = require "mb.time"
 
@@ -32,6 +33,15 @@ local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
 
 local function hash(req, password)
   return crypto.hash_password(password, req.client)
+end
+
+-- Raises the 422 of a new password, in this field, that may not be that of who has this address and name.
+local function demand(pointer, password, email, name)
+  local why = rule.refusal(password, email, name)
+  if why then
+    error(problem(422, "validation_failed", "the password may not be used",
+      { errors = { { pointer = pointer, detail = why } } }))
+  end
 end
 
 local function too_many(left)
@@ -91,4 +101,4 @@ local function verify(req, email, stored, password, on_refusal)
   return is_right
 end
 
-return { hash = hash, verify = verify }
+return { hash = hash, demand = demand, verify = verify }

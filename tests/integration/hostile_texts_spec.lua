@@ -24,6 +24,8 @@ local VERBATIM <const> = {
   ["POST /v1/auth/login /password"] = "any", ["POST /v1/auth/register /password"] = "any",
   ["POST /v1/auth/reset-password /password"] = "any", ["POST /v1/auth/reset-password /token"] = "any",
   ["POST /v1/auth/verify-email /password"] = "any", ["POST /v1/auth/verify-email /token"] = "any",
+  ["POST /v1/me/change-password /currentPassword"] = "any", ["POST /v1/me/change-password /newPassword"] = "any",
+  ["POST /v1/me/change-email /password"] = "any", ["POST /v1/me/delete /password"] = "any",
   ["POST /v1/provider-types/{id}/requirements/check /answers/0/value"] = "line",
 }
 

@@ -1,6 +1,7 @@
 -- People get accounts, use them from several devices, forget passwords and change addresses, on an installation that
 -- has nothing but its administrator.
 
+local cjson = require "cjson"
 local cluster = require "support.cluster"
 local http = require "support.http"
 local letters = require "support.letters"
@@ -290,6 +291,180 @@ describe("an account", function()
       owner:settimeout(30)
       assert.equal(200, owner:read("POST").status)
       owner:close()
+    end)
+  end)
+
+  describe("of somebody who is signed in", function()
+    local function patch(token, body, tag)
+      return app:request("PATCH", "/v1/me",
+        { headers = { Authorization = "Bearer " .. token, ["If-Match"] = tag }, body = body })
+    end
+
+    it("changes its name and numbers, by who has seen them last", function()
+      account("me@people.example", "seven lazy cranes")
+      local token = login("me@people.example", "seven lazy cranes").json.token
+      local before = get("/v1/me", token)
+      is_refused(patch(token, { name = "Other" }), 428, "if_match_required")
+      local changed = patch(token, { name = "  Zo\u{eb} ", phone = "+27825550123" }, before.headers.etag)
+      assert.equal(200, changed.status, changed.body)
+      assert.same({ "Zo\u{eb}", "+27825550123" }, { changed.json.name, changed.json.phone })
+      is_refused(patch(token, { name = "Late" }, before.headers.etag), 412, "version_mismatch")
+      database.run [[UPDATE "User" SET "phoneVerified" = now() WHERE "email" = 'me@people.example']]
+      local tag = get("/v1/me", token).headers.etag
+      changed = patch(token, { whatsapp = "+27825550124" }, tag)
+      assert.is_string(changed.json.phoneVerified)
+      changed = patch(token, { phone = cjson.null }, changed.headers.etag)
+      assert.same({ cjson.null, cjson.null, "+27825550124" },
+        { changed.json.phone, changed.json.phoneVerified, changed.json.whatsapp })
+      is_refused(patch(token, { role = "ADMIN" }, changed.headers.etag), 422, "validation_failed")
+      is_refused(patch(token, { phone = "+1234567890" }, changed.headers.etag), 422, "validation_failed")
+      is_refused(patch(token, { name = cjson.null }, changed.headers.etag), 422, "validation_failed")
+      assert.equal("3", value [[SELECT count(*) AS v FROM "AuditLog" WHERE "action" = 'USER_CHANGED'
+        AND "userId" = "resourceId" AND "ipAddress" = '127.0.0.1' AND "requestId" IS NOT NULL]])
+    end)
+
+    it("has another password, and its other sessions end", function()
+      account("password@people.example", "seven lazy cranes")
+      local here = login("password@people.example", "seven lazy cranes").json.token
+      local there = login("password@people.example", "seven lazy cranes").json.token
+      local function change(current, new)
+        return post("/v1/me/change-password", { currentPassword = current, newPassword = new }, here)
+      end
+      is_refused(change("a wrong password", "nine quick otters"), 403, "wrong_password")
+      is_refused(change(nil, "nine quick otters"), 403, "wrong_password")
+      is_refused(change("seven lazy cranes", "Password@People.example"), 422, "validation_failed")
+      assert.equal(204, change("seven lazy cranes", "nine quick otters").status)
+      assert.equal(200, get("/v1/me", here).status)
+      is_refused(get("/v1/me", there), 401, "invalid_token")
+      letters.await(app, "password-changed", "password@people.example")
+      assert.equal(200, login("password@people.example", "nine quick otters").status)
+      for _ = 1, 5 do is_refused(change("guess", "ten quick otters"), 403, "wrong_password") end
+      is_refused(change("nine quick otters", "ten quick otters"), 429, "too_many_attempts")
+    end)
+
+    it("has another address once the new one's mail was read, and the old one is told", function()
+      local old, new = "old@people.example", "moved@people.example"
+      account(old, "seven lazy cranes")
+      local token = login(old, "seven lazy cranes").json.token
+      assert.equal(202, post("/v1/auth/forgot-password", { email = old }).status)
+      local reset = letters.await(app, "reset-password", old).token
+      is_refused(post("/v1/me/change-email", { email = new, password = "wrong" }, token), 403, "wrong_password")
+      assert.equal(202, post("/v1/me/change-email", { email = new, password = "seven lazy cranes" }, token).status)
+      local link = letters.await(app, "change-email", new).token
+      assert.equal(old, get("/v1/me", token).json.email)
+      is_refused(verify(link, "wrong"), 403, "wrong_password")
+      assert.equal(204, verify(link, "seven lazy cranes").status)
+      local me = get("/v1/me", token).json
+      assert.equal(new, me.email)
+      assert.is_string(me.emailVerified)
+      letters.await(app, "email-changed", old)
+      is_refused(login(old, "seven lazy cranes"), 401, "invalid_credentials")
+      is_refused(post("/v1/auth/reset-password", { token = reset, password = "nine quick otters" }), 401,
+        "invalid_token")
+      assert.equal(200, login(new, "seven lazy cranes").status)
+    end)
+
+    it("learns of no other account by the address that it wants, and takes it from nobody", function()
+      account("taken@people.example", "seven lazy cranes")
+      account("wants@people.example", "seven lazy cranes")
+      local token = login("wants@people.example", "seven lazy cranes").json.token
+      local function want(email)
+        return post("/v1/me/change-email", { email = email, password = "seven lazy cranes" }, token)
+      end
+      local taken, free = want "Taken@people.example", want "free@people.example"
+      assert.same({ 202, taken.body }, { free.status, free.body })
+      letters.await(app, "already-registered", "taken@people.example")
+      local link = letters.await(app, "change-email", "free@people.example").token
+      account("free@people.example", "another person's")
+      is_refused(verify(link, "seven lazy cranes"), 401, "invalid_token")
+      assert.equal("wants@people.example", get("/v1/me", token).json.email)
+      -- Who has only registered it does not hold it.
+      assert.equal(202, want("squatted@people.example").status)
+      register("squatted@people.example", "the password of a thief")
+      link = letters.await(app, "change-email", "squatted@people.example").token
+      assert.equal(204, verify(link, "seven lazy cranes").status)
+      assert.equal("squatted@people.example", get("/v1/me", token).json.email)
+    end)
+
+    it("is not verified any more when another program changes its address", function()
+      account("foreign@people.example", "seven lazy cranes")
+      database.run [[UPDATE "User" SET "email" = 'Foreign@people.example' WHERE "email" = 'foreign@people.example']]
+      assert.equal(200, login("foreign@people.example", "seven lazy cranes").status)
+      database.run [[UPDATE "User" SET "email" = 'other@people.example' WHERE "email" = 'Foreign@people.example']]
+      is_refused(login("other@people.example", "seven lazy cranes"), 401, "invalid_credentials")
+      assert.equal(204, verify(letters.await(app, "verify-email", "other@people.example").token,
+        "seven lazy cranes").status)
+      assert.equal(200, login("other@people.example", "seven lazy cranes").status)
+    end)
+  end)
+
+  describe("that is deleted", function()
+    local function delete_account(token, password)
+      return post("/v1/me/delete", { password = password }, token)
+    end
+
+    it("is nobody's any more, and its address is free", function()
+      local email = "leaves@people.example"
+      account(email, "seven lazy cranes")
+      local session = login(email, "seven lazy cranes").json
+      is_refused(delete_account(session.token, "wrong"), 403, "wrong_password")
+      assert.equal(204, delete_account(session.token, "seven lazy cranes").status)
+      is_refused(get("/v1/me", session.token), 401, "invalid_token")
+      is_refused(login(email, "seven lazy cranes"), 401, "invalid_credentials")
+      local row = database.query(([[SELECT to_jsonb(u) - '{id,createdAt,updatedAt,version,role,deletedAt}'::text[] AS v
+        FROM "User" u WHERE "id" = '%s' AND "deletedAt" IS NOT NULL]]):format(session.userId))[1]
+      for key, held in pairs(cjson.decode(row.v)) do assert.equal(cjson.null, held, key) end
+      assert.equal("0", value([[SELECT count(*) AS v FROM "LoginAttempt" WHERE "userId" = '%s']], session.userId))
+      register(email, "seven lazy cranes")
+      assert.equal(204, verify(letters.await(app, "verify-email", email, 2).token, "seven lazy cranes").status)
+    end)
+
+    it("is one that nothing needs: not of a provider, nor of the last owner of an organization", function()
+      local email = "owner@people.example"
+      account(email, "seven lazy cranes")
+      local session = login(email, "seven lazy cranes").json
+      database.run((([[
+        INSERT INTO "Provider" ("id", "name", "userId", "image") VALUES ('p', 'Dr Owner', '$id', '');
+        INSERT INTO "Organization" ("id", "name", "status")
+        VALUES ('o', 'Kopano', 'ACTIVE'), ('x', 'Gone', 'CANCELLED');
+        INSERT INTO "OrganizationMembership" ("organizationId", "userId", "role")
+        VALUES ('o', '$id', 'OWNER'), ('x', '$id', 'OWNER')]]):gsub("%$id", session.userId)))
+      local answer = is_refused(delete_account(session.token, "seven lazy cranes"), 409, "account_in_use")
+      assert.same({ { kind = "organization", id = "o", name = "Kopano" },
+                    { kind = "provider", id = "p", name = "Dr Owner" } }, answer.json.holders)
+      account("heir@people.example", "seven lazy cranes")
+      database.run [[
+        UPDATE "Provider" SET "status" = 'CANCELLED' WHERE "id" = 'p';
+        INSERT INTO "OrganizationMembership" ("organizationId", "userId", "role")
+        SELECT 'o', "id", 'OWNER' FROM "User" WHERE "email" = 'heir@people.example']]
+      assert.equal(204, delete_account(session.token, "seven lazy cranes").status)
+      assert.same({ { name = "Former provider", status = "INACTIVE" } }, database.query(([[
+        SELECT p."name", m."status" FROM "Provider" p JOIN "OrganizationMembership" m USING ("userId")
+         WHERE p."userId" = '%s' AND m."organizationId" = 'o']]):format(session.userId)))
+    end)
+
+    it("leaves an owner, when both last ones go at once", function()
+      local tokens = {}
+      database.run [[INSERT INTO "Organization" ("id", "name") VALUES ('both', 'Both')]]
+      for i = 1, 2 do
+        account("both" .. i .. "@people.example", "seven lazy cranes")
+        local session = login("both" .. i .. "@people.example", "seven lazy cranes").json
+        tokens[i] = session.token
+        database.run(([[INSERT INTO "OrganizationMembership" ("organizationId", "userId", "role")
+          VALUES ('both', '%s', 'OWNER')]]):format(session.userId))
+      end
+      local clients, seen = {}, {}
+      for i, token in ipairs(tokens) do
+        clients[i] = app:connect { timeout = 30 }
+        clients[i]:send(http.format("POST", "/v1/me/delete",
+          { headers = { Authorization = "Bearer " .. token }, body = { password = "seven lazy cranes" } }))
+      end
+      for _, client in ipairs(clients) do
+        local status = client:read("POST").status
+        seen[status] = (seen[status] or 0) + 1
+        client:close()
+      end
+      assert.same({ [204] = 1, [409] = 1 }, seen)
     end)
   end)
 
