@@ -146,6 +146,8 @@ local function with(schema, changes)
   return made
 end
 
+local EXAMPLES <const> = { id = "cm3b0q8zk0000v9l4h2d7x1ab" } -- what says more than the type alone
+
 -- { kind, order, at, create, change, required, nullable, default, shown_to, input, output, type, wrong, of }, where
 -- wrong(value) tells what is wrong with a value beside what its schema says.
 local function make(kind, options)
@@ -153,7 +155,7 @@ local function make(kind, options)
   check(kind, options, at)
   count = count + 1
   local input, output, type, wrong = KINDS[kind](options)
-  local told = { description = options.description, example = options.example }
+  local told = { description = options.description, example = options.example or EXAMPLES[kind] }
   return {
     kind = kind, order = count, at = at, create = options.create, change = options.change, required = options.required,
     nullable = options.nullable, default = options.default, shown_to = options.shown_to, sql = options.select,

@@ -200,16 +200,27 @@ local function is_public(it)
   return it.node.kind == "public"
 end
 
+local function demand_token()
+  error(problem(401, "authentication_required", "send Authorization: Bearer with a token that may do this",
+    { headers = { ["WWW-Authenticate"] = "Bearer" } }))
+end
+
 -- Credentials are asked for before anything is looked up, so that the answer does not tell
 -- whether a thing exists.
 local function identify(it, req)
   if not is_public(it) and not req.token then
-    error(problem(401, "authentication_required", "send Authorization: Bearer with a token that may do this",
-      { headers = { ["WWW-Authenticate"] = "Bearer" } }))
+    demand_token()
+  end
+end
+
+-- A list has no row whose token one could hold: it is for whoever is signed in.
+local function identify_reader(it, req)
+  if not is_public(it) and not req.user_id then
+    demand_token()
   end
 end
 
 return {
-  load = load, find = find, is_public = is_public, identify = identify, judge = new_judge, not_found = not_found,
-  gives = GIVES,
+  load = load, find = find, is_public = is_public, identify = identify, identify_reader = identify_reader,
+  judge = new_judge, not_found = not_found, gives = GIVES,
 }

@@ -241,12 +241,12 @@ local function pieces_of(sort, position, place)
   return { with_value, without }
 end
 
--- One branch (mb.condition) of a page, at most one row more than the page has.
+-- One branch (mb.condition) of a page.
 local function branch_sql(self, branch, piece, filters, limit)
   local conditions = table.move(branch.conditions, 1, #branch.conditions, 1, {})
   conditions[#conditions + 1] = piece.condition
   table.move(filters, 1, #filters, #conditions + 1, conditions)
-  local rows = ("SELECT t.* FROM %s t%s ORDER BY %s LIMIT %s + 1"):format(quoted(self.table),
+  local rows = ("SELECT t.* FROM %s t%s ORDER BY %s LIMIT %s"):format(quoted(self.table),
     #conditions > 0 and " WHERE " .. table.concat(conditions, " AND ") or "", piece.order, limit)
   if branch.source then
     return ("SELECT t.* FROM %s CROSS JOIN LATERAL (%s) t"):format(branch.source, rows)
@@ -273,14 +273,13 @@ local function make_page(self, sort, position, scope)
   local distinct = #branches > 1 and ('DISTINCT ON (%s, t."id") '):format(sort.column) or ""
   local name = ("%s.list %s %s %s"):format(self.name, sort.key, position, scope)
   return statement(query.read, name, ([[
-SELECT %s, count(*) OVER () > %s AS "_more", %s AS "_after"
+SELECT %s, %s AS "_after"
   FROM (SELECT %st.*
           FROM (%s) t
          ORDER BY %s
-         LIMIT %s + 1) t
- ORDER BY %s
- LIMIT %s]]):format(columns_of(self, place), limit, sort.text, distinct,
-    table.concat(parts, "\n                UNION ALL "), order, limit, order, limit), names)
+         LIMIT %s) t
+ ORDER BY %s]]):format(columns_of(self, place), sort.text, distinct,
+    table.concat(parts, "\n                UNION ALL "), order, limit, order), names)
 end
 
 local function make_pages(self, key)
@@ -334,17 +333,17 @@ function record:page(req, sort_key, limit, filters, after, after_id)
   end
   local sort = self.sorts[sort_key]
   local position = after_id == nil and "first" or after == nil and "after_null" or "after"
-  local given = facts(self, req, { limit = limit, scope = scope_facts, after = after, after_id = after_id })
+  local given = facts(self, req, { limit = limit + 1, scope = scope_facts, after = after, after_id = after_id })
   for _, name in ipairs(self.filter_names) do
     local value = filters[name]
     given["filter_" .. name] = value ~= nil and self.filters[name] == "contains" and escape_part(value) or value
   end
   local rows = db.query(values(sort[position .. " " .. scope], given))
-  local last = #rows > 0 and rows[#rows]
-  if last and last._more then
-    return rows, last._after, last.id
+  if not rows:keep(limit) then
+    return rows
   end
-  return rows
+  local last = rows[#rows]
+  return rows, last._after, last.id
 end
 
 -- spec: name, table, tells (the beginning of its events), fields (a list, each with its name; shown_to a condition or

@@ -418,7 +418,7 @@ local function own_fields()
     it.name = name
     return it
   end
-  return own("id", field.id { example = "cm3b0q8zk0000v9l4h2d7x1ab" }), {
+  return own("id", field.id()), {
     own("version", field.integer { description = "also the ETag", min = 1 }),
     own("createdAt", field.instant()), own("updatedAt", field.instant()),
   }

@@ -136,7 +136,8 @@ end
 local function compile(checks, handler, authenticate)
   local rule, params, query, body, subject = checks.rule, checks.params, checks.query, checks.body, checks.subject
   local auth, limited, is_public = checks.auth, checks.limit, permit.is_public(rule)
-  local is_judged = not is_public and not checks.lists
+  local lists = checks.lists
+  local is_judged = not is_public and not lists
   if is_public and not auth and not subject then
     return compile_public(checks, handler)
   end
@@ -144,6 +145,9 @@ local function compile(checks, handler, authenticate)
     permit.identify(rule, req)
     if auth then
       authenticate(req)
+    end
+    if lists then
+      permit.identify_reader(rule, req)
     end
     if params then
       params(req)

@@ -16,9 +16,9 @@ return {
     handler = function(req)
       local q = req.query
       local after_name, after_id = cursor.decode(q.cursor, "text", "text")
-      local rows = db.query(providers.list, q.type, q.service, q.location, q.language, q.online, q.limit,
+      local rows = db.query(providers.list, q.type, q.service, q.location, q.language, q.online, q.limit + 1,
         after_name, after_id)
-      local last = #rows == q.limit and rows[#rows]
+      local last = rows:keep(q.limit) and rows[#rows]
       return { data = rows, nextCursor = last and cursor.encode(last.name, last.id) or json.null }
     end,
   },

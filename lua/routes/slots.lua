@@ -19,8 +19,9 @@ local function window(query)
   return time.format(from), time.format(to)
 end
 
+-- Of a page that was asked for with one row more.
 local function next_cursor(rows, limit)
-  if #rows < limit then
+  if not rows:keep(limit) then
     return json.null
   end
   local last = rows[#rows]
@@ -39,13 +40,13 @@ return {
       local after_start, after_id = cursor.decode(q.cursor, "instant", "text")
       if not q.providerId then
         local search = q.serviceId and slots.search_service or slots.search_location
-        local rows = db.query(search, nil, q.serviceId, q.locationId, from, to, q.online, q.limit,
+        local rows = db.query(search, nil, q.serviceId, q.locationId, from, to, q.online, q.limit + 1,
           after_start, after_id)
         return { data = rows, nextCursor = next_cursor(rows, q.limit) }
       end
       local rows, facts = db.all(
-        { slots.search, q.providerId, q.serviceId, q.locationId, from, to, q.online, q.limit, after_start, after_id,
-          n = 9 },
+        { slots.search, q.providerId, q.serviceId, q.locationId, from, to, q.online, q.limit + 1, after_start,
+          after_id, n = 9 },
         { slots.facts, q.providerId, q.serviceId, q.locationId, n = 3 })
       return { data = rows, nextCursor = next_cursor(rows, q.limit), included = facts[1] }
     end,

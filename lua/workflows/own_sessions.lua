@@ -23,14 +23,14 @@ end
 
 local function list(req)
   local limit, after = req.query.limit, cursor.decode(req.query.cursor, "text")
-  local rows = db.query(sessions.of_user, req.user_id, req.session_id, limit, after)
-  local last = #rows == limit and rows[#rows]
+  local rows = db.query(sessions.of_user, req.user_id, req.session_id, limit + 1, after)
+  local last = rows:keep(limit) and rows[#rows]
   return { data = rows, nextCursor = last and cursor.encode(last.id) or json.null }
 end
 
 local function revoke(req)
   if #db.query(sessions.revoke, req.params.id, req.user_id) == 0 then
-    error(problem(404, "not_found", "there is no such session of yours"))
+    error(problem(404, "not_found", "session not found"))
   end
 end
 

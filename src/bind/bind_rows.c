@@ -8,6 +8,7 @@
 struct rows {
     struct mb_claim claim;
     PGresult *res; /* NULL once the task is over */
+    int count;     /* of the rows that are shown: the first ones */
 };
 
 struct row {
@@ -31,6 +32,7 @@ void mb_rows_push(lua_State *L, struct mb_task *task, PGresult **res)
     memset(r, 0, sizeof *r);
     luaL_setmetatable(L, ROWS_TYPE);
     r->res = *res;
+    r->count = PQntuples(r->res);
     *res = NULL;
     mb_task_claim(task, &r->claim, release);
 }
@@ -51,7 +53,21 @@ static PGresult *living(lua_State *L, struct rows *r)
 
 static int rows_len(lua_State *L)
 {
-    lua_pushinteger(L, PQntuples(living(L, luaL_checkudata(L, 1, ROWS_TYPE))));
+    struct rows *r = luaL_checkudata(L, 1, ROWS_TYPE);
+    (void)living(L, r);
+    lua_pushinteger(L, r->count);
+    return 1;
+}
+
+/* rows:keep(n): the first n are all that there are from now on; returns whether there were more. So a page asks
+ * for one row more than it shows. */
+static int rows_keep(lua_State *L)
+{
+    struct rows *r = luaL_checkudata(L, 1, ROWS_TYPE);
+    lua_Integer n = luaL_checkinteger(L, 2);
+    (void)living(L, r);
+    lua_pushboolean(L, n < r->count);
+    if (n >= 0 && n < r->count) r->count = (int)n;
     return 1;
 }
 
@@ -72,11 +88,16 @@ static int rows_index(lua_State *L)
     struct rows *r = luaL_checkudata(L, 1, ROWS_TYPE);
     if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "columns") == 0)
         return push_columns(L, living(L, r));
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "keep") == 0) {
+        lua_pushcfunction(L, rows_keep);
+        return 1;
+    }
     if (!lua_isinteger(L, 2))
         return luaL_error(L, "rows are indexed by 1..#rows, not by '%s'",
                           luaL_tolstring(L, 2, NULL));
     lua_Integer i = lua_tointeger(L, 2);
-    if (i < 1 || i > PQntuples(living(L, r))) return 0;
+    (void)living(L, r);
+    if (i < 1 || i > r->count) return 0;
     struct row *row = lua_newuserdatauv(L, sizeof *row, 1);
     row->rows = r;
     row->index = (int)i - 1;
@@ -88,7 +109,7 @@ static int rows_index(lua_State *L)
 
 enum mb_rc mb_rows_write(const PGresult *res, struct mb_buf *out, struct mb_err *err)
 {
-    return mb_rows__json(res, -1, NULL, out, err);
+    return mb_rows__json(res, -1, PQntuples(res), NULL, out, err);
 }
 
 enum mb_rc mb_rows_encode(lua_State *L, int index, const struct mb_rows_form *form,
@@ -100,7 +121,7 @@ enum mb_rc mb_rows_encode(lua_State *L, int index, const struct mb_rows_form *fo
     if (!*is) return MB_OK;
     const PGresult *res = rows ? rows->res : row->rows->res;
     if (!res) return mb_fail(err, MB_E_SCRIPT, "these rows belong to a request that is over");
-    return mb_rows__json(res, rows ? -1 : row->index, form, out, err);
+    return mb_rows__json(res, rows ? -1 : row->index, rows ? rows->count : 1, form, out, err);
 }
 
 static void push_field(lua_State *L, const PGresult *res, int row, int col)

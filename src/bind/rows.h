@@ -1,7 +1,8 @@
 #pragma once
 /*
  * Result rows for scripts: a handle on a PGresult that is emptied when the task ends. `#rows`,
- * `rows[i]` (a row handle), `rows.columns`, `row.name`, iteration by index; rows and row are encoded
+ * `rows[i]` (a row handle), `rows.columns`, `row.name`, iteration by index, `rows:keep(n)` (the first n
+ * are all; returns whether there were more); rows and row are encoded
  * as JSON straight from libpq. Column types: bool, integers and floats become numbers, json/jsonb is
  * passed through, timestamptz becomes RFC 3339 with milliseconds and Z, numeric stays a string,
  * text[] becomes an array in JSON and its PostgreSQL text in Lua, NULL becomes null and nil. A column whose name

@@ -272,10 +272,10 @@ static enum mb_rc write_row(struct mb_buf *out, const struct members *m, const P
 }
 
 static enum mb_rc write_rows(struct mb_buf *out, const struct members *m, const PGresult *res,
-                             struct mb_err *err)
+                             int count, struct mb_err *err)
 {
     enum mb_rc rc = mb_buf_add(out, "[", 1);
-    for (int i = 0, n = PQntuples(res); rc == MB_OK && i < n; i++) {
+    for (int i = 0; rc == MB_OK && i < count; i++) {
         if (i) rc = mb_buf_add(out, ",", 1);
         if (rc == MB_OK) rc = write_row(out, m, res, i, i, err);
     }
@@ -293,7 +293,7 @@ static const struct mb_shape_node *object_of(const struct mb_rows_form *form, in
     return *is_wrong ? NULL : n;
 }
 
-enum mb_rc mb_rows__json(const PGresult *res, int row, const struct mb_rows_form *form,
+enum mb_rc mb_rows__json(const PGresult *res, int row, int count, const struct mb_rows_form *form,
                          struct mb_buf *out, struct mb_err *err)
 {
     struct members m;
@@ -306,5 +306,5 @@ enum mb_rc mb_rows__json(const PGresult *res, int row, const struct mb_rows_form
     m.len = 0;
     enum mb_rc rc = n ? add_fields(&m, res, form->shape, n, err) : add_columns(&m, res, err);
     if (rc != MB_OK) return rc;
-    return row < 0 ? write_rows(out, &m, res, err) : write_row(out, &m, res, row, -1, err);
+    return row < 0 ? write_rows(out, &m, res, count, err) : write_row(out, &m, res, row, -1, err);
 }

@@ -22,6 +22,7 @@ enum {
 /* "2026-11-22 08:00:00.12+00" -> "2026-11-22T08:00:00.120Z", 24 bytes; false when it is no such text, as infinity
  * and years before Christ are none. */
 bool mb_rows__instant(const char *s, size_t n, char out[24]);
-/* Appends a row of the result, or all of them when row is -1, as the node of the form has it. */
-MB_MUST_CHECK enum mb_rc mb_rows__json(const PGresult *res, int row, const struct mb_rows_form *form,
-                                       struct mb_buf *out, struct mb_err *err);
+/* Appends a row of the result, or the first `count` of them as a list when row is -1, as the node of the form has it. */
+MB_MUST_CHECK enum mb_rc mb_rows__json(const PGresult *res, int row, int count,
+                                       const struct mb_rows_form *form, struct mb_buf *out,
+                                       struct mb_err *err);

@@ -1,0 +1,102 @@
+-- Who gets through to what: every route, and each caller of tests/fixtures/people.sql. A route that is not here fails
+-- tests/integration/every_route_spec.lua. Whoever is not named is refused: 401 without a token, else 403 or 404; so is
+-- everybody where the row does not exist. `all` of a route without a row; `own` and `foreign` of one with a row: the
+-- rows below, unless `rows` of the route tells others. "*" is everybody, "+" everybody who is signed in. `refuses`: it
+-- may answer 401, 403 or 404 of its own, as a sign-in does.
+
+local CLINIC <const> = "doctor user chief manager clerk admin root" -- who run the appointment of the own booking
+local ADMINS <const> = "admin root"
+
+return {
+  -- By the first part of the path after /v1: ids of a row that is one's own and of one that is not, and the table whose
+  -- columns no body may assign at will.
+  resources = {
+    auth = { table = "User" },
+    bookings = { table = "Booking", own = "of the patient", foreign = "foreign" },
+    me = { table = "User" },
+    places = { table = "Location" },
+    ["provider-types"] = { table = "ProviderType", own = "type" },
+    providers = { table = "Provider", own = "provider" },
+    services = { table = "Service", own = "service" },
+    slots = { table = "CalculatedAvailabilitySlot" },
+    users = { table = "User", own = "patient", foreign = "stranger" },
+  },
+  -- Lists that are walked, by their path: SQL that adds row number %d somewhere among the others, its id "added…"; SQL
+  -- that removes those rows; the query that they need.
+  lists = {
+    ["/v1/me/sessions"] = {
+      add = [[INSERT INTO "Session" ("id", "userId", "tokenHash", "createdAt", "expiresAt") VALUES ('added%d', 'root',
+        encode(sha256('added%d'), 'hex'), timestamptz '2026-01-01' + %d %% 7 * interval '20 days', '2100-01-01')]],
+      remove = [[DELETE FROM "Session" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/provider-types"] = {
+      add = [[INSERT INTO "ProviderType" ("id", "name") VALUES ('added%d', chr(65 + %d %% 26) || clock_timestamp())]],
+      remove = [[DELETE FROM "ProviderType" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/providers"] = {
+      add = [[INSERT INTO "User" ("id") VALUES ('addedu%d');
+        INSERT INTO "Provider" ("id", "name", "userId", "image", "status")
+        VALUES ('added%d', chr(65 + %d %% 26) || 'x', 'addedu%d', 'x', 'ACTIVE')]],
+      remove = [[DELETE FROM "Provider" WHERE "id" LIKE 'added%'; DELETE FROM "User" WHERE "id" LIKE 'addedu%']],
+    },
+    ["/v1/services"] = {
+      add = [[INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
+        VALUES ('added%d', chr(65 + %d %% 26) || 'x', 30, 1, 'type')]],
+      remove = [[DELETE FROM "Service" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/slots"] = {
+      query = "providerId=provider&from=2100-01-01T00:00:00Z&to=2100-01-31T00:00:00Z",
+      add = [[INSERT INTO "CalculatedAvailabilitySlot" ("id", "availabilityId", "serviceId", "serviceConfigId",
+          "startTime", "endTime", "lastCalculated", "providerId", "locationId", "price",
+          "isOnlineAvailable", "isInPerson")
+        VALUES ('added%d', 'availability', 'service', 'config', timestamptz '2100-01-04 08:01Z' + %d * interval '7 min',
+          timestamptz '2100-01-04 08:31Z' + %d * interval '7 min', now(), 'provider', 'location', 1, false, true)]],
+      remove = [[DELETE FROM "CalculatedAvailabilitySlot" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/users"] = {
+      add = [[INSERT INTO "User" ("id", "createdAt")
+        VALUES ('added%d', timestamptz '2026-01-01' + %d %% 7 * interval '99 days')]],
+      remove = [[DELETE FROM "User" WHERE "id" LIKE 'added%']],
+    },
+  },
+  routes = {
+    ["POST /v1/auth/forgot-password"] = { all = "*" },
+    ["POST /v1/auth/login"] = { all = "*", refuses = true },
+    ["POST /v1/auth/logout"] = { all = "+" },
+    ["POST /v1/auth/register"] = { all = "*" },
+    ["POST /v1/auth/resend-verification"] = { all = "*" },
+    ["POST /v1/auth/reset-password"] = { all = "*", refuses = true },
+    ["POST /v1/auth/verify-email"] = { all = "*", refuses = true },
+    ["POST /v1/bookings"] = { all = "*", refuses = true },
+    ["GET /v1/bookings/{id}"] = { own = "patient holder " .. CLINIC, foreign = "stranger doctor2 " .. ADMINS },
+    ["POST /v1/bookings/{id}/cancel"] = { own = "patient holder " .. CLINIC, foreign = "stranger doctor2 " .. ADMINS },
+    ["POST /v1/bookings/{id}/complete"] = { own = CLINIC, foreign = "doctor2 " .. ADMINS },
+    ["POST /v1/bookings/{id}/confirm"] = { own = CLINIC, foreign = "doctor2 " .. ADMINS },
+    ["POST /v1/bookings/{id}/decline"] = { own = CLINIC, foreign = "doctor2 " .. ADMINS },
+    ["POST /v1/bookings/{id}/no-show"] = { own = CLINIC, foreign = "doctor2 " .. ADMINS },
+    ["GET /v1/me"] = { all = "+" },
+    ["GET /v1/me/sessions"] = { all = "+" },
+    ["DELETE /v1/me/sessions"] = { all = "+" },
+    ["DELETE /v1/me/sessions/{id}"] = {
+      own = "patient", foreign = "stranger", rows = { own = "session of patient", foreign = "session of stranger" },
+    },
+    ["GET /v1/places"] = { all = "+" },
+    ["GET /v1/provider-types"] = { all = "*" },
+    ["POST /v1/provider-types"] = { all = ADMINS },
+    ["GET /v1/provider-types/{id}"] = { own = "*" },
+    ["PATCH /v1/provider-types/{id}"] = { own = ADMINS },
+    ["DELETE /v1/provider-types/{id}"] = { own = ADMINS },
+    ["GET /v1/provider-types/{id}/requirements"] = { own = "*" },
+    ["POST /v1/provider-types/{id}/requirements/check"] = { own = "*" },
+    ["GET /v1/providers"] = { all = "*" },
+    ["GET /v1/providers/{id}"] = { own = "*" },
+    ["GET /v1/services"] = { all = "*" },
+    ["POST /v1/services"] = { all = ADMINS },
+    ["GET /v1/services/{id}"] = { own = "*" },
+    ["PATCH /v1/services/{id}"] = { own = ADMINS },
+    ["DELETE /v1/services/{id}"] = { own = ADMINS },
+    ["GET /v1/slots"] = { all = "*" },
+    ["GET /v1/users"] = { all = "+" },
+    ["GET /v1/users/{id}"] = { own = "patient " .. ADMINS, foreign = "stranger " .. ADMINS },
+  },
+}
