@@ -35,8 +35,9 @@ void mb_plugin_free_calls(struct mb_plugins *p); /* none is in work */
 struct mb_plugin *mb_plugin_of(lua_State *L);
 /* The plugin whose name is at index; raises when there is none. */
 struct mb_plugin *mb_plugin_at(lua_State *L, int index);
-/* Adds what mb.plugins has for tables (statements.c) to the module at the top. */
+/* Adds what mb.plugins has for tables (statements.c) and for calls (call.c) to the module at the top. */
 void mb_plugin_add_tables(lua_State *L);
+void mb_plugin_add_calls(lua_State *L);
 /* NULL when there is none. */
 struct mb_plugin *mb_plugin_named(struct mb_plugins *p, const char *name);
 const struct mb_script *mb_plugin_file(const struct mb_plugin *p, const char *leaf);
