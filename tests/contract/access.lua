@@ -75,6 +75,10 @@ return {
     ["POST /v1/bookings/{id}/decline"] = { own = CLINIC, foreign = "doctor2 " .. ADMINS },
     ["POST /v1/bookings/{id}/no-show"] = { own = CLINIC, foreign = "doctor2 " .. ADMINS },
     ["GET /v1/me"] = { all = "+" },
+    ["PATCH /v1/me"] = { all = "+" },
+    ["POST /v1/me/change-email"] = { all = "+", refuses = true },
+    ["POST /v1/me/change-password"] = { all = "+", refuses = true },
+    ["POST /v1/me/delete"] = { all = "+", refuses = true },
     ["GET /v1/me/sessions"] = { all = "+" },
     ["DELETE /v1/me/sessions"] = { all = "+" },
     ["DELETE /v1/me/sessions/{id}"] = {
