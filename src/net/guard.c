@@ -266,6 +266,34 @@ enum mb_fault mb_guard_feed(struct mb_guard *g, const struct mb_http_limits *lim
     return fault;
 }
 
+/* Parts of a chunk extension: ;name ;name=value ;name="quoted" */
+enum { EXT_NONE, EXT_NAME_START, EXT_NAME, EXT_VALUE_START, EXT_VALUE, EXT_QUOTED, EXT_ESCAPED,
+       EXT_QUOTED_END };
+
+/* The part after this byte, where it may end or go on to another extension; -1: it may not. */
+static int end_extension(char c)
+{
+    return c == ';' ? EXT_NAME_START : c == '\r' ? EXT_NONE : -1;
+}
+
+static int next_part(int part, char c)
+{
+    uint8_t kind = class_of[(unsigned char)c];
+    switch (part) {
+    case EXT_NONE: return c == ';' ? EXT_NAME_START : EXT_NONE;
+    case EXT_NAME_START: return kind & TOKEN ? EXT_NAME : -1;
+    case EXT_NAME: return kind & TOKEN ? EXT_NAME : c == '=' ? EXT_VALUE_START : end_extension(c);
+    case EXT_VALUE_START: return kind & TOKEN ? EXT_VALUE : c == '"' ? EXT_QUOTED : -1;
+    case EXT_VALUE: return kind & TOKEN ? EXT_VALUE : end_extension(c);
+    case EXT_QUOTED:
+        if (c == '"' || c == '\\')
+            return c == '"' ? EXT_QUOTED_END : EXT_ESCAPED;
+        return kind & VALUE ? EXT_QUOTED : -1;
+    case EXT_ESCAPED: return kind & VALUE ? EXT_QUOTED : -1;
+    default: return end_extension(c);
+    }
+}
+
 enum mb_fault mb_guard_chunk_line(struct mb_chunk_guard *g, const struct mb_http_limits *limits,
                                   const char *p, size_t n)
 {
@@ -274,6 +302,10 @@ enum mb_fault mb_guard_chunk_line(struct mb_chunk_guard *g, const struct mb_http
         if (g->cr != (p[i] == '\n'))
             return MB_FAULT_CHUNK;
         g->cr = p[i] == '\r';
+        int part = next_part(g->extension, p[i]);
+        if (part < 0)
+            return MB_FAULT_CHUNK;
+        g->extension = (uint8_t)part;
         if (++g->line > limits->max_header_line)
             return MB_FAULT_CHUNK_LINE;
         if (g->line > FRAMING_BYTES && ++g->extra > limits->max_chunk_extensions)

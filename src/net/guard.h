@@ -32,9 +32,11 @@ struct mb_chunk_guard {
     uint32_t line;  /* bytes since the last data */
     uint64_t extra; /* bytes of the body's lines that frame nothing */
     bool cr;
+    uint8_t extension; /* which part of one stands open; 0 = none */
 };
 
-/* n bytes of such a line: CR and LF only as a pair. */
+/* n bytes of such a line: CR and LF only as a pair, extensions as RFC 9112 section 7.1.1 has them,
+ * without blanks. */
 enum mb_fault mb_guard_chunk_line(struct mb_chunk_guard *g, const struct mb_http_limits *limits,
                                   const char *p, size_t n);
 void mb_guard_chunk_data(struct mb_chunk_guard *g); /* data came: the next line begins behind it */

@@ -1,8 +1,8 @@
 /*
  * Parsing. The guard sees every head byte before llhttp does, and both must find the end of the
- * head at the same byte. llhttp then frames chunked bodies; trailers are read by the guard alone and
- * dropped, and sized bodies are counted here. Each request starts with a fresh parser, so that
- * nothing of one request can bend the next.
+ * head at the same byte. llhttp then frames chunked bodies; chunk extensions and trailers are read
+ * by the guard alone and dropped, and sized bodies are counted here. Each request starts with a
+ * fresh parser, so that nothing of one request can bend the next.
  */
 #include "net/parse.h"
 
@@ -97,9 +97,16 @@ static int on_headers_complete(llhttp_t *p)
 static int on_chunk_header(llhttp_t *p)
 {
     struct mb_http_request *r = of(p);
+    r->in_chunk = true;
     r->last_chunk = p->content_length == 0;
     r->too_large = p->content_length > r->body_max - r->body_seen;
     return HPE_PAUSED;   /* the chunk line is looked at, and the last one starts the trailers */
+}
+
+static int on_chunk_complete(llhttp_t *p)
+{
+    of(p)->in_chunk = false;
+    return HPE_PAUSED; /* extensions of the next chunk are not for llhttp */
 }
 
 /* Gives a piece of the body to whoever wants it; false when the request cannot go on. */
@@ -140,6 +147,7 @@ static const llhttp_settings_t settings = {
     .on_header_value_complete = on_value_complete,
     .on_headers_complete = on_headers_complete,
     .on_chunk_header = on_chunk_header,
+    .on_chunk_complete = on_chunk_complete,
     .on_body = on_body,
 };
 
@@ -218,14 +226,42 @@ static enum mb_fault check_line(struct mb_http_request *r, const char *end)
                                (size_t)(end - from));
 }
 
+/* llhttp sees no chunk extension: it does not take all that may stand in one, and takes more. */
+static const char *before_extension(const struct mb_http_request *r, const char *at,
+                                    const char *end)
+{
+    if (r->in_chunk)
+        return end;
+    while (at < end && *at != ';' && *at != '\n')
+        at++;
+    return at < end && *at == '\n' ? at + 1 : at;
+}
+
+static const char *behind_extension(const struct mb_http_request *r, const char *at,
+                                    const char *end)
+{
+    if (r->in_chunk || (*at != ';' && r->chunks.extension == 0))
+        return at;
+    const char *cr = memchr(at, '\r', (size_t)(end - at));
+    return cr != NULL ? cr : end;
+}
+
 static enum mb_parse chunked_body(struct mb_http_request *r, const char *p, size_t n, size_t *taken)
 {
     const char *at = p, *end = p + n;
     while (at < end && !r->last_chunk) {
         r->chunk_mark = at;
-        llhttp_errno_t e = llhttp_execute(&r->parser, at, (size_t)(end - at));
+        at = behind_extension(r, at, end);
+        enum mb_fault before = check_line(r, at);
+        *taken = (size_t)(at - p);
+        if (before != MB_FAULT_NONE)
+            return bad(r, before);
+        if (at == end)
+            break;
+        const char *stop = before_extension(r, at, end);
+        llhttp_errno_t e = llhttp_execute(&r->parser, at, (size_t)(stop - at));
         bool stopped = e == HPE_PAUSED;
-        const char *to = stopped ? llhttp_get_error_pos(&r->parser) : end;
+        const char *to = stopped ? llhttp_get_error_pos(&r->parser) : stop;
         *taken = (size_t)(to - p);
         if (r->too_large)
             return MB_PARSE_BAD;

@@ -65,6 +65,7 @@ struct mb_http_request {
     bool keep_alive;          /* what the client wants */
     bool expects_continue;
     bool chunked, trailers, last_chunk;
+    bool in_chunk;            /* its size was read, its end was not */
     bool sized;               /* a Content-Length above 0 */
     bool too_large;           /* the body is over its ceiling */
     bool paused;              /* on_body said stop */

@@ -57,6 +57,35 @@ static void chunk_lines(void)
        "extensions of several lines add up, what frames does not");
 }
 
+/* Whether a chunk line with this extension is taken, whole and byte by byte. */
+static bool takes_extension(const char *text)
+{
+    char line[64];
+    struct mb_chunk_guard whole = {0}, single = {0};
+    size_t n = (size_t)snprintf(line, sizeof line, "5%s\r\n", text);
+    const struct mb_http_limits wide = {.max_header_line = 100, .max_chunk_extensions = 100};
+    enum mb_fault fault = MB_FAULT_NONE;
+    for (size_t i = 0; i < n && fault == MB_FAULT_NONE; i++)
+        fault = mb_guard_chunk_line(&single, &wide, line + i, 1);
+    bool is_taken = mb_guard_chunk_line(&whole, &wide, line, n) == MB_FAULT_NONE;
+    ok(is_taken == (fault == MB_FAULT_NONE), "cuts change nothing of a chunk extension");
+    return is_taken && whole.extension == 0;
+}
+
+static void extensions(void)
+{
+    static const char *const sound[] = {"", ";a", ";a;b", ";a=b", ";a=b;c", ";a=\"b\"", ";a=\"\"",
+                                        ";a=\"b;c=d\";e", ";a=\"\\\"\";b=\"\\\\\";c",
+                                        ";a=\"\t\xc3\xa9\"", ";!#$%&'*+-.^_`|~=1"};
+    static const char *const broken[] = {";", ";;a", ";a;", ";=b", ";a=", ";a=;b", ";a b", "; a",
+                                         ";a =b", ";a,b", ";a=b c", ";a\"b", ";a=\"b", ";a=\"b\"c",
+                                         ";a=\"b\\", ";a=\"\x01\"", ";a=\"\\\x7f\"", ";\xc3", ";a=b=c"};
+    for (size_t i = 0; i < sizeof sound / sizeof *sound; i++)
+        ok(takes_extension(sound[i]), "sound chunk extension %zu is taken", i);
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        ok(!takes_extension(broken[i]), "broken chunk extension %zu is refused", i);
+}
+
 static void trailers(void)
 {
     struct mb_guard g;
@@ -136,6 +165,7 @@ int main(void)
     ok(gives(MB_STR("GET / HTTP/1.1\r\nA: 345678901234567890123456789012345678901\r\n"),
              MB_FAULT_FIELD_LENGTH, 56), "the first byte of a field over it is refused");
     chunk_lines();
+    extensions();
     trailers();
     grammar();
     values();
