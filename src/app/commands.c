@@ -179,7 +179,8 @@ static int tell_server(const char *word, const struct mb_config *config)
     struct mb_err err = {0};
     enum mb_rc rc = mb_site_visit(&site, config, &err);
     if (rc == MB_OK && site.holder == 0)
-        rc = mb_fail(&err, MB_E_CONFIG, "data folder %.150s: no medbookd uses it; start one",
+        rc = mb_fail(&err, MB_E_CONFIG, "data folder %.150s: no medbookd uses it; start one "
+                     "with medbookd run, or set data_dir to that of one that runs",
                      site.dir.path);
     int code = rc == MB_OK ? mb_control_call(&site, word) : fail(&err);
     mb_site_close(&site, false);

@@ -138,6 +138,10 @@ static enum mb_rc migrate_server(const struct mb_schema_plan *plan, struct mb_er
     bool makes = plan->is_embedded && plan->step == MB_SCHEMA_UP;
     enum mb_rc rc = makes ? make_database(plan->url, err) : MB_OK;
     if (rc == MB_OK) rc = take_step_patiently(plan, &migrate, err);
+    if (rc == MB_E_DB_UNAVAILABLE && !plan->is_embedded) {
+        struct mb_err said = *err;
+        rc = mb_fail(err, rc, "database: %.250s; check database.url", said.text);
+    }
     if (rc == MB_OK && plan->is_embedded && plan->step == MB_SCHEMA_UP && plan->to < 0)
         rc = mb_apart_seal(plan->url, err);
     free(files);

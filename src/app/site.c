@@ -129,9 +129,11 @@ enum mb_rc mb_site_expect_schema(struct mb_site *s, struct mb_err *err)
     struct mb_err said = {0};
     enum mb_rc rc = mb_child_call(&child, look_for_schema, s, &said);
     if (rc == MB_OK || rc == MB_E_CANCELLED) return rc;
-    return mb_fail(err, MB_E_CONFIG, "database: %.200s; %s", said.text,
-                   s->postgres != NULL ? "medbookd run sets it up"
-                                       : "check database.url; medbookd migrate up sets it up");
+    const char *what_to_do = s->postgres != NULL ? "medbookd run sets it up"
+                             : rc == MB_E_DB_UNAVAILABLE
+                                 ? "check database.url"
+                                 : "check database.url; medbookd migrate up sets it up";
+    return mb_fail(err, MB_E_CONFIG, "database: %.200s; %s", said.text, what_to_do);
 }
 
 enum mb_rc mb_site_secret(struct mb_site *s, struct mb_err *err)

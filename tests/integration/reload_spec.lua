@@ -162,7 +162,7 @@ describe("a reload", function()
     app:stop()
     local r = app:command "reload"
     assert.equal(1, r.code)
-    assert.matches("no medbookd uses it", r.err)
+    assert.matches("no medbookd uses it; start one with medbookd run", r.err)
   end)
 
   it("fails no request and lets none see two generations, under 16 clients, half of the trees broken", function()
