@@ -4,6 +4,7 @@ local scripts = ...
 
 require "mb.problem"
 require "mb.json"
+require "workflows.new_admin" -- for `medbookd admin create`
 local events = require "workflows.events"
 local explain = require "mb.explain"
 local jobs = require "workflows.jobs"

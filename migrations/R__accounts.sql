@@ -397,6 +397,56 @@ COMMENT ON FUNCTION mb_delete_account(jsonb) IS 'takes a person out: deleted, ac
 
 -- ---- administrators ----
 
+-- What one account does with another: request has account, version (left out: any), action: role, with role; lock, with
+-- reason; unlock. ADMIN acts on USERs and gives no roles, SUPER_ADMIN on all, nobody on themselves. All who administer
+-- are locked first, so that of two who unmake each other at once one is the first: done, not_found, not_allowed,
+-- version_mismatch, last_super_admin.
+CREATE OR REPLACE FUNCTION mb_administer(request jsonb) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    target constant text := request ->> 'account';
+    actor constant text := request ->> 'userId';
+    action constant text := request ->> 'action';
+    is_last constant boolean := mb_is_last_super_admin(target);
+    by_role text;
+    u "User"%ROWTYPE;
+BEGIN
+    SELECT * INTO u FROM "User" x WHERE x."id" = target AND x."deletedAt" IS NULL FOR NO KEY UPDATE;
+    SELECT x."role" INTO by_role
+      FROM "User" x
+     WHERE x."id" = actor AND (x."accountLockedUntil" IS NULL OR x."accountLockedUntil" <= mb_now());
+    IF u."id" IS NULL THEN
+        RETURN 'not_found';
+    ELSIF target = actor AND is_last AND action <> 'unlock' THEN
+        RETURN 'last_super_admin';
+    ELSIF target = actor OR NOT coalesce(by_role = 'SUPER_ADMIN'
+                                         OR by_role = 'ADMIN' AND u."role" = 'USER' AND action <> 'role', false) THEN
+        RETURN 'not_allowed';
+    ELSIF u."version" <> (request ->> 'version')::integer THEN
+        RETURN 'version_mismatch';
+    ELSIF is_last AND (action = 'lock' OR action = 'role' AND request ->> 'role' <> 'SUPER_ADMIN') THEN
+        RETURN 'last_super_admin';
+    END IF;
+    UPDATE "User" x
+       SET "role" = CASE WHEN action = 'role' THEN (request ->> 'role')::"UserRole" ELSE x."role" END,
+           "accountLockedUntil" = CASE action WHEN 'lock' THEN 'infinity' WHEN 'unlock' THEN NULL
+                                              ELSE x."accountLockedUntil" END,
+           "lockReason" = CASE action WHEN 'lock' THEN request ->> 'reason' WHEN 'unlock' THEN NULL
+                                      ELSE x."lockReason" END
+     WHERE x."id" = target;
+    IF action <> 'unlock' THEN
+        DELETE FROM "Session" s WHERE s."userId" = target;
+    END IF;
+    PERFORM mb_note_account(request, CASE action WHEN 'role' THEN 'USER_ROLE_CHANGED' WHEN 'lock' THEN 'USER_LOCKED'
+                                                 ELSE 'USER_UNLOCKED' END,
+                            'ADMIN_ACTION', actor, target, u."email",
+                            CASE action WHEN 'role' THEN jsonb_build_object('from', u."role", 'to', request ->> 'role')
+                                        WHEN 'lock' THEN jsonb_build_object('reason', request ->> 'reason') END);
+    RETURN 'done';
+END
+$$;
+
 -- request: email, name, password (a hash). The account, or null where the address is taken.
 CREATE OR REPLACE FUNCTION mb_create_super_admin(request jsonb) RETURNS text
     LANGUAGE plpgsql VOLATILE

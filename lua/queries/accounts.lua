@@ -69,6 +69,9 @@ SELECT u."id", u."email", u."name", u."password", s."createdAt" > mb_now() - int
   delete = query.write("accounts.delete", [[
 SELECT outcome, holders::text AS "holders" FROM mb_delete_account($1::jsonb)]]),
 
+  -- $1 request.
+  administer = query.write("accounts.administer", [[SELECT mb_administer($1::jsonb) AS outcome]]),
+
   -- ---- what mails say ----
 
   -- The link that verifies an account's address, or its new one; no row when none waits. $1 user, $2 whether it

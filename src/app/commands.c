@@ -20,6 +20,7 @@
 #include "app/say.h"
 #include "app/scripts.h"
 #include "app/site.h"
+#include "app/super_admin.h"
 #include "app/supervisor.h"
 #include "net/http.h"
 
@@ -385,7 +386,7 @@ static int plugin(const struct mb_options *o, const struct mb_config *config)
 static bool loads_scripts(enum mb_command c)
 {
     return c == MB_COMMAND_CHECK || c == MB_COMMAND_ROUTES || c == MB_COMMAND_OPENAPI ||
-           c == MB_COMMAND_EXPLAIN || c == MB_COMMAND_CONFIG || c == MB_COMMAND_MAIL;
+           c == MB_COMMAND_EXPLAIN || c == MB_COMMAND_CONFIG || c == MB_COMMAND_MAIL || c == MB_COMMAND_ADMIN;
 }
 
 int mb_commands_run(int argc, char **argv)
@@ -405,7 +406,8 @@ int mb_commands_run(int argc, char **argv)
         [MB_COMMAND_CONSOLE] = mb_console_command,
         [MB_COMMAND_TEST] = test,
         [MB_COMMAND_PLUGIN] = plugin,
-        [MB_COMMAND_DEMO] = load_demo};
+        [MB_COMMAND_DEMO] = load_demo,
+        [MB_COMMAND_ADMIN] = mb_super_admin_command};
     struct mb_options options;
     struct mb_config config;
     struct mb_err err = {0};

@@ -5,15 +5,12 @@
 #include "app/demo.h"
 
 #include <libpq-fe.h>
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include "app/demo_slots.h"
+#include "bind/argon2.h"
 #include "db/fault.h"
-
-/* As sign-in hashes passwords (bind_crypto.c): 19 MiB, two passes, some 30 ms. */
-enum { HASH_PASSES = 2, HASH_BYTES = 19456 * 1024 };
 
 enum { FILE_MOST = 16 * 1024 * 1024 };
 
@@ -89,8 +86,8 @@ static enum mb_rc set_password(struct demo *d, const char *password, int *change
     static const char sql[] =
         "UPDATE \"User\" SET \"password\" = $1 FROM demo_login WHERE \"id\" = \"userId\""
         " AND \"User\".\"password\" IS NULL AND demo_login.\"password\" = $2";
-    char hash[crypto_pwhash_STRBYTES];
-    if (crypto_pwhash_str(hash, password, strlen(password), HASH_PASSES, HASH_BYTES) != 0)
+    char hash[MB_ARGON2_TEXT];
+    if (!mb_argon2_hash(hash, password, strlen(password)))
         return mb_fail(err, MB_E_NOMEM, "demo: no memory to hash a password");
     const char *const values[] = {hash, password};
     PGresult *res = PQexecParams(d->conn, sql, 2, NULL, values, NULL, NULL, 0);

@@ -90,6 +90,10 @@ static const struct command commands[] = {
      "             README\n"
      "  test NAME  runs the spec files of its folder spec, with this plugin alone, as medbookd "
      "test\n"},
+    {"admin", MB_COMMAND_ADMIN,
+     "Usage: medbookd admin create --email ADDRESS [--name NAME] [--password-stdin] [options]\n\n"
+     "Makes an account that administers the platform (SUPER_ADMIN) and may sign in at once. Asks for\n"
+     "its password at the terminal, or reads it from a line of standard input.\n"},
     {"demo", MB_COMMAND_DEMO,
      "Usage: medbookd demo load [options]\n\n"
      "Loads an invented network of clinics with 30 days of free slots from today. Running it\n"
@@ -116,6 +120,7 @@ static const char general_help[] =
     "otherwise\n"
     "  test [FILE ...]         run tests of scripts, written in busted\n"
     "  plugin new|test NAME    make a plugin, or run its tests\n"
+    "  admin create            make an administrator of the platform\n"
     "  demo load               load demo data\n\n"
     "Options:\n"
     "  --config FILE           configuration file (default: medbookd.conf here, if there is one)\n"
@@ -174,9 +179,30 @@ static enum mb_rc read_jobs_option(struct reader *r, char **argv, int *i, bool *
     return *is && *value == '\0' ? misuse(r, "a value must follow", word) : MB_OK;
 }
 
+/* *is: it was one of `admin`. */
+static enum mb_rc read_admin_option(struct reader *r, char **argv, int *i, bool *is)
+{
+    const char *word = argv[*i], *value = NULL;
+    *is = true;
+    if (strcmp(word, "--password-stdin") == 0)
+        r->out->has_password_stdin = true;
+    else if ((value = value_of("--email", argv, i)) != NULL)
+        r->out->email = value;
+    else if ((value = value_of("--name", argv, i)) != NULL)
+        r->out->name = value;
+    else
+        *is = false;
+    return value != NULL && *value == '\0' ? misuse(r, "a value must follow", word) : MB_OK;
+}
+
 static enum mb_rc read_option(struct reader *r, char **argv, int *i)
 {
     const char *word = argv[*i], *value = NULL;
+    if (r->command != NULL && r->command->command == MB_COMMAND_ADMIN) {
+        bool is_read;
+        enum mb_rc rc = read_admin_option(r, argv, i, &is_read);
+        if (is_read) return rc;
+    }
     if (r->command != NULL && r->command->command == MB_COMMAND_JOBS) {
         bool is_read;
         enum mb_rc rc = read_jobs_option(r, argv, i, &is_read);
@@ -267,6 +293,14 @@ static enum mb_rc read_jobs(struct reader *r)
     return MB_OK;
 }
 
+static enum mb_rc read_admin(const struct reader *r)
+{
+    const struct mb_options *o = r->out;
+    if (o->nwords != 1 || strcmp(o->words[0], "create") != 0)
+        return misuse(r, "say create after", "admin");
+    return o->email != NULL ? MB_OK : misuse(r, "--email ADDRESS must follow", "create");
+}
+
 static enum mb_rc read_plugin(const struct reader *r)
 {
     const struct mb_options *o = r->out;
@@ -283,6 +317,7 @@ static enum mb_rc finish(struct reader *r)
     r->out->command = r->command->command;
     if (r->out->command == MB_COMMAND_MIGRATE) return read_migrate(r);
     if (r->out->command == MB_COMMAND_JOBS) return read_jobs(r);
+    if (r->out->command == MB_COMMAND_ADMIN) return read_admin(r);
     if (r->out->command == MB_COMMAND_DEMO) {
         if (r->out->nwords == 1 && strcmp(r->out->words[0], "load") == 0) return MB_OK;
         return misuse(r, "say load after", "demo");

@@ -21,7 +21,8 @@ enum mb_command {
     MB_COMMAND_CONSOLE,
     MB_COMMAND_TEST,
     MB_COMMAND_PLUGIN,
-    MB_COMMAND_DEMO
+    MB_COMMAND_DEMO,
+    MB_COMMAND_ADMIN
 };
 
 enum { MB_MAX_SETS = 64, MB_MAX_WORDS = 256 };
@@ -43,6 +44,8 @@ struct mb_options {
     const char *plugin;        /* migrate; NULL = all */
     const char *const *rest;   /* test, plugin test: what stands after "--" */
     size_t nrest;
+    const char *email, *name;  /* admin create; name NULL = none */
+    bool has_password_stdin;   /* the same */
     const char *status, *kind; /* jobs list; NULL = all */
     int limit;                 /* jobs list */
     bool is_answered;          /* --help or --version: it is printed, nothing is left to do */

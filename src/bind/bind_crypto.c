@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/id.h"
+#include "bind/argon2.h"
 #include "bind/modules.h"
 #include "bind/problem.h"
 #include "bind/task.h"
@@ -201,14 +202,14 @@ struct hashing {
     unsigned place;
     size_t password_len;
     char password[MAX_PASSWORD];
-    char hash[crypto_pwhash_STRBYTES];
+    char hash[MB_ARGON2_TEXT];
 };
 
 struct hash_wait {
     struct mb_wait wait;
     struct hashing *job;
     bool verify, ok;
-    char hash[crypto_pwhash_STRBYTES];
+    char hash[MB_ARGON2_TEXT];
 };
 
 /* The queue is the process's, as the thread pool is. */
@@ -243,10 +244,9 @@ static void do_hash(uv_work_t *work)
 {
     struct hashing *j = work->data;
     if (j->verify)
-        j->ok = crypto_pwhash_str_verify(j->hash, j->password, j->password_len) == 0;
+        j->ok = mb_argon2_verify(j->hash, j->password, j->password_len);
     else
-        j->ok = crypto_pwhash_str_alg(j->hash, j->password, j->password_len, 2, 19456ULL * 1024,
-                                      crypto_pwhash_ALG_ARGON2ID13) == 0;
+        j->ok = mb_argon2_hash(j->hash, j->password, j->password_len);
 }
 
 static void free_hashing(struct hashing *j)
@@ -383,7 +383,7 @@ static int l_verify_password(lua_State *L)
     lua_settop(L, 3);
     hash.ptr = luaL_checklstring(L, 1, &hash.len);
     password.ptr = luaL_checklstring(L, 2, &password.len);
-    if (hash.len >= crypto_pwhash_STRBYTES || password.len > MAX_PASSWORD) {
+    if (hash.len >= MB_ARGON2_TEXT || password.len > MAX_PASSWORD) {
         lua_pushboolean(L, 0);
         return 1;
     }

@@ -16,9 +16,10 @@ local CLOCKS <const> = { "clock_gettime%s*%(", "gettimeofday%s*%(", "[^%w_]time%
                          "[^%w_]time%s*%(%s*0%s*%)", "uv_hrtime%s*%(", "timespec_get%s*%(" }
 
 -- Statements where there is no pool: creating the database, loading the demo data, commands on jobs.
-local SQL_HOMES <const> = { "^src/db/", "^src/app/schema%.c$", "^src/app/demo", "^src/app/jobs%.c$", "^lua/queries/",
-                            "^lua/testing/", "^lua/mb/foreign_sql%.lua$", "^lua/mb/record%.lua$",
-                            "^lua/mb/condition%.lua$", "^lua/resources/" }
+local SQL_HOMES <const> = { "^src/db/", "^src/app/schema%.c$", "^src/app/demo", "^src/app/jobs%.c$",
+                            "^src/app/super_admin%.c$", "^lua/queries/", "^lua/testing/",
+                            "^lua/mb/foreign_sql%.lua$", "^lua/mb/record%.lua$", "^lua/mb/condition%.lua$",
+                            "^lua/resources/" }
 local SQL <const> = { "SELECT%s+[%w_$*(\"'].*", "INSERT%s+INTO%s", "UPDATE%s+[\\\"%w_]+%s+SET%s", "DELETE%s+FROM%s",
                       "CREATE%s+TABLE%s", "ALTER%s+TABLE%s" }
 
