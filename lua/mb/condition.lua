@@ -61,15 +61,26 @@ local function limits(whole)
   return list
 end
 
--- kind -> f(atom, rule) -> { fact = f(req), on_row, sql = f(fact as jsonb, fact as text), driver = f(the same) -> what
--- a list is led by: source, conditions }
+-- The same of membership number j of the facts, counted from 0.
+local function limits_of(whole, fact, j)
+  local columns, list = whole.columns, {}
+  for key, column in pairs { l = columns.location, p = columns.provider } do
+    local limit = ("(%s -> %d -> '%s')"):format(fact, j, key)
+    list[#list + 1] = ("(%s IS NULL OR %s ? %s)"):format(limit, limit, column_of(column))
+  end
+  table.sort(list)
+  return list
+end
+
+-- kind -> f(atom, rule) -> { fact = f(req), on_row, is_many, sql = f(fact as jsonb, fact as text), lead = f(the same,
+-- width) -> what leads a list: branches, each { source, conditions } }
 local ATOMS <const> = {
   owner = function(_, whole)
     local column = column_of(whole.columns.owner)
     local function sql(_, text) return ("%s = %s"):format(column, text) end
     return {
       fact = function(req) return req.user_id end, sql = sql, on_row = true,
-      driver = function(...) return nil, { sql(...) } end,
+      lead = function(...) return { { conditions = { sql(...) } } } end,
     }
   end,
   provider_self = function(_, whole)
@@ -77,7 +88,7 @@ local ATOMS <const> = {
     local function sql(_, text) return ("%s = %s"):format(column, text) end
     return {
       fact = function(req) return req.provider_id end, sql = sql, on_row = true,
-      driver = function(...) return nil, { sql(...) } end,
+      lead = function(...) return { { conditions = { sql(...) } } } end,
     }
   end,
 }
@@ -85,12 +96,21 @@ local ATOMS <const> = {
 local function membership(it, whole)
   local conditions = limits(whole)
   table.insert(conditions, 1, ('%s = m."o"'):format(column_of(whole.columns.organization)))
+  local column = column_of(whole.columns.organization)
   return {
-    fact = memberships(it, whole), on_row = true,
+    fact = memberships(it, whole), on_row = true, is_many = true,
     sql = function(fact)
       return ("EXISTS (SELECT FROM %s WHERE %s)"):format(MEMBERSHIPS:format(fact), table.concat(conditions, " AND "))
     end,
-    driver = function(fact) return MEMBERSHIPS:format(fact), conditions end,
+    lead = function(fact, _, width)
+      local branches = {}
+      for j = 0, (width or 0) - 1 do
+        local list = limits_of(whole, fact, j)
+        table.insert(list, 1, ("%s = (%s -> %d ->> 'o')"):format(column, fact, j))
+        branches[j + 1] = { conditions = list }
+      end
+      return width and branches or { { source = MEMBERSHIPS:format(fact), conditions = conditions } }
+    end,
   }
 end
 ATOMS.organization_role, ATOMS.organization_permission = membership, membership
@@ -190,56 +210,84 @@ function condition:facts(req)
   return json.encode(facts)
 end
 
--- The alternatives that look at the row, for a list: each { source = SQL to be joined laterally or nil, conditions }.
--- A row that several of them allow comes several times.
-function condition:branches(parameter)
+local function join(list, more)
+  return table.move(more, 1, #more, #list + 1, table.move(list, 1, #list, 1, {}))
+end
+
+-- The branches of one alternative: none when it does not look at the row.
+local function branches_of(alternative, i, parameter, width)
+  local leading, others
+  for k, literal in ipairs(alternative) do
+    local atom, key = literal.atom, i .. "." .. k
+    if atom.on_row and not literal.negated and not leading then
+      leading = atom.lead(("%s -> '%s'"):format(parameter, key), ("(%s ->> '%s')"):format(parameter, key), width)
+    elseif atom.on_row then
+      others = others or {}
+      others[#others + 1] = literal_sql(literal, parameter, key)
+    end
+  end
+  if not leading and others then -- nothing of the row leads: it counts for whom it is open
+    leading = { { conditions = { ("(%s ->> '%d')::boolean"):format(parameter, i) } } }
+  end
+  for _, branch in ipairs(leading or {}) do
+    branch.conditions = join(branch.conditions, others or {})
+  end
+  return leading or {}
+end
+
+-- The alternatives that look at the row, for a list: branches, each { source = SQL to be joined laterally or nil,
+-- conditions }. width: the most memberships that an alternative is led by, each a branch of its own, which PostgreSQL
+-- merges in the order of an index; nil = any number, in one branch. A row that several branches allow comes several
+-- times.
+function condition:branches(parameter, width)
   local made = {}
   for i, alternative in ipairs(self.alternatives) do
-    local branch = { conditions = {} }
-    for k, literal in ipairs(alternative) do
-      local atom, key = literal.atom, i .. "." .. k
-      if atom.on_row and not literal.negated and not branch.is_driven then
-        local fact, text = ("%s -> '%s'"):format(parameter, key), ("(%s ->> '%s')"):format(parameter, key)
-        local source, conditions = atom.driver(fact, text)
-        branch.is_driven, branch.source = true, source
-        table.move(conditions, 1, #conditions, #branch.conditions + 1, branch.conditions)
-      elseif atom.on_row then
-        branch.conditions[#branch.conditions + 1] = literal_sql(literal, parameter, key)
-      end
-    end
-    if #branch.conditions > 0 then
-      if not branch.is_driven then -- nothing of the row leads it: it counts for whom it is open
-        table.insert(branch.conditions, 1, ("(%s ->> '%d')::boolean"):format(parameter, i))
-      end
-      made[#made + 1] = branch
-    end
+    made = join(made, branches_of(alternative, i, parameter, width))
   end
   return made
 end
 
--- Which rows a caller may see: "all"; "none", whatever there is; else "some" and the facts for the branches.
+-- What one alternative, which looks at the row, says of a caller: whether it may hold for any, and how many memberships
+-- lead it. Adds its facts.
+local function tell(alternative, i, req, facts)
+  local on_row, may_hold, width = false, true, 0
+  for k, literal in ipairs(alternative) do
+    if literal.atom.on_row then
+      local fact = literal.atom.fact(req)
+      facts[i .. "." .. k] = fact
+      may_hold = may_hold and (fact ~= nil or literal.negated)
+      width = literal.atom.is_many and not literal.negated and not on_row and fact and #fact or width
+      on_row = on_row or not literal.negated
+    end
+  end
+  return may_hold, width
+end
+
+local function looks_at_row(alternative)
+  for _, literal in ipairs(alternative) do
+    if literal.atom.on_row then
+      return true
+    end
+  end
+  return false
+end
+
+-- Which rows a caller may see: "all"; "none", whatever there is; else "some", the facts for the branches, and the width
+-- that they need.
 function condition:scope(req)
-  local facts, is_some = {}, false
+  local facts, is_some, widest = {}, false, 0
   for i, alternative in ipairs(self.alternatives) do
     if is_open(alternative, req) then
-      local looks_at_row, may_hold = false, true
-      for k, literal in ipairs(alternative) do
-        if literal.atom.on_row then
-          looks_at_row = true
-          local fact = literal.atom.fact(req)
-          facts[i .. "." .. k] = fact
-          may_hold = may_hold and (fact ~= nil or literal.negated)
-        end
-      end
-      if not looks_at_row then
+      if not looks_at_row(alternative) then
         return "all"
       end
+      local may_hold, width = tell(alternative, i, req, facts)
       facts[tostring(i)] = true
-      is_some = is_some or may_hold
+      is_some, widest = is_some or may_hold, math.max(widest, width)
     end
   end
   if is_some then
-    return "some", json.encode(facts)
+    return "some", json.encode(facts), widest
   end
   return "none"
 end

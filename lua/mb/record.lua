@@ -224,7 +224,7 @@ end
 -- those that have a value before those that have none.
 local function pieces_of(sort, position, place)
   local direction, beyond = sort.is_down and "DESC" or "ASC", sort.is_down and "<" or ">"
-  local with_value = { order = ('%s %s, t."id" %s'):format(sort.column, direction, direction) }
+  local with_value = { has_value = true, order = ('%s %s, t."id" %s'):format(sort.column, direction, direction) }
   local without = { order = ('t."id" %s'):format(direction), condition = sort.column .. " IS NULL" }
   if position == "after" then
     with_value.condition = ('(%s, t."id") %s (%s::%s, %s)'):format(sort.column, beyond, place "after", sort.type,
@@ -241,51 +241,62 @@ local function pieces_of(sort, position, place)
   return { with_value, without }
 end
 
--- One branch (mb.condition) of a page.
+-- One branch (mb.condition) of a page, cut to its length so that an index in its order is the cheapest way.
 local function branch_sql(self, branch, piece, filters, limit)
   local conditions = table.move(branch.conditions, 1, #branch.conditions, 1, {})
   conditions[#conditions + 1] = piece.condition
   table.move(filters, 1, #filters, #conditions + 1, conditions)
-  local rows = ("SELECT t.* FROM %s t%s ORDER BY %s LIMIT %s"):format(quoted(self.table),
+  local rows = ("(SELECT t.* FROM %s t%s ORDER BY %s LIMIT %s)"):format(quoted(self.table),
     #conditions > 0 and " WHERE " .. table.concat(conditions, " AND ") or "", piece.order, limit)
-  if branch.source then
-    return ("SELECT t.* FROM %s CROSS JOIN LATERAL (%s) t"):format(branch.source, rows)
-  end
-  return "(" .. rows .. ")"
+  return branch.source and ("SELECT t.* FROM %s CROSS JOIN LATERAL %s t"):format(branch.source, rows) or rows
 end
+
+-- The rows of one piece of a page in its order, from several branches or one.
+local function piece_sql(self, branches, piece, filters, limit, distinct)
+  local parts = {}
+  for i, branch in ipairs(branches) do
+    parts[i] = branch_sql(self, branch, piece, filters, limit)
+  end
+  return ([[(SELECT %st.*
+           FROM (%s) t
+          ORDER BY %s
+          LIMIT %s)]]):format(distinct, table.concat(parts, "\n                 UNION ALL "), piece.order, limit)
+end
+
+-- Scopes: all rows; some by one membership or three at most in each alternative of the rule; or by any number.
+local WIDTHS <const> = { ["some 1"] = 1, ["some 3"] = 3 }
+local SCOPES <const> = { "all", "some 1", "some 3", "some" }
 
 -- position: first, after a row that has a value, after one that has none.
 local function make_page(self, sort, position, scope)
   local place, names = parameters()
   local limit = place("limit", "integer")
-  local branches = scope == "some" and self.view:branches(place("scope", "jsonb")) or { { conditions = {} } }
+  local branches = scope ~= "all" and self.view:branches(place("scope", "jsonb"), WIDTHS[scope])
+    or { { conditions = {} } }
   local filters, parts = {}, {}
   for _, name in ipairs(self.filter_names) do
     filters[#filters + 1] = FILTERS[self.filters[name]]("t." .. quoted(name), place, self.by_name[name])
   end
-  for _, piece in ipairs(pieces_of(sort, position, place)) do
-    for _, branch in ipairs(branches) do
-      parts[#parts + 1] = branch_sql(self, branch, piece, filters, limit)
-    end
+  for i, piece in ipairs(pieces_of(sort, position, place)) do
+    local key = piece.has_value and sort.column .. ', t."id"' or 't."id"'
+    local distinct = #branches > 1 and ("DISTINCT ON (%s) "):format(key) or ""
+    parts[i] = piece_sql(self, branches, piece, filters, limit, distinct)
   end
   local direction = sort.is_down and "DESC" or "ASC"
   local order = ('%s %s NULLS LAST, t."id" %s'):format(sort.column, direction, direction)
-  local distinct = #branches > 1 and ('DISTINCT ON (%s, t."id") '):format(sort.column) or ""
   local name = ("%s.list %s %s %s"):format(self.name, sort.key, position, scope)
   return statement(query.read, name, ([[
 SELECT %s, %s AS "_after"
-  FROM (SELECT %st.*
-          FROM (%s) t
-         ORDER BY %s
-         LIMIT %s) t
- ORDER BY %s]]):format(columns_of(self, place), sort.text, distinct,
-    table.concat(parts, "\n                UNION ALL "), order, limit, order), names)
+  FROM (%s) t
+ ORDER BY %s
+ LIMIT %s]]):format(columns_of(self, place), sort.text, table.concat(parts, "\n        UNION ALL "), order, limit),
+    names)
 end
 
 local function make_pages(self, key)
   local sort = read_sort(self, key)
-  for _, scope in ipairs { "all", "some" } do
-    local is_needed = scope == "all" or #self.view:branches "$0" > 0
+  for _, scope in ipairs(SCOPES) do
+    local is_needed = scope == "all" or #self.view:branches("", WIDTHS[scope]) > 0
     for _, position in ipairs { "first", "after", "after_null" } do
       if is_needed and (position ~= "after_null" or sort.is_nullable) then
         sort[position .. " " .. scope] = make_page(self, sort, position, scope)
@@ -327,9 +338,11 @@ end
 -- A page of the rows that the caller may see: rows, and where the next one begins: the text of the last row's sort key
 -- (nil = null) and its id; nil when this is the last. after and after_id: of the page before.
 function record:page(req, sort_key, limit, filters, after, after_id)
-  local scope, scope_facts = self.view:scope(req)
+  local scope, scope_facts, width = self.view:scope(req)
   if scope == "none" then
     return json.array()
+  elseif scope == "some" and width <= 3 then
+    scope = width <= 1 and "some 1" or "some 3"
   end
   local sort = self.sorts[sort_key]
   local position = after_id == nil and "first" or after == nil and "after_null" or "after"
