@@ -36,6 +36,7 @@ struct mb_delivery {
     curl_socket_t socket[MAX_SOCKETS]; /* open ones; several addresses of a host are tried at once */
     int status;                        /* of the server's last answer */
     bool is_continued;                 /* that answer has more lines */
+    bool is_answered;                  /* what follows, as to QUIT, is of no interest */
     char answer[MAX_TEXT];             /* its text */
     char why[CURL_ERROR_SIZE];
     struct mb_smtp_result result;
@@ -120,12 +121,13 @@ static size_t take_line(char *data, size_t one, size_t n, void *ctx)
 {
     struct mb_delivery *d = ctx;
     n *= one;
-    if (n < 3 || !is_digit(data[0]) || !is_digit(data[1]) || !is_digit(data[2])) return n;
+    if (d->is_answered || n < 3 || !is_digit(data[0]) || !is_digit(data[1]) || !is_digit(data[2])) return n;
     if (!d->is_continued) d->answer[0] = '\0';
     d->status = (data[0] - '0') * 100 + (data[1] - '0') * 10 + data[2] - '0';
     d->is_continued = n > 3 && data[3] == '-';
     if (n > 4) add_text(d, data + 4, n - 4);
-    if (!d->is_continued && (d->status >= 400 || d->sent == d->text.len)) stop_listening(d);
+    d->is_answered = !d->is_continued && (d->status >= 400 || d->sent == d->text.len);
+    if (d->is_answered) stop_listening(d);
     return n;
 }
 

@@ -394,6 +394,40 @@ describe("a server that sends mails", function()
   end)
 end)
 
+-- A mail in the server of the tests, and one in a real server beside it.
+local SPEC <const> = [[
+local test = require "medbookd.test"
+local MAIL = [=[INSERT INTO "Job" ("kind", "payload", "maxAttempts")
+  VALUES ('server.mail', '{"kind":"test","payload":{"to":"a@b.example"}}', 1)]=]
+describe("a mail", function()
+  it("is sent", function()
+    test.query(MAIL)
+    assert.equal(1, test.run_jobs().done)
+    local app = test.server()
+    app.query(MAIL)
+    local status
+    repeat
+      status = app.query([=[SELECT "status" FROM "Job" WHERE "kind" = 'server.mail']=])[1].status
+    until status ~= "PENDING" and status ~= "RUNNING"
+    assert.equal("DONE", status)
+    app.stop()
+  end)
+end)
+]]
+
+describe("medbookd test with a server for mail in its configuration", function()
+  it("reaches nobody", function()
+    local dir, sink = temp.dir(), sinks.start()
+    local env = settings(sink)
+    paths.write(dir .. "/mail_spec.lua", SPEC)
+    env.MEDBOOKD_HOME = paths.root
+    local result = process.run({ paths.binary(), "test", "mail_spec.lua" }, { env = env, cwd = dir, within = 120 })
+    assert.equal(0, result.code, result.out .. result.err)
+    assert.matches("1 success / 0 failures / 0 errors", result.out, 1, true)
+    assert.same({}, sink:notes "connection")
+  end)
+end)
+
 describe("a start with a server for mail", function()
   it("is refused without http.public_url, by key and line", function()
     local dir = temp.dir()
