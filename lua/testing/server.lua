@@ -64,7 +64,7 @@ return function(settings)
     data_dir = ("%s/server-%d"):format(host.info.folder, copies),
   }
   local log_file = place.data_dir .. ".log"
-  owner_query("postgres", ("CREATE DATABASE %s TEMPLATE medbookd_template"):format(place.database))
+  owner_query("postgres", ("CREATE DATABASE %s TEMPLATE medbookd_template STRATEGY file_copy"):format(place.database))
   local app = requests_to(place.port)
   app.admin = requests_to(place.admin_port)
   app.pid = host.start(words_of(place, settings), log_file)

@@ -69,7 +69,7 @@ static enum mb_rc run_all(const char *url, const char *const *sql, size_t n, str
 static enum mb_rc prepare_database(void *ctx, struct mb_err *err)
 {
     static const char *const copy_sql[] = {
-        "CREATE DATABASE medbookd_template TEMPLATE medbookd",
+        "CREATE DATABASE medbookd_template TEMPLATE medbookd STRATEGY file_copy",
         "ALTER DATABASE medbookd SET search_path = mb_rehearsal, pg_catalog, public",
     };
     const struct rehearsal *r = ctx;
