@@ -6,6 +6,7 @@
 
 dofile "tests/support/setup.lua"
 
+local lfs = require "lfs"
 local cluster = require "support.cluster"
 local native = require "support.native"
 local paths = require "support.paths"
@@ -14,7 +15,11 @@ local psql = require "support.psql"
 local scope = require "support.scope"
 local temp = require "support.temp"
 
-local FOLDERS <const> = { "tests/unit", "tests/style", "tests/stories", "tests/integration" } -- the longest file early
+local FOLDERS <const> = { "tests/unit", "tests/style", "tests/stories", "tests/integration" }
+local LONG <const> = { -- files that begin first, so that none of them is left alone at the end
+  "unit/c_programs", "integration/rehearsal", "integration/reload", "integration/migrations",
+  "integration/typescript", "integration/dev_run", "integration/kill", "unit/fuzz_targets",
+}
 local AT_ONCE <const> = math.tointeger(tonumber(os.getenv "TEST_JOBS" or 2))
 local LONGEST <const> = 900 -- seconds for one file
 
@@ -52,13 +57,24 @@ local function matches(path, patterns)
 end
 
 local function find_specs(patterns)
-  local found = {}
+  local found, is_there = {}, {}
+  local function add(path)
+    if matches(path, patterns) and not is_there[path] then found[#found + 1] = path end
+    is_there[path] = true
+  end
+  for _, name in ipairs(LONG) do
+    local path = "tests/" .. name .. "_spec.lua"
+    if lfs.attributes(path) then
+      add(path)
+    else
+      fail("tests/run.lua", "  LONG names " .. path .. ", which is not there")
+    end
+  end
   for _, folder in ipairs(FOLDERS) do
     local names = native.list(folder) or {}
     table.sort(names)
     for _, name in ipairs(names) do
-      local path = folder .. "/" .. name
-      if name:match "_spec%.lua$" and matches(path, patterns) then found[#found + 1] = path end
+      if name:match "_spec%.lua$" then add(folder .. "/" .. name) end
     end
   end
   return found
