@@ -5,6 +5,7 @@
 
 #include "base/distance.h"
 #include "bind/globals.h"
+#include "bind/vm.h"
 
 enum { MAX_KNOWN = 256, MAX_FAULTS = 100, MAX_FAULT_NAME = 64 };
 
@@ -198,6 +199,17 @@ void mb_loader_set(lua_State *L, const char *module)
     lua_pop(L, 1);
 }
 
+/* What the module had taken is garbage by now, so that there is room to say so. */
+static int raise_starved(lua_State *L, const char *module)
+{
+    const struct mb_vm *vm = mb_vm_of(L);
+    const char *plugin = mb_vm_plan(vm)->plugin;
+    lua_pushfstring(L, "%s%s%s%s.lua: not enough memory to load (%s)", plugin ? "plugins/" : "",
+                    plugin ? plugin : "", plugin ? "/" : "", luaL_gsub(L, module, ".", "/"),
+                    mb_vm_memory_key(vm));
+    return lua_error(L);
+}
+
 int mb_loader_require(lua_State *L, mb_loader_find find)
 {
     const char *module = luaL_checkstring(L, 1);
@@ -216,6 +228,7 @@ int mb_loader_require(lua_State *L, mb_loader_find find)
         lua_pushnil(L);
         mb_loader_set(L, module);
     }
+    if (status == LUA_ERRMEM) return raise_starved(L, module);
     if (status != LUA_OK) return lua_error(L);
     if (lua_isnil(L, -1))
         return luaL_error(L, "module '%s' returned nothing: it ends with `return`", module);

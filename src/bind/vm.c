@@ -20,6 +20,7 @@ struct mb_vm {
     struct mb_vm_plan plan;
     bool is_built; /* boot.lua ran: from now on only requests run */
     uint64_t load_until_ns;
+    char load_at[MB_PLACE_SIZE + 4]; /* "file:line: " where loading went over it first */
     struct mb_routes *routes;
     struct mb_vm_route *route;
     size_t nroutes;
@@ -141,16 +142,21 @@ static void take_routes(struct mb_vm *vm, lua_State *L)
 /* Between two looks at the clock while scripts load. */
 enum { LOAD_STEPS = 10000 };
 
-/* Stays armed, so that a script which catches the error meets it again. A coroutine that a script
- * made while it loaded has inherited the hook, and lets go of it at its first use later. */
+/* Stays armed, so that a script which catches the error meets it again, and tells where it came first. A coroutine
+ * that a script made while it loaded has inherited the hook, and lets go of it at its first use later. */
 static void on_load_steps(lua_State *L, lua_Debug *ar)
 {
     struct mb_vm *vm = mb_vm_of(L);
     (void)ar;
     if (vm->is_built) lua_sethook(L, NULL, 0, 0);
     if (vm->is_built || mb_cpu_ns() < vm->load_until_ns) return;
-    luaL_error(L, "loading takes more processor time than reload.load_timeout (%d ms)",
-               (int)vm->plan.load_timeout);
+    if (vm->load_at[0] == '\0') {
+        luaL_where(L, 0);
+        (void)snprintf(vm->load_at, sizeof vm->load_at, "%s", lua_tostring(L, -1));
+    }
+    lua_pushfstring(L, "%sloading takes more processor time than reload.load_timeout (%d ms)",
+                    vm->load_at, (int)vm->plan.load_timeout);
+    lua_error(L);
 }
 
 static void limit_load(struct mb_vm *vm)
@@ -192,10 +198,26 @@ static int on_panic(lua_State *L)
     return 0;
 }
 
+const char *mb_vm_memory_key(const struct mb_vm *vm)
+{
+    if (vm->plan.plugin == NULL) return "worker.script_memory";
+    return vm->heap.was_text ? "plugins.text" : "plugins.memory";
+}
+
+/* Of a load that found no memory where no file can be named. */
+static void tell_starved(const struct mb_vm *vm, struct mb_buf *diagnostics, struct mb_err *err)
+{
+    const char *plugin = vm->plan.plugin;
+    char text[256];
+    (void)snprintf(text, sizeof text, "%s%s: not enough memory to load (%s)",
+                   plugin ? "plugins/" : "scripts", plugin ? plugin : "", mb_vm_memory_key(vm));
+    mb_fail(err, MB_E_SCRIPT, "%s", text);
+    if (diagnostics && mb_buf_addz(diagnostics, text) != MB_OK) mb_buf_clear(diagnostics);
+}
+
 /* The error text, a line for each fault, of which *err takes the first. */
 static void tell(const char *text, struct mb_buf *diagnostics, struct mb_err *err)
 {
-    if (!text) text = "not enough memory for the scripts";
     const char *end = strchr(text, '\n');
     mb_fail(err, MB_E_SCRIPT, "%.*s", end ? (int)(end - text) : (int)strlen(text), text);
     if (diagnostics && mb_buf_addz(diagnostics, text) != MB_OK) mb_buf_clear(diagnostics);
@@ -227,7 +249,11 @@ enum mb_rc mb_vm_new(struct mb_vm **out, const struct mb_vm_plan *plan, struct m
     if (plan->is_shown) mb_running_show(NULL);
     lua_sethook(L, NULL, 0, 0);
     if (rc != LUA_OK) {
-        tell(lua_tostring(L, -1), diagnostics, err);
+        const char *text = rc == LUA_ERRMEM ? NULL : lua_tostring(L, -1);
+        if (text == NULL)
+            tell_starved(vm, diagnostics, err);
+        else
+            tell(text, diagnostics, err);
         mb_vm_free(vm);
         return MB_E_SCRIPT;
     }

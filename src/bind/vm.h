@@ -116,6 +116,8 @@ const struct mb_vm_route *mb_vm_route_at(const struct mb_vm *vm, size_t i);
 size_t mb_vm_route_count(const struct mb_vm *vm);
 int mb_vm_request_type(const struct mb_vm *vm); /* for mb_request_push */
 size_t mb_vm_bytes(const struct mb_vm *vm);
+/* The key whose limit refused it memory last. */
+const char *mb_vm_memory_key(const struct mb_vm *vm);
 bool mb_vm_is_built(const struct mb_vm *vm); /* false while boot.lua runs */
 /* A buffer for what does not outlive one call of C. It is the caller's until it is given back; who asks
  * meanwhile, as a finalizer may, gets another. */

@@ -42,10 +42,12 @@ reloads.breakages = {
   { "broken", broken_route 'return { { method = "GET", path = "/broken", summary = "x", handler = print } }' },
   { "/stamp", broken_route [[return { { method = "GET", path = "/stamp", summary = "again", permission = "public",
       handler = function() return {} end } }]] },
-  { "reload.load_timeout", broken_route "while true do end" },
+  { "broken.lua:2:1: loading takes more processor time than reload.load_timeout",
+    broken_route "local n = 0\nwhile true do n = n + 1 end" },
   { "undefined global 'nowhere'", broken_route "return nowhere" },
   { "not UTF-8", broken_route "return {} -- \xff" },
-  { "not enough memory", broken_route 'local t = {} while true do t[#t + 1] = ("x"):rep(1 << 20) .. #t end' },
+  { "routes/broken.lua: not enough memory to load (worker.script_memory)",
+    broken_route 'local t = {} while true do t[#t + 1] = ("x"):rep(1 << 20) .. #t end' },
   { "symbolic links", function(dir)
     process.check { "ln", "-s", "/etc/hostname", dir .. "/lua/routes/broken.lua" }
   end },
