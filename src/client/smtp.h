@@ -24,7 +24,7 @@ struct mb_smtp_limits {
     uint32_t timeout;            /* ms */
 };
 
-/* Borrowed until mb_smtp_start returns. from, to: see mb_smtp_is_address. text: lines end with CR and LF, and hold
+/* Borrowed until mb_smtp_start returns. from, to: see mb_smtp_is_address. text: not empty; lines end with CR and LF, and hold
  * neither. */
 struct mb_smtp_mail {
     const char *from, *to;

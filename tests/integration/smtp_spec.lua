@@ -139,6 +139,12 @@ describe("medbookd mail test", function()
     fails(send(keyed { security = "none" }, over("tls", { MEDBOOKD_SMTP_TIMEOUT = "2s" })), "tls_failed")
   end)
 
+  it("takes no answer within TLS that came before it", function()
+    local sink = keyed { security = "starttls", answers = { STARTTLS = { "220 go ahead\n250 offers nothing" } } }
+    fails(send(sink, over "starttls"), "answer_invalid: ")
+    assert.same({ "EHLO clinic.example", "STARTTLS" }, sink:commands())
+  end)
+
   it("refuses a certificate of another authority, or for another name", function()
     for _, security in ipairs { "starttls", "tls" } do
       for _, wrong in ipairs { { MEDBOOKD_SMTP_CA_FILE = other.ca }, { MEDBOOKD_SMTP_HOST = "127.0.0.1" } } do
