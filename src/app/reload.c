@@ -348,6 +348,7 @@ static void commit(struct mb_reload *r)
 {
     char text[256];
     const struct mb_config *config = r->site->config;
+    const struct mb_shelf_slot *slot = &r->shm->shelf->slot[r->slot];
     unsigned before = line_up(r).serving;
     bool is_back = r->kind == MB_RELOAD_BACK;
     line(r, r->slot, before, MB_SHELF_NONE);
@@ -356,7 +357,7 @@ static void commit(struct mb_reload *r)
                      is_back ? "returned to from" : "after", name(r, before));
     if (!is_back)
         n += snprintf(text + n, sizeof text - (size_t)n, ": %zu scripts, %zu routes",
-                      r->shm->shelf->slot[r->slot].nscripts, r->report->nroutes);
+                      slot->nscripts + slot->nplugins, r->report->nroutes);
     (void)snprintf(text + n, sizeof text - (size_t)n, ", %.0f ms\n",
                    (double)(mb_mono_ns() - r->started_ns) / 1e6);
     r->judged_until_ns =
