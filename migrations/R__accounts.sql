@@ -386,6 +386,7 @@ BEGIN
         UPDATE "OrganizationMembership" m SET "status" = 'INACTIVE' WHERE m."userId" = gone;
         DELETE FROM "Account" x WHERE x."userId" = gone;
         DELETE FROM "Session" x WHERE x."userId" = gone;
+        DELETE FROM "ApiKey" x WHERE x."userId" = gone;
         DELETE FROM "EmailVerificationToken" x WHERE x."userId" = gone;
         DELETE FROM "PasswordResetToken" x WHERE x."userId" = gone;
         DELETE FROM "LoginAttempt" x WHERE x."userId" = gone OR lower(x."email") = lower(u."email");
@@ -394,6 +395,40 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION mb_delete_account(jsonb) IS 'takes a person out: deleted, account_in_use, last_super_admin, changed';
+
+-- request: account, name, prefix, tokenHash, permissions, expiresAt or left out.
+CREATE OR REPLACE FUNCTION mb_create_api_key(request jsonb)
+    RETURNS TABLE ("id" text, "createdAt" timestamptz, "expiresAt" timestamptz)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+BEGIN
+    INSERT INTO "ApiKey" AS k ("userId", "name", "prefix", "tokenHash", "permissions", "createdAt", "expiresAt")
+    SELECT request ->> 'account', request ->> 'name', request ->> 'prefix', request ->> 'tokenHash',
+           ARRAY(SELECT jsonb_array_elements_text(request -> 'permissions')), at,
+           (request ->> 'expiresAt')::timestamptz
+    RETURNING k."id", k."createdAt", k."expiresAt" INTO "id", "createdAt", "expiresAt";
+    PERFORM mb_note_account(request, 'API_KEY_CREATED', 'SECURITY', request ->> 'account', request ->> 'account', NULL,
+                            jsonb_build_object('key', "id", 'permissions', request -> 'permissions'));
+    RETURN NEXT;
+END
+$$;
+
+-- request: key, and userId, whose it is. Whether it was there.
+CREATE OR REPLACE FUNCTION mb_revoke_api_key(request jsonb) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    DELETE FROM "ApiKey" k WHERE k."id" = request ->> 'key' AND k."userId" = request ->> 'userId';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM mb_note_account(request, 'API_KEY_REVOKED', 'SECURITY', request ->> 'userId', request ->> 'userId', NULL,
+                            jsonb_build_object('key', request ->> 'key'));
+    RETURN true;
+END
+$$;
 
 -- ---- administrators ----
 

@@ -81,6 +81,8 @@ local OF_ROUTES <const> = {
   recent_sign_in_required = { 403, "The account has no password, and the session has not just begun.",
                               "Sign in again, then repeat it." },
   account_locked = { 403, "An administrator has locked the account.", "Ask the operator." },
+  key_not_allowed = { 403, "The key was not given the permission that this route wants.",
+                      "Make a key with it, or sign in." },
   not_allowed = { 403, "You may see this, but not do this with it.", "Ask somebody who may." },
   client_not_allowed = { 403, "`clientId` is somebody else.", "Book for yourself, or for a guest." },
   not_found = { 404, "It does not exist, or is not yours to see.", "Check the path and who is signed in." },

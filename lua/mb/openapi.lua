@@ -296,7 +296,8 @@ local function document(list, components)
       schemas = components.schemas, responses = components.responses,
       securitySchemes = { bearer = {
         type = "http", scheme = "bearer",
-        description = "a session token of POST /v1/auth/login, or the manageToken of a guest's booking",
+        description = "a session token of POST /v1/auth/login, a key of POST /v1/me/api-keys, or the manageToken of a "
+          .. "guest's booking",
       } },
     },
   }

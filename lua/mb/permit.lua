@@ -124,16 +124,28 @@ end
 
 local PUBLIC <const> = { name = "public", node = { kind = "public" }, columns = {} }
 
+local known -- names of rules, set by load
+
 -- The rules of every file of permissions/, all faults at once. `modules` are their names.
 local function load(modules)
   local found = faults.new()
+  known = {}
   for _, module in ipairs(modules) do
     local ok, rules = pcall(require, module)
     if not ok then
       found:take(tostring(rules))
     end
+    for _, action in ipairs(ok and type(rules) == "table" and faults.names_of(rules) or {}) do
+      local it = rawget(rules, action)
+      known[#known + 1] = type(it) == "table" and it.node and it.name or nil
+    end
   end
   found:raise()
+end
+
+-- The names of all rules that were loaded.
+local function names()
+  return known
 end
 
 -- The rule of "public" or "<resource>.<action>"; an error when there is none.
@@ -164,8 +176,12 @@ local function decide(self, it)
   return it.check(self.req, self.row)
 end
 
--- Whether the caller may what this rule is about.
+-- Whether the caller may what this rule is about; with a program's key, whether that may it too.
 function judge:allows(it)
+  local of_key = self.req.key_permissions
+  if of_key and not of_key[it.name] then
+    return false
+  end
   local ok, held = pcall(decide, self, it)
   if ok then
     return held
@@ -213,6 +229,19 @@ local function identify(it, req)
   end
 end
 
+-- A program's key may no more than it was given. Where everybody may, by no rule that it could have been given, it is
+-- nobody's.
+local function restrict(it, req)
+  local of_key = req.key_permissions
+  if not of_key then
+    return
+  elseif it == PUBLIC then
+    req.user_id, req.user_role, req.provider_id, req.memberships = nil, nil, nil, nil
+  elseif not of_key[it.name] then
+    error(problem(403, "key_not_allowed", ("this key was not given %s"):format(it.name)))
+  end
+end
+
 -- A list has no row whose token one could hold: it is for whoever is signed in.
 local function identify_reader(it, req)
   if not is_public(it) and not req.user_id then
@@ -222,5 +251,5 @@ end
 
 return {
   load = load, find = find, is_public = is_public, identify = identify, identify_reader = identify_reader,
-  judge = new_judge, not_found = not_found, gives = GIVES,
+  judge = new_judge, not_found = not_found, gives = GIVES, names = names, restrict = restrict,
 }

@@ -145,6 +145,7 @@ local function compile(checks, handler, authenticate)
     permit.identify(rule, req)
     if auth then
       authenticate(req)
+      permit.restrict(rule, req)
     end
     if lists then
       permit.identify_reader(rule, req)

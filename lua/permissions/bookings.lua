@@ -14,6 +14,7 @@ local patient = may.any { may.token_holder, may.owner }
 return may.rules("bookings", {
   owner = "clientId", provider = "providerId", organization = "organizationId", location = "locationId", token = true,
 }, {
+  create = may.public,
   view = may.any { patient, clinic },
   cancel = may.any { patient, clinic },
   unlimited = may.platform_role "ADMIN", -- books for as many guests as they like, as staff does

@@ -1,11 +1,10 @@
--- Sessions, by the SHA-256 of their token.
+-- Sessions, by the SHA-256 of their token, and who calls by one or by a key.
 local query = require "mb.query"
 
-return {
-  -- Whose token it is, and all that rules judge by: the user's provider and, as JSON or null, the memberships that are
-  -- active with their limits (null = none). No row when it is unknown or has expired. $1 hash of the token.
-  find = query.read("sessions.find", [[
-SELECT s."id", s."userId", u."role", s."lastSeenAt" < mb_now() - interval '5 min' AS "isStale", p."id" AS "providerId",
+-- What rules judge a user u by: their provider and, as JSON or null, the memberships that are active with their limits
+-- (null = none).
+local CALLER <const> = [[
+u."role", (SELECT p."id" FROM "Provider" p WHERE p."userId" = u."id") AS "providerId",
        (SELECT json_agg(json_build_object(
                    'organizationId', m."organizationId", 'role', m."role", 'permissions', m."permissions",
                    'locations', (SELECT json_agg(l."locationId") FROM "MembershipLocation" l
@@ -13,11 +12,26 @@ SELECT s."id", s."userId", u."role", s."lastSeenAt" < mb_now() - interval '5 min
                    'providers', (SELECT json_agg(l."providerId") FROM "MembershipProvider" l
                                   WHERE l."membershipId" = m."id")))
           FROM "OrganizationMembership" m
-         WHERE m."userId" = u."id" AND m."status" = 'ACTIVE') AS "memberships"
+         WHERE m."userId" = u."id" AND m."status" = 'ACTIVE') AS "memberships"]]
+
+return {
+  -- Whose token it is, and all that rules judge by. No row when it is unknown or has expired. $1 hash of the token.
+  find = query.read("sessions.find", [[
+SELECT s."id", s."userId", s."lastSeenAt" < mb_now() - interval '5 min' AS "isStale", ]] .. CALLER .. [[
+
   FROM "Session" s
   JOIN "User" u ON u."id" = s."userId"
-  LEFT JOIN "Provider" p ON p."userId" = u."id"
  WHERE s."tokenHash" = $1 AND s."expiresAt" > mb_now()]]),
+
+  -- The same of a program's key, with what it may. No row while its owner is locked either. $1 hash of the key.
+  find_key = query.read("sessions.find_key", [[
+SELECT k."id", k."userId", coalesce(k."lastUsedAt" < mb_now() - interval '5 min', true) AS "isStale",
+       array_to_string(k."permissions", ' ') AS "permissions", ]] .. CALLER .. [[
+
+  FROM "ApiKey" k
+  JOIN "User" u ON u."id" = k."userId"
+ WHERE k."tokenHash" = $1 AND (k."expiresAt" IS NULL OR k."expiresAt" > mb_now())
+   AND (u."accountLockedUntil" IS NULL OR u."accountLockedUntil" <= mb_now())]]),
 
   -- It is used: it lasts on, and never shorter than it did. Once for all who find it stale at a time. $1 session,
   -- $2 how long it lasts without use, as '12h', $3 how long in all.

@@ -57,7 +57,7 @@ end
 
 return {
   {
-    method = "POST", path = "/v1/bookings", permission = "public", auth = true,
+    method = "POST", path = "/v1/bookings", permission = "bookings.create", auth = true,
     summary = "Book a slot, as a guest or signed in",
     body = validation.create, headers = { idempotency.HEADER }, sends = { conditional.ETAG, LOCATION },
     limit = {

@@ -146,6 +146,15 @@ local requirement = object("Requirement", {
   "ignored", list(object("IgnoredConfiguration", { "source", text "database", "reason", text "unknown key 'max'" })),
 })
 
+local API_KEY <const> = {
+  "id", id, "name", text "website", "prefix", with(text "mbk_3f9cAz", { description = "how the key begins" }),
+  "permissions", list(text "bookings.view"), "createdAt", instant,
+}
+
+local function api_key(title, more)
+  return object(title, table.move(more, 1, #more, #API_KEY + 1, table.move(API_KEY, 1, #API_KEY, 1, {})))
+end
+
 return {
   object = object,
   providers = page(provider_card),
@@ -158,6 +167,14 @@ return {
     "expiresAt", instant, "ipAddress", maybe(text "192.0.2.17"), "userAgent", maybe(text "Mozilla/5.0"),
     "isCurrent", with(truth, { description = "the one that asks" }),
   })),
+  api_keys = page(api_key("ApiKey", {
+    "lastUsedAt", with(instant, { nullable = true, description = "some minutes old at most" }),
+    "expiresAt", maybe(instant),
+  })),
+  new_api_key = api_key("NewApiKey", {
+    "expiresAt", maybe(instant),
+    "key", with(text "mbk_3f9cAz…", { description = "send it as Bearer; shown this once" }),
+  }),
   session = object("Session", { "token", text "3f9cA…", "expiresAt", instant, "userId", id }),
   me = object("Me", {
     "id", id, "name", maybe(text "Thandi Mokoena"), "email", maybe(text "thandi@example.org"),

@@ -21,5 +21,14 @@ return {
   change_password = auth.body({ "newPassword" }, { currentPassword = auth.typed(PROOF), newPassword = auth.new() }),
   change_email = auth.body({ "email" }, { email = auth.email, password = auth.typed(PROOF) },
     function(value, fail) refuse_placeholders(value, { "email" }, fail) end),
+  api_key = auth.body({ "name", "permissions" }, {
+    name = { type = "string", format = "line", maxLength = 100, example = "website" },
+    permissions = {
+      type = "array", maxItems = 100, items = { type = "string", format = "line", maxLength = 100 },
+      example = { "bookings.create", "bookings.view" },
+    },
+    expiresAt = { type = "string", format = "date-time", description = "left out: until it is revoked" },
+    password = auth.typed(PROOF),
+  }),
   delete = auth.body(nil, { password = auth.typed(PROOF) }),
 }

@@ -80,4 +80,6 @@ local function delete(req)
   end
 end
 
-return { change = change, change_password = change_password, change_email = change_email, delete = delete }
+return {
+  prove = prove, change = change, change_password = change_password, change_email = change_email, delete = delete,
+}

@@ -1,5 +1,7 @@
 -- Who a token belongs to, and signing out. Sessions are opaque 256-bit tokens of which
 -- the database holds the SHA-256 only.
+local api_key = require "mb.api_key"
+local api_keys = require "queries.api_keys"
 local crypto = require "mb.crypto"
 local db = require "mb.db"
 local json = require "mb.json"
@@ -29,20 +31,40 @@ local function read_memberships(text)
   return made
 end
 
--- Notes who calls with a session token (see mb.permit); a manage token is left to the rules.
+local function refuse_token()
+  error(problem(401, "invalid_token", "this token is unknown or expired: sign in again",
+    { headers = { ["WWW-Authenticate"] = 'Bearer error="invalid_token"' } }))
+end
+
+local function note_caller(req, it)
+  req.user_id, req.user_role, req.provider_id = it.userId, it.role, it.providerId
+  req.memberships = it.memberships and read_memberships(it.memberships)
+end
+
+-- A program's key: what it may beside its owner's rights is req.key_permissions, a set of names of rules.
+local function authenticate_key(req)
+  local key = db.query(sessions.find_key, crypto.sha256(req.token))[1] or refuse_token()
+  note_caller(req, key)
+  local permissions = {}
+  for name in key.permissions:gmatch "%S+" do
+    permissions[name] = true
+  end
+  req.key_permissions = permissions
+  if key.isStale then
+    db.later(api_keys.touch, key.id)
+  end
+end
+
+-- Notes who calls with a session token or a key (see mb.permit); a manage token is left to the rules.
 local function authenticate(req)
   local token = req.token
   if not token or token:sub(1, #manage_token.PREFIX) == manage_token.PREFIX then
     return
+  elseif api_key.is_one(token) then
+    return authenticate_key(req)
   end
-  local session = db.query(sessions.find, crypto.sha256(token))[1]
-  if not session then
-    error(problem(401, "invalid_token", "this token is unknown or expired: sign in again",
-      { headers = { ["WWW-Authenticate"] = 'Bearer error="invalid_token"' } }))
-  end
-  req.user_id, req.user_role, req.provider_id = session.userId, session.role, session.providerId
-  local memberships = session.memberships
-  req.memberships = memberships and read_memberships(memberships)
+  local session = db.query(sessions.find, crypto.sha256(token))[1] or refuse_token()
+  note_caller(req, session)
   req.session_id = session.id
   own_sessions.touch(session)
 end

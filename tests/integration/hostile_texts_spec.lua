@@ -26,6 +26,7 @@ local VERBATIM <const> = {
   ["POST /v1/auth/verify-email /password"] = "any", ["POST /v1/auth/verify-email /token"] = "any",
   ["POST /v1/me/change-password /currentPassword"] = "any", ["POST /v1/me/change-password /newPassword"] = "any",
   ["POST /v1/me/change-email /password"] = "any", ["POST /v1/me/delete /password"] = "any",
+  ["POST /v1/me/api-keys /password"] = "any",
   ["POST /v1/provider-types/{id}/requirements/check /answers/0/value"] = "line",
 }
 

@@ -11,6 +11,7 @@ local CHECKS <const> = {
   Session_tokenHash_check = [[UPDATE "Session" SET "tokenHash" = 'a token in the clear']],
   Session_expiresAt_check = [[UPDATE "Session" SET "expiresAt" = "createdAt"]],
   EmailVerificationToken_token_check = [[UPDATE "EmailVerificationToken" SET "token" = 'a token in the clear']],
+  ApiKey_tokenHash_check = [[UPDATE "ApiKey" SET "tokenHash" = 'a key in the clear']],
   PasswordResetToken_token_check = [[UPDATE "PasswordResetToken" SET "token" = 'a token in the clear']],
   LoginAttempt_failureReason_check = [[UPDATE "LoginAttempt" SET "success" = true]],
   OrganizationInvitation_email_check = [[UPDATE "OrganizationInvitation" SET "email" = 'nobody']],
@@ -85,6 +86,7 @@ local UNIQUES <const> = {
   Account_provider_providerAccountId_key = another("Account", '{"id": "2"}'),
   Session_tokenHash_key = another("Session", '{"id": "2"}'),
   EmailVerificationToken_token_key = another("EmailVerificationToken", '{"id": "2"}'),
+  ApiKey_tokenHash_key = another("ApiKey", '{"id": "2"}'),
   PasswordResetToken_token_key = another("PasswordResetToken", '{"id": "2"}'),
   OrganizationMembership_organizationId_userId_key = another("OrganizationMembership", '{"id": "2"}'),
   OrganizationInvitation_token_key =
@@ -170,7 +172,7 @@ local KEPT <const> = {
 }
 local CASCADED <const> = {
   Account_userId_fkey = "", Session_userId_fkey = "", EmailVerificationToken_userId_fkey = "",
-  PasswordResetToken_userId_fkey = "", LoginAttempt_userId_fkey = "",
+  PasswordResetToken_userId_fkey = "", LoginAttempt_userId_fkey = "", ApiKey_userId_fkey = "",
   OrganizationMembership_organizationId_fkey =
     another("OrganizationMembership", '{"id": "2", "organizationId": "nowhere"}'),
   OrganizationMembership_userId_fkey = "", OrganizationInvitation_organizationId_fkey = "",
