@@ -13,11 +13,16 @@ local MOST <const> = math.tointeger(tonumber(config.declare("auth.mail_rate", {
 local WINDOW <const> = 60 * 60 * 1000
 
 -- One that anybody may ask for, by an address: of account, an id, or nil where there is none that it would be for. Then
--- the job is made all the same, as what is not done would tell.
+-- the job is made all the same, as what is not done would tell. Those that are too many become one, which leaves when
+-- the hour is over: as that is after the last of them was asked for, it holds the link that works then.
 local function send(kind, email, account, tx)
   local is_taken, _, left = rate.take("mail " .. kind, email:lower(), MOST, WINDOW)
   local of = account or "nobody-" .. crypto.hmac("no-account", email:lower())
-  mail.send(kind, { userId = of }, { tx = tx, key = kind .. " " .. of, after = not is_taken and left .. "ms" or nil })
+  local options = { tx = tx }
+  if not is_taken then
+    options.key, options.after = kind .. " " .. of, (left + 1000) .. "ms"
+  end
+  mail.send(kind, { userId = of }, options)
 end
 
 -- One that follows from what the account's owner has done.
