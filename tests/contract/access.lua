@@ -101,6 +101,9 @@ return {
     ["DELETE /v1/services/{id}"] = { own = ADMINS },
     ["GET /v1/slots"] = { all = "*" },
     ["GET /v1/users"] = { all = "+" },
+    ["PUT /v1/users/{id}/role"] = { own = ADMINS, rows = { own = "target" }, refuses = true },
+    ["POST /v1/users/{id}/lock"] = { own = ADMINS, rows = { own = "target" }, refuses = true },
+    ["POST /v1/users/{id}/unlock"] = { own = ADMINS, rows = { own = "target" }, refuses = true },
     ["GET /v1/users/{id}"] = { own = "patient " .. ADMINS, foreign = "stranger " .. ADMINS },
   },
 }
