@@ -3,6 +3,7 @@
 -- get (migrations/R__records.sql). Tables have "id", "version", "createdAt" and "updatedAt", the last three kept by
 -- their defaults and a trigger.
 local db = require "mb.db"
+local faults = require "mb.faults"
 local json = require "mb.json"
 local query = require "mb.query"
 
@@ -186,6 +187,51 @@ SELECT mb_conclude_record(%s, '%s', g."id", '%s.deleted', jsonb_build_object('ve
   FROM gone g]]):format(quoted(self.table), id, version, request, self.table, self.tells), names)
 end
 
+-- A step of a workflow: `it` of mb.workflow, sets: column -> SQL, of $request and $given. outcome: moved, replayed,
+-- idempotency_mismatch, version_mismatch or transition_not_allowed; status: what it is now. Who waits for another one's
+-- step sees what that made of the row.
+local function make_move(self, it, number, sets)
+  local place, names = parameters()
+  local request, version = place("request", "jsonb"), place("version", "integer")
+  local given = place("given", "jsonb")
+  local list = { ('"status" = \'%s\'::"%s"'):format(it.to, self.machine.enum) }
+  for _, name in ipairs(faults.names_of(sets)) do
+    local sql = sets[name]:gsub("%$(%a+)", { request = request, given = given })
+    list[#list + 1] = ("%s = %s"):format(quoted(name), sql)
+  end
+  local function conclude(event)
+    return ([[mb_conclude_move(%s, '%s', m."id", '%s', %s, m."_from", m."status"::text, %s ->> 'reason',
+                        m."version", m."body")]]):format(request, self.table, it.action, event, given)
+  end
+  local event = it.effects.event and ("'%s.%s'"):format(self.machine.tells, it.effects.event) or "NULL"
+  return statement(query.write, ("%s.%s %d"):format(self.name, it.action, number), ([[
+WITH past AS MATERIALIZED (
+    SELECT * FROM mb_answer(%s ->> 'userId', %s ->> 'route', %s ->> 'key', %s ->> 'hash')
+), old AS MATERIALIZED (
+    SELECT t."id", t."status"::text AS "status", t."version" FROM %s t WHERE t."id" = %s FOR NO KEY UPDATE
+), moved AS (
+    UPDATE %s AS t
+       SET %s
+      FROM old o
+     WHERE t."id" = o."id" AND o."status" IN ('%s') AND coalesce(%s = o."version", true)
+       AND NOT EXISTS (SELECT FROM past)
+    RETURNING t.*, o."status" AS "_from"
+), shown AS (
+    SELECT t.*, (SELECT row_to_json(x)::text FROM (SELECT %s) x) AS "body" FROM moved t
+)
+SELECT 'moved' AS "outcome", m."status"::text AS "status", m."version", m."body", %s AS "_done"
+  FROM shown m
+ UNION ALL
+SELECT p."outcome", o."status", (p."body"::json ->> 'version')::integer, p."body", NULL::text FROM past p, old o
+ UNION ALL
+SELECT CASE WHEN coalesce(%s = o."version", true) THEN 'transition_not_allowed' ELSE 'version_mismatch' END,
+       o."status", o."version", NULL::text, NULL::text
+  FROM old o
+ WHERE NOT EXISTS (SELECT FROM past) AND NOT EXISTS (SELECT FROM moved)]]):format(request, request, request, request,
+    quoted(self.table), place "id", quoted(self.table), table.concat(list, ", "), table.concat(it.from, "', '"),
+    version, columns_of(self, place, true), conclude(event), version), names)
+end
+
 -- ---- lists ----
 
 local FILTERS <const> = {
@@ -335,6 +381,14 @@ function record:delete(id, version, request)
   return #db.query(values(self.statements.delete, { id = id, version = version, request = json.encode(request) })) > 0
 end
 
+-- Takes a row along `it`, a transition of its workflow. given: the values of the body. Its row: outcome, status,
+-- version, body.
+function record:move(req, it, id, version, given, request)
+  return db.query(values(self.moves[it], facts(self, req, {
+    id = id, version = version, given = json.encode(given), request = json.encode(request),
+  })))[1]
+end
+
 -- A page of the rows that the caller may see: rows, and where the next one begins: the text of the last row's sort key
 -- (nil = null) and its id; nil when this is the last. after and after_id: of the page before.
 function record:page(req, sort_key, limit, filters, after, after_id)
@@ -361,11 +415,13 @@ end
 
 -- spec: name, table, tells (the beginning of its events), fields (a list, each with its name; shown_to a condition or
 -- nil), view (condition), hidden (columns that rules look at and answers do not show, as "_userId"), sort and filter as
--- mb.resource has them, may (which of create, change, delete there are), sets.
+-- mb.resource has them, may (which of create, change, delete there are), sets; machine (mb.workflow, or nil) and moves:
+-- action -> { sets }.
 local function new(spec)
   local self = setmetatable({
     name = spec.name, table = spec.table, tells = spec.tells, fields = spec.fields, view = spec.view,
     hidden = spec.hidden, filters = spec.filter, filter_names = {}, by_name = {}, sorts = {}, sets = spec.sets,
+    machine = spec.machine, moves = {},
   }, record)
   for _, it in ipairs(spec.fields) do
     self.by_name[it.name] = it
@@ -379,6 +435,10 @@ local function new(spec)
   }
   for _, key in ipairs(spec.sort) do
     self.sorts[key] = make_pages(self, key)
+  end
+  for i, it in ipairs(spec.machine and spec.machine.transitions or {}) do
+    local move = spec.moves[it.action]
+    self.moves[it] = move and make_move(self, it, i, move.sets or {})
   end
   return self
 end

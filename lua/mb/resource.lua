@@ -8,6 +8,8 @@
 --     refuse = { ProviderType_name_key = "name_taken" },          -- unique constraint -> code of a 409
 --     in_use = { Service_providerTypeId_fkey = "services" },      -- foreign key -> 409 in_use with who holds the row
 --     check = function(values, fail) … end,                        -- across fields, of what would be stored
+--     workflow = require "workflows.states.…",                     -- of the column "status" (mb.workflow)
+--     moves = { approve = { summary = "…", body = schema, sets = { approvedAt = "mb_now()" } }, … },
 --   }
 --
 -- The table has "id", "version", "createdAt" and "updatedAt", and a trigger that counts versions (mb_count_version).
@@ -16,6 +18,8 @@
 -- .deleted; `tells` is the name of the table as service or provider_type. `one` is what people call one of them, where
 -- that is not the table's name in words; `title` its name in the document, where that is not the table's. `sets` gives
 -- columns of a new row that no body holds, as SQL in which $request is what mb.caller tells of whoever asks.
+-- Each of `moves` is a step of the workflow and POST /v1/services/{id}/<action>; what `sets` gives it writes too, as
+-- SQL in which $request is what mb.caller tells and $given the body; a `reason` in it goes to the audit log.
 -- What comes of it are ordinary routes: other routes of the same resource are written by hand beside it.
 local caller = require "mb.caller"
 local condition = require "mb.condition"
@@ -28,10 +32,12 @@ local idempotency = require "mb.idempotency"
 local json = require "mb.json"
 local problem = require "mb.problem"
 local record = require "mb.record"
+local transition = require "mb.transition"
 
 local KEYS <const> = {
   name = "string", table = "string", fields = "table", list = "table", may = "table", refuse = "table",
   in_use = "table", check = "function", tells = "string", one = "string", title = "string", sets = "table",
+  workflow = "table", moves = "table",
 }
 local REQUIRED <const> = { "name", "table", "fields", "list", "may" }
 local ACTIONS <const> = { view = true, create = true, change = true, delete = true }
@@ -111,6 +117,35 @@ local function check_list(list, by_name, note)
     elseif not record.FILTERS[how] then
       note(("list.filter.%s is '%s'"):format(name, tostring(how)),
         faults.nearest(how, faults.names_of(record.FILTERS)))
+    end
+  end
+end
+
+local MOVE_KEYS <const> = { summary = "string", body = "table", sets = "table" }
+
+local function check_moves(spec, by_name, note)
+  local machine = spec.workflow
+  if not machine or not by_name.status then
+    return note("moves are steps of a workflow", "name `workflow` and a field `status`")
+  end
+  for _, action in ipairs(faults.names_of(spec.moves)) do
+    local list, move = machine.by_action[action], spec.moves[action]
+    if not list then
+      note(("moves names '%s', which is no step of the workflow"):format(action),
+        faults.nearest(action, faults.names_of(machine.by_action)))
+    end
+    for _, key in ipairs(faults.names_of(move)) do
+      if type(move[key]) ~= MOVE_KEYS[key] then
+        note(("moves.%s: `%s` is %s"):format(action, key, MOVE_KEYS[key] and "a " .. MOVE_KEYS[key] or "unknown"))
+      end
+    end
+    if type(move.summary) ~= "string" then
+      note(("moves.%s needs a summary"):format(action))
+    end
+    for _, it in ipairs(list or {}) do
+      if it.opens or it.closes then
+        note(("moves.%s: the step at %s has a time"):format(action, it.at), "it wants a route of its own")
+      end
     end
   end
 end
@@ -239,12 +274,16 @@ local function refuse(self, found)
   error(found, 0)
 end
 
--- A statement that lost its race for an Idempotency-Key tells the client to repeat.
-local function run(self, statement, ...)
+-- A statement that lost its race for an Idempotency-Key tells the client to repeat. One that broke a constraint may
+-- have done so against its own twin, whose answer it finds at the second try. request: of mb.caller.
+local function run(self, statement, request, ...)
   local ok, found = pcall(self.record[statement], self.record, ...)
+  if not ok and request.key and problem.is(found) and found.constraint then
+    ok, found = pcall(self.record[statement], self.record, ...)
+  end
   if ok then
     return found
-  elseif statement == "create" and problem.is(found) and found.code == "database_conflict" then
+  elseif (statement == "create" or statement == "move") and problem.is(found) and found.code == "database_conflict" then
     error(problem(409, "request_in_progress", "the same or a competing request is in work: repeat it",
       { retry_after = 1 }))
   end
@@ -316,7 +355,8 @@ local function create_route(self)
     subject = function(req) return as_row(self, req.body) end,
     responses = { [201] = self.answer }, errors = conflicts(self.refuse),
     handler = function(req)
-      local made = run(self, "create", req, id.cuid(), req.body, caller.of(req, 201))
+      local request = caller.of(req, 201)
+      local made = run(self, "create", request, req, id.cuid(), req.body, request)
       if not OUTCOMES[made.outcome] then
         error(problem(422, made.outcome, "this Idempotency-Key was sent with another request before"))
       end
@@ -361,7 +401,8 @@ local function change_route(self, subject)
         if self.check then
           check_merged(self, row, req.body)
         end
-        row = run(self, "change", req, row.id, row.version, req.body, caller.of(req, 200)) or changed_meanwhile()
+        local request = caller.of(req, 200)
+        row = run(self, "change", request, req, row.id, row.version, req.body, request) or changed_meanwhile()
       end
       return 200, row, { ETag = conditional.etag(row.version) }
     end,
@@ -375,10 +416,44 @@ local function delete_route(self, subject)
     responses = { [204] = false }, errors = next(self.in_use) and { [409] = { "in_use" } } or nil,
     handler = function(req, row)
       conditional.demand(req, row.version)
-      if not run(self, "delete", row.id, row.version, caller.of(req, 204)) then
+      local request = caller.of(req, 204)
+      if not run(self, "delete", request, row.id, row.version, request) then
         changed_meanwhile()
       end
       return 204
+    end,
+  }
+end
+
+-- The conflicts that a step may meet: it was taken already, or another one is possible only.
+local function move_conflicts(list)
+  local set = { transition_not_allowed = true }
+  for _, it in ipairs(list) do
+    set["already_" .. it.to:lower()] = true
+  end
+  return { [409] = faults.names_of(set) }
+end
+
+local NOTHING <const> = { type = "object", properties = {} }
+
+-- A step of the workflow. Who may take it is said by its transitions, of which the caller must see the row.
+local function move_route(self, action, move, subject)
+  return {
+    method = "POST", path = ("%s/{id}/%s"):format(self.path, (action:gsub("_", "-"))), summary = move.summary,
+    permission = self.may.view.name, subject = subject, auth = true, body = move.body or NOTHING,
+    headers = { idempotency.HEADER, conditional.HEADER }, sends = { conditional.ETAG },
+    responses = { [200] = self.answer }, errors = move_conflicts(self.workflow.by_action[action]),
+    handler = function(req, row, judge)
+      local request, version = caller.of(req, 200), conditional.expected(req, row.version)
+      local done = transition.run(self.workflow, action, row, judge, function(it)
+        return run(self, "move", request, req, it, row.id, version, req.body, request)
+      end)
+      if done.outcome == "version_mismatch" then
+        changed_meanwhile()
+      elseif done.outcome == "idempotency_mismatch" then
+        error(problem(422, done.outcome, "this Idempotency-Key was sent with another request before"))
+      end
+      return 200, json.raw(done.body), { ETag = conditional.etag(done.version) }
     end,
   }
 end
@@ -389,6 +464,9 @@ local function make_routes(self)
   routes[#routes + 1] = self.may.create and create_route(self)
   routes[#routes + 1] = self.may.change and change_route(self, subject)
   routes[#routes + 1] = self.may.delete and delete_route(self, subject)
+  for _, action in ipairs(faults.names_of(self.moves)) do
+    routes[#routes + 1] = move_route(self, action, self.moves[action], subject)
+  end
   return routes
 end
 
@@ -441,6 +519,9 @@ local function new(spec)
     by_name[it.name] = it
   end
   check_list(spec.list, by_name, note)
+  if spec.moves then
+    check_moves(spec, by_name, note)
+  end
   found:raise()
 
   local words, has_hidden = words_of(spec.table), false
@@ -455,11 +536,12 @@ local function new(spec)
     one = spec.one or words, many = spec.name:gsub("-", " "), fields = fields, by_name = by_name, may = spec.may,
     refuse = spec.refuse or {}, in_use = spec.in_use or {}, check = spec.check, has_hidden = has_hidden,
     sort = spec.list.sort, filter = spec.list.filter or {}, hidden = hidden_columns(spec.may),
-    tells = spec.tells or words:gsub(" ", "_"),
+    tells = spec.tells or words:gsub(" ", "_"), workflow = spec.workflow, moves = spec.moves or {},
   }
   self.record = record.new {
     name = spec.name, table = spec.table, tells = self.tells, fields = fields, view = condition.of(spec.may.view),
     hidden = self.hidden, sort = self.sort, filter = self.filter, may = spec.may, sets = spec.sets,
+    machine = self.workflow, moves = self.moves,
   }
   self.answer = answer_schema(self)
   local events = {}

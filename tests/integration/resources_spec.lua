@@ -22,6 +22,13 @@ local function make_home()
   local dir = home.with()
   process.check { "mkdir", "-p", dir .. "/lua/resources" }
   process.check { "cp", FIXTURES .. "/resources/rules.lua", dir .. "/lua/permissions/rooms.lua" }
+  process.check { "cp", FIXTURES .. "/resources/workflow.lua", dir .. "/lua/workflows/states/rooms.lua" }
+  local problems = dir .. "/lua/documentation/problems.lua"
+  paths.write(problems, (paths.read(problems):gsub("  already_confirmed = ", [[
+  already_open = { 409, "It is open.", "Nothing is left to do." },
+  already_shut = { 409, "It is shut.", "Nothing is left to do." },
+  already_gone = { 409, "It is gone.", "Nothing is left to do." },
+  already_confirmed = ]])))
   local text = paths.read(FIXTURES .. "/resources/rooms.lua")
   for _, rule in ipairs(RULES) do
     paths.write(("%s/lua/resources/rooms_%s.lua"):format(dir, rule),
@@ -232,6 +239,63 @@ describe("a resource", function()
       end
       assert.equal(1, won)
       assert.equal(2, ask("GET", path, "admin").json.version)
+    end)
+  end)
+
+  describe("with a workflow", function()
+    local function step(path, action, who, options)
+      return ask("POST", path .. "/" .. action, who, options or { body = {} })
+    end
+
+    it("moves its status by steps, each with history, event and audit, for whom its rules let in", function()
+      local row, path = make({ name = "A", organizationId = "org", providerId = "provider", locationId = "location" })
+      local here = "/v1/rooms-signed-in/" .. row.id
+      local patch = { body = { status = "OPEN" }, headers = { ["If-Match"] = "*" } }
+      assert.equal(422, ask("PATCH", path, "admin", patch).status)
+      assert.equal(404, step(here, "open", "staff").status)
+
+      local r = step(here, "open", "clerk")
+      assert.same({ 200, "OPEN", "clerk", 2, '"2"' },
+        { r.status, r.json.status, r.json.openedById, r.json.version, r.headers.etag })
+      local again = step(here, "open", "clerk")
+      assert.same({ 409, "already_open", "OPEN", "shut" },
+        { again.status, again.json.code, again.json.currentStatus, again.json.allowed[1] })
+      r = step(here, "shut", "clerk", { body = { reason = "cleaning", code = "77" } })
+      assert.same({ "SHUT", "77" }, { r.json.status, r.json.code })
+      assert.equal(412, step(path, "remove", "admin", { body = {}, headers = { ["If-Match"] = '"1"' } }).status)
+      assert.equal(200, step(path, "remove", "admin", { body = {}, headers = { ["If-Match"] = '"3"' } }).status)
+      assert.equal("transition_not_allowed", step(path, "open", "admin").json.code)
+      assert.same({ "SHUT>OPEN clerk", "OPEN>SHUT clerk", "SHUT>GONE admin" }, (function()
+        local list = {}
+        for i, it in ipairs(database.query(([[SELECT "fromStatus" || '>' || "toStatus" || ' ' || "userId" AS v
+          FROM "StatusHistory" WHERE "resourceId" = '%s' ORDER BY "id"]]):format(row.id))) do list[i] = it.v end
+        return list
+      end)())
+      assert.equal("room.opened room.removed", psql.value(database.url, ([[SELECT string_agg("type", ' ' ORDER BY "id")
+        FROM "Outbox" WHERE "resourceId" = '%s' AND "type" LIKE 'room.%%']]):format(row.id)))
+      assert.equal("cleaning", psql.value(database.url, ([[SELECT "metadata" ->> 'reason' FROM "AuditLog"
+        WHERE "resourceId" = '%s' AND "action" = 'ROOM_SHUT']]):format(row.id)))
+    end)
+
+    it("is moved once by many at once, and again for whoever repeats with a key", function()
+      local _, path = make { name = "A" }
+      local clients, won = {}, 0
+      for i = 1, 20 do
+        clients[i] = app:connect()
+        clients[i]:send(("POST %s/open HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer admin\r\n"
+          .. "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"):format(path))
+      end
+      for _, client in ipairs(clients) do
+        local status = client:read().status
+        assert.is_true(status == 200 or status == 409, "got " .. status)
+        won = won + (status == 200 and 1 or 0)
+        client:close()
+      end
+      assert.equal(1, won)
+      local options = { body = {}, headers = { ["Idempotency-Key"] = "step" } }
+      local first, second = step(path, "remove", "admin", options), step(path, "remove", "admin", options)
+      assert.same({ 200, 200, first.body }, { first.status, second.status, second.body })
+      assert.equal(3, first.json.version)
     end)
   end)
 

@@ -45,7 +45,7 @@ local MODULES <const> = {
   workflows = { "mb", "queries", "permissions", "workflows" },
   jobs = { "mb", "queries", "permissions", "workflows" },
   mails = { "mb", "queries", "permissions", "workflows" },
-  resources = { "mb", "queries", "validation", "permissions" },
+  resources = { "mb", "queries", "validation", "permissions", "workflows" },
   routes = { "mb", "queries", "validation", "permissions", "workflows", "documentation" },
 }
 
