@@ -67,7 +67,7 @@ describe("a client in TypeScript", function()
     end
     process.check { "ln", "-s", npm.install(SOURCES), dir .. "/node_modules" }
     paths.write(dir .. "/openapi.json", site:get("/openapi.json").body)
-    check("node_modules/.bin/openapi-typescript", "openapi.json", "-o", "api.d.ts")
+    check("node_modules/.bin/openapi-typescript", "openapi.json", "-o", "api.ts")
   end)
 
   it("finds a slot, books it, reads the booking and cancels it", function()
@@ -96,7 +96,7 @@ describe("a client in TypeScript", function()
   it("that makes a mistake is refused by the compiler, and one that makes none is not", function()
     local wrong = {}
     assert(native.mkdir(dir .. "/mistakes"))
-    process.check { "cp", dir .. "/api.d.ts", dir .. "/package.json", dir .. "/tsconfig.json", dir .. "/mistakes" }
+    process.check { "cp", dir .. "/api.ts", dir .. "/package.json", dir .. "/tsconfig.json", dir .. "/mistakes" }
     for name, case in pairs(MISTAKES) do
       paths.write(("%s/mistakes/%s.ts"):format(dir, name), HEAD .. case[1] .. "\n")
       wrong[name] = case[2]

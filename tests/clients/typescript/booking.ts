@@ -1,5 +1,5 @@
 // What a program of a clinic's partner does: finds a provider and a slot, books it for a guest, reads the booking
-// and cancels it. Its types are those that openapi-typescript makes of the server's document (api.d.ts), and the
+// and cancels it. Its types are those that openapi-typescript makes of the server's document (api.ts), and the
 // compiler must be content without being told that something is there, or of another type: that is what it tests.
 //     node booking.js http://127.0.0.1:8080    prints what it learnt as JSON
 import createClient from 'openapi-fetch';
