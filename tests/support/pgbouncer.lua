@@ -25,6 +25,7 @@ listen_addr =
 logfile = %s
 admin_users = postgres
 ignore_startup_parameters = options
+server_login_retry = 1
 ]]
 
 -- Whoever comes is user postgres at the cluster; or those who are no superusers show a password, which PgBouncer looks
