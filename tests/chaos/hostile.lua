@@ -35,10 +35,6 @@ local function start(env)
   return server.start { database = cluster.fresh "demo", workers = 1, env = all }
 end
 
-local function restarts(app)
-  return tonumber(app:admin("/metrics").body:match "\nmedbookd_worker_restarts_total (%d+)")
-end
-
 -- nil, or how it ended otherwise than its name says.
 local function run_one(app, name)
   local answer = app:get("/v1/plugins/test.hostile/run/" .. name, { timeout = 60 })
@@ -91,7 +87,8 @@ local function run(app, size)
     end
   end
   local answers, latency = count_wrong(load, faults)
-  if restarts(app) ~= 0 then faults[#faults + 1] = restarts(app) .. " restarts of workers" end
+  local restarts = app:figure "medbookd_worker_restarts_total"
+  if restarts ~= 0 then faults[#faults + 1] = restarts .. " restarts of workers" end
   local same = table.concat(workers, " ") == table.concat(app:workers(), " ")
   if not same then faults[#faults + 1] = "the workers are others" end
   return { scripts = scripts, names = names, answers = answers, latency_ms = latency, faults = faults }

@@ -41,11 +41,10 @@ end } }]]):format(body, version))
   end
 
   local function version() return app:get("/odd/2").json.version end
-  local function metric(name) return tonumber(app:admin("/metrics").body:match("\n" .. name .. " ([%d.]+)")) end
   -- Long enough for the supervisor, which looks ten times a second, to have judged what was asked.
   local function let_it_judge()
-    local before = metric "medbookd_uptime_seconds"
-    eventually(function() return metric "medbookd_uptime_seconds" > before + 0.3 end)
+    local before = app:figure "medbookd_uptime_seconds"
+    eventually(function() return app:figure "medbookd_uptime_seconds" > before + 0.3 end)
   end
 
   local ON <const> = { MEDBOOKD_RELOAD_AUTO_ROLLBACK = "20" }
@@ -55,13 +54,11 @@ end } }]]):format(body, version))
     reload(2, 'error "broken"')
     ask(60)
     eventually(function() return version() == 1 end)
-    local line = app:log_lines(function(it)
-      return (it.msg or ""):find("going back to the ones before", 1, true)
-    end)[1]
+    local line = app:await_line(function(it) return (it.msg or ""):find("going back to the ones before", 1, true) end)
     assert.equal("error", line.level)
     assert.matches("^%d+ of %d+ requests ended in an error of Lua or at a limit, more than reload.auto_rollback",
       line.why)
-    assert.same({ 1, 1 }, { metric "medbookd_auto_rollbacks_total", metric "medbookd_rollbacks_total" })
+    assert.same({ 1, 1 }, { app:figure "medbookd_auto_rollbacks_total", app:figure "medbookd_rollbacks_total" })
   end)
 
   it("judges what is reloaded next anew, and never what it went back to", function()
@@ -76,7 +73,7 @@ end } }]]):format(body, version))
     reload(3, 'error "broken again"')
     ask(60)
     eventually(function() return version() == 2 end)
-    assert.equal(2, metric "medbookd_auto_rollbacks_total")
+    assert.equal(2, app:figure "medbookd_auto_rollbacks_total")
   end)
 
   it("counts limits of processor time too", function()
@@ -109,7 +106,7 @@ end } }]]):format(body, version))
         local it = app:get "/odd/2"
         return it.status == 200 and it.json.version == 1
       end)
-      assert.equal(1, metric "medbookd_auto_rollbacks_total")
+      assert.equal(1, app:figure "medbookd_auto_rollbacks_total")
     end)
   end
 
@@ -129,7 +126,7 @@ end } }]]):format(body, version))
       ask(case[3])
       let_it_judge()
       assert.equal(2, version())
-      assert.equal(0, metric "medbookd_auto_rollbacks_total")
+      assert.equal(0, app:figure "medbookd_auto_rollbacks_total")
     end)
   end
 end)

@@ -42,15 +42,10 @@ describe("a full disk of the database", function()
   -- Writes a session, and is refused once no page has room for one.
   local function sign_in() return app:post("/v1/auth/login", LOGIN) end
 
-  -- A thread of its own writes the log.
-  local function await_log(pattern) eventually(function() return app:log():find(pattern) end, { within = 60 }) end
-
-  local function figure(series) return tonumber(app:admin("/metrics").body:match("\n" .. series .. " (%d+)")) end
-
   it("turns the writes of /readyz red, and leaves reads alone", function()
     if not app then return pending "needs root, and a disk of its own" end
     assert.same({ 200, "ready", "up", "up" }, ready())
-    assert.equal(1, figure "medbookd_writes_up")
+    assert.equal(1, app:figure "medbookd_writes_up")
     process.run { "dd", "if=/dev/zero", "of=" .. disk .. "/filler", "bs=4096" }
     local refused
     eventually(function()
@@ -59,12 +54,12 @@ describe("a full disk of the database", function()
     end, { within = 120, every = 0 })
     assert.equal(503, refused.status)
     assert.is_truthy(refused.headers["retry-after"])
-    eventually(function() return figure 'medbookd_db_writes_refused_total{worker="jobs"}' > 0 end, { within = 60 })
+    eventually(function() return app:figure 'medbookd_db_writes_refused_total{worker="jobs"}' > 0 end, { within = 60 })
     assert.same({ 503, "writes_unavailable", "up", "down" }, ready())
-    assert.equal(0, figure "medbookd_writes_up")
+    assert.equal(0, app:figure "medbookd_writes_up")
     assert.equal(200, app:get("/v1/providers?limit=2").status)
     assert.equal(200, app:get("/livez").status)
-    await_log "refuses to write.*No space left on device"
+    app:await_log("refuses to write.*No space left on device", true)
   end)
 
   it("is forgotten when there is room again", function()
@@ -72,6 +67,6 @@ describe("a full disk of the database", function()
     assert(os.remove(disk .. "/filler"))
     eventually(function() return ready()[1] == 200 end, { within = 60, what = "/readyz to be green" })
     assert.equal(200, sign_in().status)
-    await_log "can be written to again"
+    app:await_log "can be written to again"
   end)
 end)

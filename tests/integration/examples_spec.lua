@@ -9,6 +9,7 @@ local process = require "support.process"
 local psql = require "support.psql"
 local server = require "support.server"
 local temp = require "support.temp"
+local visit = require "support.visit"
 
 local EXAMPLES <const> = paths.root .. "/examples/"
 
@@ -17,12 +18,7 @@ local function copy(from, to) process.check { "cp", "-r", EXAMPLES .. from, to }
 local function start(database, env) return server.start { database = database, workers = 1, env = env } end
 
 local function book(app, name)
-  local provider = app:get("/v1/providers?limit=1").json.data[1].id
-  local from = os.date("!%Y-%m-%dT00:00:00Z", os.time() + 86400)
-  local slots = app:get(("/v1/slots?providerId=%s&online=false&from=%s&limit=1"):format(provider, from)).json.data
-  local r = app:post("/v1/bookings", {
-    slotId = slots[1].id, guestName = name, guestEmail = "a@example.org", isOnline = false, notes = "=1+1",
-  })
+  local r = visit.book(app, name, { notes = "=1+1" })
   assert.equal(201, r.status, r.body)
   return r.json
 end

@@ -28,15 +28,6 @@ describe("under attack, medbookd", function()
     app = clinic.server
   end)
 
-  -- A metric, summed over the workers.
-  local function metric(name)
-    local sum
-    for value in app:admin("/metrics").body:gmatch("\n" .. name .. "%b{} ([%d.]+)") do
-      sum = (sum or 0) + tonumber(value)
-    end
-    return assert(sum, name)
-  end
-
   local function with(token, more)
     local headers = { Authorization = "Bearer " .. token }
     for k, v in pairs(more or {}) do headers[k] = v end
@@ -77,7 +68,7 @@ describe("under attack, medbookd", function()
   end
 
   after_each(function()
-    assert.equal(0, metric "medbookd_script_errors_total")
+    assert.equal(0, app:figure "medbookd_script_errors_total")
     assert.is_nil(clinic:broken())
   end)
 
@@ -126,7 +117,7 @@ describe("under attack, medbookd", function()
         ["X-Request-Id"] = "a\"b=c", Origin = forged:gsub("\27", ""), ["User-Agent"] = "a\" msg=forged \"",
       }))
       app:connect():send(("GET /v1/providers HTTP/1.1\r\nHost: x\r\nX-Request-Id: %s\r\n\r\n"):format(forged))
-      eventually(function() return app:log():find('path="/v1/providers/x', 1, true) end, { what = "the line" })
+      app:await_log 'path="/v1/providers/x'
       for line in app:log():gmatch "[^\n]+" do
         assert.is_truthy(line:match "^time=%S+ level=%a+ proc=" or line:match "^medbookd: ", line)
         assert.is_nil(line:match "[%c]", line)
@@ -192,8 +183,8 @@ describe("under attack, medbookd", function()
 
   describe("left by its clients", function()
     local function is_quiet()
-      return metric "medbookd_connections_open" <= 1 and metric "medbookd_db_waiting" == 0
-        and metric "medbookd_db_connections_idle" == metric "medbookd_db_connections"
+      return app:figure "medbookd_connections_open" <= 1 and app:figure "medbookd_db_waiting" == 0
+        and app:figure "medbookd_db_connections_idle" == app:figure "medbookd_db_connections"
     end
 
     it("gives everything back, whenever they go", function()
@@ -273,7 +264,7 @@ describe("under attack, medbookd", function()
   end)
 
   it("has lost no worker in all this", function()
-    assert.equal("0", app:admin("/metrics").body:match "\nmedbookd_worker_restarts_total (%d+)")
+    assert.equal(0, app:figure "medbookd_worker_restarts_total")
     assert.is_nil(app:log():match "Sanitizer" or app:log():match "runtime error")
   end)
 end)

@@ -32,7 +32,7 @@ describe("a job", function()
   local function runs(id) return tonumber(value("SELECT count(*) FROM ran WHERE job = '%s'", id)) end
 
   local function metric(outcome)
-    return tonumber(app:admin("/metrics").body:match(('medbookd_jobs_total{outcome="%s"} (%%d+)'):format(outcome)))
+    return app:figure(('medbookd_jobs_total{outcome="%s"}'):format(outcome))
   end
 
   local function jobs(...) return app:command("jobs", ...) end
@@ -65,7 +65,7 @@ describe("a job", function()
   it("of an unknown kind is refused where it is added", function()
     local r = app:post("/test/jobs", '{"kind":"test.nte"}', { headers = { ["Content-Type"] = "application/json" } })
     assert.equal(500, r.status)
-    assert.matches("there is no job 'test.nte' (did you mean 'test.note'?)", app:log(), 1, true)
+    app:await_log "there is no job 'test.nte' (did you mean 'test.note'?)"
   end)
 
   it("with the key of a living one is not added, and is when that has ended", function()
@@ -107,7 +107,7 @@ describe("a job", function()
     eventually(function()
       return #app:log_lines(function(l) return l.job == id and l.msg == "a job failed and is repeated" end) == 2
     end, { what = "two lines of the log" })
-    assert.equal(1, #app:log_lines(function(l) return l.job == id and l.msg == "a job is dead" end))
+    app:await_line(function(l) return l.job == id and l.msg == "a job is dead" end)
     assert.equal(0, #app:log_lines(function(l) return l.job == id and l.msg == "script error" end))
   end)
 

@@ -44,7 +44,7 @@ describe("the life of medbookd", function()
 
   it("says where it listens, in its last line", function()
     local address <const> = "http://127%.0%.0%.1:"
-    eventually(function() return app:log():find "ready in" end)
+    app:await_log("ready in [^\n]+\n", true)
     assert.matches(address .. app.port .. ", admin " .. address .. app.admin_port .. "\n$", app:log())
   end)
 
@@ -116,7 +116,7 @@ describe("the life of medbookd", function()
       return #workers == 2 and workers[1] ~= victim and workers[2] ~= victim
     end)
     app:await_ready()
-    assert.matches("worker ended.*signal 9", app:log())
+    app:await_log("worker ended.*signal 9", true)
   end)
 
   it("replaces a PostgreSQL that was killed", function()
@@ -132,7 +132,7 @@ describe("the life of medbookd", function()
 
   it("goes on after SIGHUP", function()
     app:signal "HUP"
-    eventually(function() return app:log():find("the scripts have not changed", 1, true) end)
+    app:await_log "the scripts have not changed"
     assert.is_true(app.process:is_running())
   end)
 
@@ -228,16 +228,12 @@ describe("the watch over workers", function()
       local before, client = app:workers(), app:connect()
       local id = "hang" .. path:gsub("/", "-")
       client:send(("GET %s HTTP/1.1\r\nHost: h\r\nX-Request-Id: %s\r\n\r\n"):format(path, id))
-      local said
-      eventually(function()
-        said = app:log_lines(function(line) return line.request == id and line.at end)[1]
-        return said
-      end, { within = 30 })
+      local said = app:await_line(function(line) return line.request == id and line.at end)
       assert.same({ level = "error", msg = "this worker hangs; ending it",
                     at = "routes/hang.lua:" .. line_of(comment), runs = "GET " .. path,
                     limit = "worker.hang_timeout = 1000ms" },
                   { level = said.level, msg = said.msg, at = said.at, runs = said.runs, limit = said.limit })
-      assert.matches("no heartbeat for %d+ ms %(worker%.hang_timeout%)", app:log())
+      app:await_log("no heartbeat for %d+ ms %(worker%.hang_timeout%)", true)
       client:close()
       local workers
       eventually(function()

@@ -210,11 +210,12 @@ describe("a worker that is not up in time", function()
                                        MEDBOOKD_BOOKING_GUEST_RATE_ADDRESS = false,
                                        MEDBOOKD_BOOKING_GUEST_RATE = false, MEDBOOKD_AUTH_FAILURES_ADDRESS = false,
                                        MEDBOOKD_AUTH_LINK_RATE_ADDRESS = false } }
-    eventually(function()
-      local log = app:log()
-      return log:find "worker hangs.*%(worker%.start_timeout%)" and log:find "worker ended"
-    end)
-    assert.matches('at=routes/slow%.lua:1 [^\n]*limit="worker%.start_timeout = 500ms"', app:log())
+    for _, line in ipairs {
+      "worker hangs[^\n]*%(worker%.start_timeout%)", "worker ended",
+      'at=routes/slow%.lua:1 [^\n]*limit="worker%.start_timeout = 500ms"',
+    } do
+      app:await_log(line, true)
+    end
     process.check { "rm", dir .. "/lua/routes/slow.lua" } -- read at the start only
     assert.is_true(app.process:is_running())
     app:kill()

@@ -24,25 +24,14 @@ local function begin_login(app)
   return client, function() return client:send(bytes:sub(-1)) end
 end
 
--- A figure of /metrics, summed over workers; by name, or by name and one label.
-local function figure(app, name)
-  local sum
-  for series, value in app:admin("/metrics").body:gmatch "([^\n ]+) ([%d.]+)" do
-    if series == name or series:match "^([^{]+){worker=" == name then sum = (sum or 0) + tonumber(value) end
-  end
-  return assert(sum, "no series " .. name)
-end
-
 -- The request for the figure is in flight itself.
 local function await_in_flight(app, n)
-  eventually(function() return figure(app, "medbookd_requests_in_flight") == n + 1 end, { what = "requests in flight" })
+  eventually(function() return app:figure("medbookd_requests_in_flight") == n + 1 end, { what = "requests in flight" })
 end
 
 -- Only then is it certain that no request more comes to that worker: what it accepts in the same turn
 -- of its loop has to wait until it is replaced.
-local function await_hang(app)
-  eventually(function() return app:log():find("hang begins", 1, true) end)
-end
+local function await_hang(app) app:await_log "hang begins" end
 
 describe("SIGTERM", function()
   local app, client, finish, scraper
@@ -159,7 +148,7 @@ describe("a service manager", function()
     for _, client in ipairs { by_six, by_path } do assert.equal("HTTP/1.1 200 OK", status_by(client)) end
     assert.equal(1, #app:workers())
     local told = "1 worker, database by URL; http://127.0.0.1:%d, http://[::1]:%d, unix:%s, admin http://127.0.0.1:%d"
-    eventually(function() return app:log():find(told:format(port, port6, path, admin_port), 1, true) end)
+    app:await_log(told:format(port, port6, path, admin_port))
     assert.same({ "exit", 0 }, { app:stop() })
     local later = assert(http.connect(port))
     later:close()
@@ -230,11 +219,7 @@ describe("settings by environment", function()
 
   it("http.trusted_proxies: logs the client that the proxy names", function()
     app:get("/v1/providers?limit=1", { headers = { ["X-Forwarded-For"] = "203.0.113.9" } })
-    eventually(function()
-      return #app:log_lines(function(line)
-        return line.client == "203.0.113.9" and line.route == "/v1/providers"
-      end) == 1
-    end)
+    app:await_line(function(line) return line.client == "203.0.113.9" and line.route == "/v1/providers" end)
   end)
 
   it("http.gzip_min_bytes: compresses what is longer", function()
@@ -461,7 +446,7 @@ describe("the admin address", function()
         end
       end
     end)
-    assert.equal(0, figure(app, "medbookd_reloads_total"))
+    assert.equal(0, app:figure("medbookd_reloads_total"))
   end)
 
   it("is called by loopback names, addresses and those of admin_hosts", function()
@@ -493,15 +478,15 @@ describe("the admin address", function()
     assert.equal(404, app:get("/metrics").status)
   end)
 
-  local function by_class(class) return figure(app, ('medbookd_requests_total{class="%s"}'):format(class)) end
+  local function by_class(class) return app:figure(('medbookd_requests_total{class="%s"}'):format(class)) end
 
   it("counts requests by the class of their status, and the queries they took", function()
-    local good, bad, queries = by_class "2xx", by_class "4xx", figure(app, "medbookd_db_queries_total")
+    local good, bad, queries = by_class "2xx", by_class "4xx", app:figure("medbookd_db_queries_total")
     for _ = 1, 5 do assert.equal(200, app:get("/v1/providers").status) end
     for _ = 1, 3 do assert.equal(404, app:get("/no-such").status) end
     assert.equal(bad + 3, by_class "4xx")
     assert.is_true(by_class "2xx" >= good + 5) -- looking at the figures counts too
-    assert.is_true(figure(app, "medbookd_db_queries_total") >= queries + 5)
+    assert.is_true(app:figure("medbookd_db_queries_total") >= queries + 5)
   end)
 
   it("puts every request into one box of the histogram", function()
@@ -525,8 +510,8 @@ describe("the admin address", function()
     client:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
     await_hang(other)
     -- More than one where a busy machine lets a worker wait that long.
-    eventually(function() return figure(other, "medbookd_worker_hangs_total") >= 1 end, { within = 30 })
-    eventually(function() return figure(other, "medbookd_worker_restarts_total") >= 1 end, { within = 30 })
+    eventually(function() return other:figure("medbookd_worker_hangs_total") >= 1 end, { within = 30 })
+    eventually(function() return other:figure("medbookd_worker_restarts_total") >= 1 end, { within = 30 })
     client:close()
     other:stop()
   end)

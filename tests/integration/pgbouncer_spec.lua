@@ -178,7 +178,6 @@ describe("behind PgBouncer in transaction mode, the tables of a plugin", functio
     local app = behind(pgbouncer.start_before(own, {}, true), "none"):start()
     local r = app:post "/v1/plugins/test.foreign/run/remains"
     assert.matches("the database cannot be reached", r.json.error, 1, true)
-    assert.matches("the settings of a session do not arrive: behind a pooler set database.pooler = transaction",
-      app:log(), 1, true)
+    app:await_log "the settings of a session do not arrive: behind a pooler set database.pooler = transaction"
   end)
 end)

@@ -9,6 +9,7 @@ local process = require "support.process"
 local psql = require "support.psql"
 local server = require "support.server"
 local temp = require "support.temp"
+local visit = require "support.visit"
 
 local KEEPER <const> = paths.root .. "/tests/fixtures/plugins/test.keeper"
 
@@ -42,15 +43,6 @@ describe("a plugin that asks the server", function()
   end
 
   local function keys() return tonumber(psql.value(database.url, 'SELECT count(*) FROM "PluginState"')) end
-
-  local function book()
-    local provider = app:get("/v1/providers?limit=1").json.data[1].id
-    local from = os.date("!%Y-%m-%dT00:00:00Z", os.time() + 86400)
-    local slots = app:get(("/v1/slots?providerId=%s&online=false&from=%s&limit=1"):format(provider, from)).json.data
-    return app:post("/v1/bookings", {
-      slotId = slots[1].id, guestName = "A", guestEmail = "a@example.org", isOnline = false,
-    })
-  end
 
   describe("for its state", function()
     it("keeps values of every kind for all processes, until they are taken away", function()
@@ -160,9 +152,9 @@ describe("a plugin that asks the server", function()
   end)
 
   it("may ask before a booking, and its answer counts", function()
-    assert.equal(201, book().status)
+    assert.equal(201, visit.book(app, "A").status)
     ask("set", { key = "closed", value = true })
-    local refused = book()
+    local refused = visit.book(app, "A")
     assert.same({ 422, "closed" }, { refused.status, refused.json.code })
   end)
 
@@ -270,7 +262,7 @@ describe("a plugin that asks the server", function()
   end)
 
   it("hears of events", function()
-    assert.equal(201, book().status)
+    assert.equal(201, visit.book(app, "A").status)
     eventually(function() return ask("get", { key = "heard" }).json.value end)
     assert.equal("booking.created", ask("get", { key = "heard" }).json.value[1])
   end)

@@ -245,6 +245,7 @@ describe("in a database that has a URL, the tables of a plugin", function()
   end
 
   it("are named at the start, once, with what this one allows", function()
+    app:await_line(function(it) return it.gaps end)
     local lines = app:log_lines(function(it) return it.gaps end)
     assert.equal(1, #lines)
     assert.matches("EXECUTE on set_config.*USAGE on plpgsql.*TEMPORARY$", lines[1].gaps)

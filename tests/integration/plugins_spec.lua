@@ -1,11 +1,11 @@
 -- Plugins: what they add, what they are told, and that nothing they do reaches beyond their own state.
 local cluster = require "support.cluster"
-local eventually = require "support.eventually"
 local hostile = require "chaos.hostile"
 local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
 local temp = require "support.temp"
+local visit = require "support.visit"
 
 local folder = hostile.folder
 
@@ -29,15 +29,6 @@ describe("a plugin", function()
     app = start(dir)
   end)
 
-  local function book(name)
-    local provider = app:get("/v1/providers?limit=1").json.data[1].id
-    local from = os.date("!%Y-%m-%dT00:00:00Z", os.time() + 86400)
-    local slots = app:get(("/v1/slots?providerId=%s&online=false&from=%s&limit=1"):format(provider, from)).json.data
-    return app:post("/v1/bookings", {
-      slotId = slots[1].id, guestName = name, guestEmail = "patient@example.org", isOnline = false,
-    })
-  end
-
   it("answers its routes, validated, with its configuration's defaults", function()
     local answer = app:post("/v1/plugins/test.clinic/greet/Thandi", { loud = true })
     assert.equal(201, answer.status, answer.body)
@@ -53,10 +44,10 @@ describe("a plugin", function()
   end)
 
   it("sees a booking before it is made and may refuse it, and hears of it afterwards", function()
-    local refused = book "Nobody"
+    local refused = visit.book(app, "Nobody")
     assert.same({ 422, "guest_unknown" }, { refused.status, refused.json.code })
     local before = app:get("/v1/plugins/test.clinic/seen").json.seen
-    assert.equal(201, book("Somebody").status)
+    assert.equal(201, visit.book(app, "Somebody").status)
     assert.equal(before + 1, app:get("/v1/plugins/test.clinic/seen").json.seen)
   end)
 
@@ -172,11 +163,7 @@ describe("a hostile plugin", function()
 
   it("is named in the log with line, limit and request", function()
     local id = run("ends_loop").json.requestId
-    local line
-    eventually(function()
-      line = app:log_lines(function(it) return it.msg == "a plugin failed" and it.request == id end)[1]
-      return line
-    end)
+    local line = app:await_line(function(it) return it.msg == "a plugin failed" and it.request == id end)
     assert.equal("test.hostile", line.plugin)
     assert.matches("^ended at plugins/test.hostile/corpus.lua:8: more than plugins.cpu %(30 ms", line.error)
   end)
@@ -208,8 +195,7 @@ describe("a plugin out of memory", function()
       { "memory_table", "plugins.memory (16777216" }, { "memory_text", "plugins.text (1048576" },
     } do
       local id = app:get("/v1/plugins/test.hostile/run/" .. case[1]).json.requestId
-      local function is_its(line) return line.msg == "a plugin failed" and line.request == id end
-      local line = eventually(function() return app:log_lines(is_its)[1] end, { what = "the line of " .. case[1] })
+      local line = app:await_line(function(it) return it.msg == "a plugin failed" and it.request == id end)
       assert.matches("more than " .. case[2], line.error, 1, true)
     end
   end)

@@ -134,9 +134,7 @@ describe("what one adds after README.md and lua/README.md", function()
     end)
     database.run [[INSERT INTO "Outbox" ("type", "resource", "resourceId", "payload")
       VALUES ('booking.created', 'Booking', 'greeted', '{}')]]
-    eventually(function()
-      return #site:log_lines(function(line) return line.msg == "hello" and line.booking == "greeted" end) > 0
-    end)
+    site:await_line(function(line) return line.msg == "hello" and line.booking == "greeted" end)
   end)
 
   it("is a mail that leaves", function()

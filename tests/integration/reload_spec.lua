@@ -73,7 +73,7 @@ describe("a reload", function()
     it("is not on the public address", function()
       start()
       assert.equal(404, app:post("/v1/admin/reload", {}).status)
-      assert.matches("\nmedbookd_reloads_total 0", app:admin("/metrics").body)
+      assert.equal(0, app:figure "medbookd_reloads_total")
     end)
 
     it("answers each of many who ask at once, and does not hold up others", function()
@@ -143,7 +143,7 @@ describe("a reload", function()
     assert.equal(0, r.code)
     assert.matches("not changed", r.out)
     assert.equal(before, generation())
-    assert.matches("\nmedbookd_reloads_total 0", app:admin("/metrics").body)
+    assert.equal(0, app:figure "medbookd_reloads_total")
   end)
 
   it("of a broken tree changes nothing, fails and names file and line", function()
@@ -155,7 +155,7 @@ describe("a reload", function()
     assert.matches("broken.lua:3:1: ", r.err, 1, true)
     assert.matches("nothing was changed; generation " .. before .. " serves", r.err, 1, true)
     assert.equal(before, generation())
-    assert.matches("\nmedbookd_reload_failures_total 1", app:admin("/metrics").body)
+    assert.equal(1, app:figure "medbookd_reload_failures_total")
   end)
 
   it("is refused where no server runs", function()
@@ -194,7 +194,7 @@ describe("a reload", function()
     local slow = app:connect { timeout = 60 }
     slow:send "GET /stamp?wait=50000 HTTP/1.1\r\nHost: a\r\n\r\n"
     eventually(function()
-      return app:admin("/metrics").body:find('\nmedbookd_requests_in_flight{worker="1"} 2', 1, true)
+      return app:figure 'medbookd_requests_in_flight{worker="1"}' == 2
     end)
     for number = 2, 4 do
       reloads.stamp(dir, number)
@@ -230,7 +230,7 @@ describe("a reload", function()
       assert.same({ "exit", 0 }, { how, code })
     end
     assert.equal(2, stamp())
-    assert.matches("\nmedbookd_reloads_total 1", app:admin("/metrics").body)
+    assert.equal(1, app:figure "medbookd_reloads_total")
   end)
 
   it("is taken back by a rollback, and that by another", function()
@@ -289,7 +289,7 @@ describe("in development", function()
     local served = app:get("/stamp").headers["x-generation"]
     assert.equal(app:get("/readyz").json.generation, served)
     paths.write(dir .. "/lua/routes/broken.lua", "return {")
-    eventually(function() return app:log():find("medbookd: routes/broken.lua:1:1: ", 1, true) end)
+    app:await_log "medbookd: routes/broken.lua:1:1: "
     assert.equal(served, app:get("/stamp").headers["x-generation"])
     process.check { "mkdir", dir .. "/lua/routes.new" }
     os.remove(dir .. "/lua/routes/broken.lua")

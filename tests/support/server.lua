@@ -131,6 +131,26 @@ function server:log_lines(wanted)
   return lines
 end
 
+-- A thread writes the log, after what it tells of. Waits until it has this text (a pattern when is_pattern).
+function server:await_log(text, is_pattern)
+  eventually(function() return self:log():find(text, 1, not is_pattern) end,
+    { within = 60, what = "in the log: " .. text })
+end
+
+-- Waits for a line where `wanted(line)` is true, and returns the first.
+function server:await_line(wanted)
+  return eventually(function() return self:log_lines(wanted)[1] end, { within = 60, what = "a line of the log" })
+end
+
+-- A figure of /metrics, summed over workers; by name, or by name and labels. Raises where there is none.
+function server:figure(name)
+  local sum
+  for series, value in self:admin("/metrics").body:gmatch "([^\n ]+) ([%d.]+)" do
+    if series == name or series:match "^([^{]+){worker=" == name then sum = (sum or 0) + tonumber(value) end
+  end
+  return sum or error("no series " .. name, 2)
+end
+
 -- What a process calls itself: medbookd, medbookd-jobs, postgres.
 local function name_of(pid)
   local file <close> = io.open(("/proc/%d/comm"):format(pid), "r")
