@@ -396,6 +396,26 @@ END
 $$;
 COMMENT ON FUNCTION mb_delete_account(jsonb) IS 'takes a person out: deleted, account_in_use, last_super_admin, changed';
 
+-- Sessions of whoever asks go: that of `session`, or without it all but `kept`. request: userId, and one of these. How
+-- many there were.
+CREATE OR REPLACE FUNCTION mb_revoke_sessions(request jsonb) RETURNS integer
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    n integer;
+BEGIN
+    DELETE FROM "Session" s
+     WHERE s."userId" = request ->> 'userId'
+       AND CASE WHEN request ? 'session' THEN s."id" = request ->> 'session' ELSE s."id" <> request ->> 'kept' END;
+    GET DIAGNOSTICS n = ROW_COUNT;
+    IF n > 0 THEN
+        PERFORM mb_note_account(request, 'SESSIONS_REVOKED', 'AUTHENTICATION', request ->> 'userId',
+                                request ->> 'userId', NULL, jsonb_build_object('count', n));
+    END IF;
+    RETURN n;
+END
+$$;
+
 -- request: account, name, prefix, tokenHash, permissions, expiresAt or left out.
 CREATE OR REPLACE FUNCTION mb_create_api_key(request jsonb)
     RETURNS TABLE ("id" text, "createdAt" timestamptz, "expiresAt" timestamptz)
@@ -527,6 +547,10 @@ BEGIN
         INSERT INTO "Session" ("userId", "tokenHash", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent")
         VALUES (u."id", request ->> 'tokenHash', at, at, "expiresAt", request ->> 'address', request ->> 'agent');
         PERFORM mb_note_account(request, 'SIGNED_IN', 'AUTHENTICATION', u."id", u."id", u."email", NULL);
+    END IF;
+    IF outcome = 'changed' THEN -- whoever asks looks again
+        RETURN NEXT;
+        RETURN;
     END IF;
     INSERT INTO "LoginAttempt" ("userId", "email", "ipAddress", "userAgent", "success", "failureReason", "createdAt")
     VALUES (u."id", request ->> 'email', request ->> 'address', request ->> 'agent', outcome = 'signed_in',

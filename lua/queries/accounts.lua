@@ -42,6 +42,9 @@ SELECT outcome, account FROM mb_reset_password($1::jsonb)]]),
   -- $1 request.
   sign_in = query.write("accounts.sign_in", [[SELECT outcome, "expiresAt" FROM mb_sign_in($1::jsonb)]]),
 
+  -- The same password, hashed anew. $1 user, $2 hash that it takes the place of, $3 new hash.
+  renew = query.write("accounts.renew", [[UPDATE "User" SET "password" = $3 WHERE "id" = $1 AND "password" = $2]]),
+
   -- An attempt to sign in that failed. $1 user or null, $2 address as it was typed, $3 client address, $4 agent,
   -- $5 why.
   failed = query.write("accounts.failed", [[

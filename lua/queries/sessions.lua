@@ -50,12 +50,8 @@ SELECT "id", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent", "
  ORDER BY "id" DESC
  LIMIT $3::integer]]),
 
-  -- One of them goes, whoever asks from which: its id, or no row. $1 session, $2 user.
-  revoke = query.write("sessions.revoke", [[DELETE FROM "Session" WHERE "id" = $1 AND "userId" = $2 RETURNING "id"]]),
-
-  -- All but one of them go. $1 user, $2 the session that stays.
-  revoke_others = query.write("sessions.revoke_others", [[
-DELETE FROM "Session" WHERE "userId" = $1 AND "id" <> $2]]),
+  -- Some of one's own go, with an audit row. $1 request of mb_revoke_sessions.
+  revoke = query.write("sessions.revoke", [[SELECT mb_revoke_sessions($1::jsonb) AS "revoked"]]),
 
   -- $1 hash of the token.
   delete = query.write("sessions.delete", [[DELETE FROM "Session" WHERE "tokenHash" = $1]]),

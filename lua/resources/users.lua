@@ -15,6 +15,12 @@ return require("mb.resource").new {
     whatsappVerified = field.instant { nullable = true },
     image = field.url { nullable = true, example = "https://clinic.example/thandi.jpg" },
     role = field.enum { words = roles.platform_roles, type = "UserRole" },
+    isLocked = field.boolean {
+      description = "an administrator has locked it: nobody signs in",
+      select = [[coalesce(t."accountLockedUntil" > mb_now(), false)]],
+    },
+    lockReason = field.text { nullable = true, example = "asked for by phone" },
+    deletedAt = field.instant { nullable = true, description = "its owner is gone" },
     providerId = field.id { nullable = true, description = "the provider that this is",
       select = [[(SELECT p."id" FROM "Provider" p WHERE p."userId" = t."id")]] },
   },

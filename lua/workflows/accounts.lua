@@ -119,8 +119,8 @@ local function new_token()
   return token
 end
 
--- { token, expiresAt, userId }, or raises.
-local function sign_in(req)
+-- The account whose password was sent, or raises.
+local function demand_user(req)
   local email, password = req.body.email, req.body.password
   local user = db.query(accounts.by_email, email)[1]
   local stored = user and user.password
@@ -134,20 +134,41 @@ local function sign_in(req)
     note_failure(req, user, not user and "unknown_account" or not stored and "no_password" or "wrong_password")
     refuse_credentials()
   end
+  return user
+end
+
+-- A session, once the password was right: token, outcome, expiresAt.
+local function begin_session(req, user)
   local token = new_token()
   local done = db.query(accounts.sign_in, request(req, {
-    account = user.id, password = stored, email = email, tokenHash = crypto.sha256(token), idle = own_sessions.IDLE,
-    longest = own_sessions.LONGEST,
+    account = user.id, password = user.password, email = req.body.email, tokenHash = crypto.sha256(token),
+    idle = own_sessions.IDLE, longest = own_sessions.LONGEST,
   }))[1]
-  if done.outcome == "locked" then
-    error(problem(403, "account_locked", "this account is locked: ask the operator"))
-  elseif done.outcome == "unverified" then
-    send_link_again(req, email)
+  return token, done.outcome, done.expiresAt
+end
+
+-- { token, expiresAt, userId }, or raises.
+local function sign_in(req)
+  local user, token, outcome, expires_at
+  for _ = 1, 2 do -- again, if the password, or how it is hashed, has changed while it was judged
+    user = demand_user(req)
+    token, outcome, expires_at = begin_session(req, user)
+    if outcome ~= "changed" then
+      break
+    end
   end
-  if done.outcome ~= "signed_in" then
+  if outcome == "locked" then
+    error(problem(403, "account_locked", "this account is locked: ask the operator"))
+  elseif outcome == "unverified" then
+    send_link_again(req, req.body.email)
+  end
+  if outcome ~= "signed_in" then
     refuse_credentials()
   end
-  return { token = token, expiresAt = done.expiresAt, userId = user.id }
+  if passwords.is_old(user.password) then
+    db.later(accounts.renew, user.id, user.password, passwords.hash(req, req.body.password))
+  end
+  return { token = token, expiresAt = expires_at, userId = user.id }
 end
 
 return {

@@ -5,6 +5,7 @@ local cursor = require "mb.cursor"
 local db = require "mb.db"
 local json = require "mb.json"
 local problem = require "mb.problem"
+local request = require "workflows.account_request"
 local sessions = require "queries.sessions"
 
 local function duration(key, default, help)
@@ -29,13 +30,13 @@ local function list(req)
 end
 
 local function revoke(req)
-  if #db.query(sessions.revoke, req.params.id, req.user_id) == 0 then
+  if db.query(sessions.revoke, request(req, { session = req.params.id }))[1].revoked == 0 then
     error(problem(404, "not_found", "session not found"))
   end
 end
 
 local function revoke_others(req)
-  db.query(sessions.revoke_others, req.user_id, req.session_id)
+  db.query(sessions.revoke, request(req, { kept = req.session_id }))
 end
 
 return {

@@ -31,8 +31,31 @@ local PAUSE <const>, MOST_PAUSE <const> = 250, 5000
 local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
   .. "5Cyz9tE0D0l2lQyA4Cn1lGfYxP9r0s0mS0yJ1n1pJ0E"
 
+-- What is hashed is an HMAC of the password under the server's key, so that a copy of the database alone gives nobody a
+-- password to try. Hashes without this mark are of passwords as they are: of other programs, of the demo, of `medbookd
+-- admin`; they are renewed at the next sign-in, as are those of other costs than MARK's.
+local HMAC <const> = "hmac1:"
+local MARK <const> = HMAC .. "$argon2id$v=19$m=19456,t=2,p=1$"
+
+local function keyed(password)
+  return crypto.hmac("password", password)
+end
+
 local function hash(req, password)
-  return crypto.hash_password(password, req.client)
+  return HMAC .. crypto.hash_password(keyed(password), req.client)
+end
+
+-- Whether what is stored is not as `hash` makes it today.
+local function is_old(stored)
+  return stored:sub(1, #MARK) ~= MARK
+end
+
+-- Takes as long for each.
+local function matches(req, stored, password)
+  if stored:sub(1, #HMAC) == HMAC then
+    return crypto.verify_password(stored:sub(#HMAC + 1), keyed(password), req.client)
+  end
+  return crypto.verify_password(stored, password, req.client)
 end
 
 -- Raises the 422 of a new password, in this field, that may not be that of who has this address and name.
@@ -87,7 +110,7 @@ local function verify(req, email, stored, password, on_refusal)
   if OF_ACCOUNT > 0 and tries > OF_ACCOUNT then
     time.sleep(math.min(MOST_PAUSE, (tries - OF_ACCOUNT) * PAUSE))
   end
-  local is_run, held = pcall(crypto.verify_password, stored or NOBODY, password, req.client)
+  local is_run, held = pcall(matches, req, stored or NOBODY, password)
   local is_right = is_run and held and stored ~= nil
   if not is_run or is_right then
     give("password of address", network, OF_ADDRESS)
@@ -101,4 +124,4 @@ local function verify(req, email, stored, password, on_refusal)
   return is_right
 end
 
-return { hash = hash, demand = demand, verify = verify }
+return { hash = hash, is_old = is_old, demand = demand, verify = verify }

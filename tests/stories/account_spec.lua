@@ -10,6 +10,9 @@ local process = require "support.process"
 local server = require "support.server"
 
 local AT_ONCE <const> = 20
+-- "seven lazy cranes" by Argon2id, at lower costs than ours.
+local OF_ANOTHER <const> =
+  "$argon2id$v=19$m=8192,t=1,p=1$QBBamaTj5ibhzhRfP6M6YA$kaaEoCsvYUEd6QnlTfIZcljA/Li7aAK5Oermch33jjY"
 local ALTERED <const>, PIPELINED <const> = 10000, 100
 local ALPHABET <const> = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -515,6 +518,11 @@ describe("an account", function()
       assert.equal(200, get("/v1/me", laptop).status)
     end)
 
+    it("is signed in to by many at once", function()
+      local answers = at_once(5, "/v1/auth/login", { email = "devices@people.example", password = "seven lazy cranes" })
+      for _, answer in ipairs(answers) do assert.equal(200, answer.status, answer.body) end
+    end)
+
     it("ends all of them but one", function()
       local email = "devices@people.example"
       local one, other = login(email, "seven lazy cranes").json.token, login(email, "seven lazy cranes").json.token
@@ -524,7 +532,25 @@ describe("an account", function()
       assert.equal(204, delete("/v1/me/sessions", one).status)
       assert.equal(1, #get("/v1/me/sessions", one).json.data)
       is_refused(get("/v1/me", other), 401, "invalid_token")
+      assert.equal("2", value [[SELECT count(*) AS v FROM "AuditLog" a JOIN "User" u ON u."id" = a."userId"
+        WHERE a."action" = 'SESSIONS_REVOKED' AND u."email" = 'devices@people.example']])
     end)
+  end)
+
+  it("keeps its password under the server's key, also one that was hashed without it", function()
+    local function stored()
+      return value [[SELECT "password" AS v FROM "User" WHERE "email" = 'hash@people.example']]
+    end
+    account("hash@people.example", "seven lazy cranes")
+    assert.matches("^hmac1:%$argon2id%$v=19%$m=19456,t=2,p=1%$", stored())
+    -- Of the same password as it is, with other costs: of another program.
+    database.run(([[UPDATE "User" SET "password" = '%s' WHERE "email" = 'hash@people.example']]):format(OF_ANOTHER))
+    is_refused(login("hash@people.example", "nine lazy cranes"), 401, "invalid_credentials")
+    local answers = at_once(3, "/v1/auth/login", { email = "hash@people.example", password = "seven lazy cranes" })
+    for _, answer in ipairs(answers) do assert.equal(200, answer.status, answer.body) end
+    eventually(function() return stored():find "^hmac1:%$argon2id%$v=19%$m=19456,t=2,p=1%$" end)
+    is_refused(login("hash@people.example", "nine lazy cranes"), 401, "invalid_credentials")
+    assert.equal(200, login("hash@people.example", "seven lazy cranes").status)
   end)
 
   it("leaves no password, token or key in the database or the log", function()

@@ -157,12 +157,15 @@ describe("administration", function()
       is_refused(lock(admin, first), 403, "not_allowed")
       is_refused(lock(admin, admin), 403, "not_allowed")
       assert.equal(204, lock(admin, user).status)
+      local seen = request("GET", "/v1/users/" .. user.id, admin.token).json
+      assert.same({ true, "asked for by phone" }, { seen.isLocked, seen.lockReason })
       is_refused(request("GET", "/v1/me", user.token), 401, "invalid_token")
       is_refused(login(user.email), 403, "account_locked")
       is_refused(login(user.email, "wrong"), 401, "invalid_credentials")
       assert.equal("locked", value([[SELECT "failureReason" AS v FROM "LoginAttempt" WHERE "userId" = '%s'
         AND "failureReason" <> 'wrong_password']], user.id))
       assert.equal(204, unlock(admin, user).status)
+      assert.is_false(request("GET", "/v1/users/" .. user.id, admin.token).json.isLocked)
       user.token = login(user.email).json.token
       assert.equal(204, lock(first, other).status)
       assert.equal(204, unlock(first, other).status)
