@@ -33,7 +33,8 @@ enum mb_config_type {
     MB_CFG_FILE,     /* a file, or empty */
     MB_CFG_FOLDER,   /* a folder, which need not exist yet */
     MB_CFG_HOME,     /* a folder with lua/ and migrations/, or empty */
-    MB_CFG_ZONE      /* a time zone of the system, by its IANA name */
+    MB_CFG_ZONE,     /* a time zone of the system, by its IANA name */
+    MB_CFG_COUNTRIES /* country codes of telephone numbers, separated by commas or blanks */
 };
 
 /* X(member, "key", type, "default", least, most, "words|allowed", "help") */

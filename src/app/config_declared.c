@@ -60,7 +60,8 @@ static bool read_type(const char *word, enum mb_config_type *out)
                  {"boolean", MB_CFG_BOOL},
                  {"duration", MB_CFG_MS},
                  {"size", MB_CFG_BYTES},
-                 {"word", MB_CFG_WORD}};
+                 {"word", MB_CFG_WORD},
+                 {"countries", MB_CFG_COUNTRIES}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *out = types[i].type;
         if (strcmp(types[i].word, word) == 0) return true;
@@ -111,7 +112,8 @@ static enum mb_rc check_new(const struct mb_config_declared *d, const struct mb_
                            other->at);
     if (!read_type(it->type, type))
         return mb_fail(err, MB_E_SCRIPT,
-                       "'type' of '%.60s' is integer, boolean, duration, size or word", it->key);
+                       "'type' of '%.60s' is integer, boolean, duration, size, word or countries",
+                       it->key);
     if ((*type == MB_CFG_WORD) != (it->words != NULL))
         return mb_fail(err, MB_E_SCRIPT, "'words' of '%.60s' is the list of a type \"word\"",
                        it->key);

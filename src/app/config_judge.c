@@ -125,6 +125,19 @@ static bool is_zone(const char *value)
     return is;
 }
 
+/* "27, 264": one to three digits each, none of them 0 at first (ITU-T E.164). */
+static bool is_countries(const char *value)
+{
+    static const char digits[] = "0123456789", between[] = ", \t";
+    for (const char *at = value + strspn(value, between); *at != '\0'; at += strspn(at, between)) {
+        size_t n = strspn(at, digits);
+        if (n < 1 || n > 3 || *at == '0') return false;
+        at += n;
+        if (*at != '\0' && strchr(between, *at) == NULL) return false;
+    }
+    return true;
+}
+
 bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
 {
     bool is_empty = value[0] == '\0';
@@ -146,6 +159,7 @@ bool mb_config__is_text_of(const struct mb_config__key *k, const char *value)
     case MB_CFG_FOLDER: return is_folder(value);
     case MB_CFG_HOME: return is_empty || mb_home_is(value);
     case MB_CFG_ZONE: return is_zone(value);
+    case MB_CFG_COUNTRIES: return is_countries(value);
     default: return true;
     }
 }

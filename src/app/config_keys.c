@@ -49,6 +49,7 @@ const char *mb_config__expected(const struct mb_config__key *k)
     case MB_CFG_FOLDER: return "a folder, or where one can be made";
     case MB_CFG_HOME: return "a folder with lua/ and migrations/";
     case MB_CFG_ZONE: return "an IANA time zone such as Africa/Johannesburg";
+    case MB_CFG_COUNTRIES: return "country codes of telephone numbers, such as 27, 264; or empty";
     }
     return "";
 }

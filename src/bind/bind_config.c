@@ -12,7 +12,7 @@
  *
  * A key is declared once, while scripts load, in the file that uses it; then it is one like all others, in
  * medbookd.conf, in the environment and in `medbookd config`. type: integer, duration, size (these have `least`
- * and `most`), boolean, word (with words = { "a", "b" }).
+ * and `most`), boolean, word (with words = { "a", "b" }), countries ("27, 264", of telephone numbers, or "").
  */
 
 static const char DECLARED; /* registry key: a table, key -> value */

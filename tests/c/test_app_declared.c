@@ -80,6 +80,9 @@ static void test_values(void)
     ok(start("test.span = false", NULL) &&
            is(declare((struct mb_vm_declaration){.type = "boolean", .dflt = "true"}), "false"),
        "or a truth value");
+    ok(start("test.span = 27, 264 1\n", NULL) &&
+           is(declare((struct mb_vm_declaration){.type = "countries", .dflt = ""}), "27, 264 1"),
+       "or countries by their codes");
 }
 
 static void test_settings(void)
@@ -102,6 +105,15 @@ static void test_settings(void)
     ok(start("test.span = 400d\n", NULL) && declare(span) != NULL &&
            is_refused("test.span is out of range; it must be 1s to 365d"),
        "and what is out of its range");
+    static const char *const no_countries[] = {"ZA", "+27", "027", "2711", "27;264"};
+    for (size_t i = 0; i < sizeof no_countries / sizeof *no_countries; i++) {
+        char line[64];
+        (void)snprintf(line, sizeof line, "test.span = %s\n", no_countries[i]);
+        ok(start(line, NULL) &&
+               is(declare((struct mb_vm_declaration){.type = "countries", .dflt = ""}), "") &&
+               is_refused("it must be country codes of telephone numbers, such as 27, 264"),
+           "and no country codes: %s", no_countries[i]);
+    }
     ok(!start("test.span = 1h\n# x\ntest.span = 2h\n", NULL) &&
            says(":3: test.span is already set in line 1"),
        "is set once in a file");
