@@ -319,6 +319,92 @@ BEGIN
 END
 $$;
 
+-- One more code of each of these: [{ key, most }]. Null: all of them are counted; else when the first that has as many as
+-- it may begins anew, and those before it are counted all the same: the caller has to roll back.
+CREATE OR REPLACE FUNCTION mb_count_codes(counts jsonb, at timestamptz) RETURNS timestamptz
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    it record;
+BEGIN
+    -- In one order, so that no two wait for each other.
+    FOR it IN SELECT x."key", x."most" FROM jsonb_to_recordset(counts) AS x("key" text, "most" integer) ORDER BY 1 LOOP
+        INSERT INTO "ContactCodeCount" AS c ("key", "count", "until") VALUES (it."key", 1, at + interval '1 day')
+        ON CONFLICT ("key") DO UPDATE
+           SET "count" = CASE WHEN c."until" <= at THEN 1 ELSE c."count" + 1 END,
+               "until" = CASE WHEN c."until" <= at THEN EXCLUDED."until" ELSE c."until" END
+         WHERE c."until" <= at OR c."count" < it."most";
+        IF NOT FOUND THEN
+            RETURN (SELECT c."until" FROM "ContactCodeCount" c WHERE c."key" = it."key");
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+
+-- A number waits for its code; one that waited before does no more. request: account, kind (phone, whatsapp), number,
+-- codeId, validFor, counts (as above). "wait": in so many seconds another code may be sent, and the caller has to roll
+-- back; null: it waits.
+CREATE OR REPLACE FUNCTION mb_ask_for_code(request jsonb) RETURNS TABLE (wait integer)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    u record;
+BEGIN
+    SELECT x."id", x."email" INTO u FROM "User" x WHERE x."id" = request ->> 'account' FOR NO KEY UPDATE;
+    wait := ceil(extract(epoch FROM mb_count_codes(request -> 'counts', at) - at));
+    IF wait IS NULL THEN
+        INSERT INTO "ContactCode" ("id", "userId", "kind", "number", "expires", "createdAt")
+        VALUES (request ->> 'codeId', u."id", request ->> 'kind', request ->> 'number',
+                at + (request ->> 'validFor')::interval, at)
+        ON CONFLICT ("userId", "kind") DO UPDATE
+           SET "id" = EXCLUDED."id", "number" = EXCLUDED."number", "tries" = 0, "expires" = EXCLUDED."expires",
+               "createdAt" = EXCLUDED."createdAt";
+        PERFORM mb_note_account(request, 'CONTACT_CODE_REQUESTED', 'SECURITY', u."id", u."id", u."email",
+                                jsonb_build_object('kind', request ->> 'kind'));
+    END IF;
+    RETURN NEXT;
+END
+$$;
+
+-- A try. Whether it is right was judged before it is counted, and is told by nothing but the outcome. request: account,
+-- codeId, isRight. verified: the number is the account's; wrong; exhausted, for "wait" seconds.
+CREATE OR REPLACE FUNCTION mb_try_code(request jsonb) RETURNS TABLE (outcome text, wait integer)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    u record;
+    c "ContactCode"%ROWTYPE;
+BEGIN
+    SELECT x."id", x."email" INTO u FROM "User" x WHERE x."id" = request ->> 'account' FOR NO KEY UPDATE;
+    SELECT * INTO c FROM "ContactCode" x
+     WHERE x."id" = request ->> 'codeId' AND x."userId" = u."id" AND x."expires" > at;
+    outcome := CASE WHEN c."id" IS NULL THEN 'wrong'
+                    WHEN c."tries" >= 5 THEN 'exhausted'
+                    WHEN (request ->> 'isRight')::boolean THEN 'verified'
+                    ELSE 'wrong' END;
+    IF outcome = 'verified' THEN
+        UPDATE "User" x
+           SET "phone" = CASE c."kind" WHEN 'phone' THEN c."number" ELSE x."phone" END,
+               "phoneVerified" = CASE c."kind" WHEN 'phone' THEN at ELSE x."phoneVerified" END,
+               "whatsapp" = CASE c."kind" WHEN 'whatsapp' THEN c."number" ELSE x."whatsapp" END,
+               "whatsappVerified" = CASE c."kind" WHEN 'whatsapp' THEN at ELSE x."whatsappVerified" END
+         WHERE x."id" = u."id";
+        DELETE FROM "ContactCode" x WHERE x."id" = c."id";
+        PERFORM mb_note_account(request, 'CONTACT_VERIFIED', 'SECURITY', u."id", u."id", u."email",
+                                jsonb_build_object('kind', c."kind"));
+    ELSIF outcome = 'wrong' THEN
+        UPDATE "ContactCode" x SET "tries" = x."tries" + 1 WHERE x."id" = c."id";
+    ELSE
+        wait := ceil(extract(epoch FROM c."expires" - at));
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_try_code(jsonb) IS 'proves a number by its code: verified, wrong, exhausted';
+
 -- What keeps an account from going: its provider that is not given up, and organizations that would have no owner.
 -- Locks those organizations, so that of two last owners one stays.
 CREATE OR REPLACE FUNCTION mb_holders_of(account text) RETURNS jsonb
@@ -390,6 +476,7 @@ BEGIN
         DELETE FROM "EmailVerificationToken" x WHERE x."userId" = gone;
         DELETE FROM "PasswordResetToken" x WHERE x."userId" = gone;
         DELETE FROM "LoginAttempt" x WHERE x."userId" = gone OR lower(x."email") = lower(u."email");
+        DELETE FROM "ContactCode" x WHERE x."userId" = gone;
     END IF;
     RETURN NEXT;
 END

@@ -118,6 +118,8 @@ local OF_ROUTES <const> = {
   body_required = { 422, "The route needs a body.", "Send one of JSON." },
   validation_failed = { 422, "Something sent breaks the schema or a rule across its fields.",
                         "`errors` has the JSON pointer of each field and what is wrong with it." },
+  invalid_code = { 422, "It is not the code that was sent last, or that has expired.",
+                   "Read it again, or have a new one sent." },
   slot_past = { 422, "The slot lies in the past.", "Search again." },
   client_not_found = { 422, "`clientId` names no user.", "Check the id." },
   mode_required = { 422, "The slot is offered online and in person.", "Send `isOnline`." },
@@ -126,7 +128,8 @@ local OF_ROUTES <const> = {
                            "Make a new key for each new request." },
   rate_limited = { 429, "More requests than the limit of the route allows.", "Repeat it after Retry-After." },
   login_busy = { 429, "Too many passwords are to be judged at once.", "Repeat it after Retry-After." },
-  too_many_attempts = { 429, "Too many wrong passwords.", "Wait for Retry-After, or have a link to a new one sent." },
+  too_many_attempts = { 429, "Too many wrong passwords, or tries of a code.",
+                        "Wait for Retry-After, or have a link to a new password, or a new code, sent." },
   provider_failed = { 502, "The plugin that provides this failed.", "Repeat it later." },
   not_provided = { 503, "No plugin provides this.", "The operator installs one that does." },
 }

@@ -1,5 +1,5 @@
 -- Takes away what has had its time: answers kept for repetitions, sessions, accounts that nobody verified, links of
--- mails, attempts to sign in, values of plugins, finished jobs, old events.
+-- mails, attempts to sign in, codes of numbers, values of plugins, finished jobs, old events.
 local cleanup = require "queries.cleanup"
 local config = require "mb.config"
 local db = require "mb.db"
@@ -41,6 +41,8 @@ return {
     remove(cleanup.verification_links, KEEP_LINKS)
     remove(cleanup.reset_links, KEEP_LINKS)
     remove(cleanup.login_attempts, KEEP_ATTEMPTS)
+    remove(cleanup.contact_codes)
+    remove(cleanup.contact_code_counts)
     remove(cleanup.plugin_state)
     remove(cleanup.jobs, KEEP_JOBS)
     remove(cleanup.events, KEEP_EVENTS, jobs.subscribers())

@@ -165,7 +165,7 @@ function check_value(spec, value, at, fail)
         return
       end
     end
-    return fail(at, "must be one of " .. table.concat(spec.enum, ", "))
+    return fail(at, #spec.enum == 0 and "can only be removed" or "must be one of " .. table.concat(spec.enum, ", "))
   end
   if kind[3] then
     kind[3](spec, value, at, fail)

@@ -75,6 +75,19 @@ SELECT outcome, holders::text AS "holders" FROM mb_delete_account($1::jsonb)]]),
   -- $1 request.
   administer = query.write("accounts.administer", [[SELECT mb_administer($1::jsonb) AS outcome]]),
 
+  -- $1 request.
+  ask_for_code = query.write("accounts.ask_for_code", [[SELECT "wait" FROM mb_ask_for_code($1::jsonb)]]),
+
+  -- $1 request.
+  try_code = query.write("accounts.try_code", [[SELECT outcome, "wait" FROM mb_try_code($1::jsonb)]]),
+
+  -- The code that a number of an account waits for, also one that has expired. $1 user, $2 kind.
+  code = query.read("accounts.code", [[SELECT "id" FROM "ContactCode" WHERE "userId" = $1 AND "kind" = $2]]),
+
+  -- What is to be sent; no row when it would be of no use any more. $1 code.
+  open_code = query.read("accounts.open_code", [[
+SELECT "id", "kind", "number" FROM "ContactCode" WHERE "id" = $1 AND "expires" > mb_now()]]),
+
   -- ---- what mails say ----
 
   -- The link that verifies an account's address, or its new one; no row when none waits. $1 user, $2 whether it

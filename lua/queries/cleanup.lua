@@ -51,6 +51,24 @@ WITH gone AS (
     RETURNING 1)
 SELECT count(*)::integer AS "removed" FROM gone]]),
 
+  -- Codes of numbers that have expired. $1 most rows.
+  contact_codes = query.write("cleanup.contact_codes", [[
+WITH gone AS (
+    DELETE FROM "ContactCode" WHERE "id" IN (
+        SELECT "id" FROM "ContactCode" WHERE "expires" <= (SELECT mb_now())
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
+  -- How many of them were sent, a day later. $1 most rows.
+  contact_code_counts = query.write("cleanup.contact_code_counts", [[
+WITH gone AS (
+    DELETE FROM "ContactCodeCount" WHERE "key" IN (
+        SELECT "key" FROM "ContactCodeCount" WHERE "until" <= (SELECT mb_now())
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
   -- Values of plugins whose time is over. $1 most rows.
   plugin_state = query.write("cleanup.plugin_state", [[
 WITH gone AS (

@@ -99,10 +99,15 @@ local function channel(address_kind, name)
   return it
 end
 
+-- Raises: nothing provides what is asked for.
+local function refuse_missing()
+  error(problem(503, "not_provided", "no plugin provides this"))
+end
+
 -- What it returns, checked; raises a problem when it fails or is not there.
 local function ask(it, what, argument)
   if not it or not it.functions[what] then
-    error(problem(503, "not_provided", "no plugin provides this"))
+    refuse_missing()
   end
   local result = it.functions[what](argument)
   if not result then
@@ -111,4 +116,6 @@ local function ask(it, what, argument)
   return result
 end
 
-return { KINDS = KINDS, find = find, channel = channel, ask = ask, PLACE = PLACE }
+return {
+  KINDS = KINDS, find = find, channel = channel, refuse_missing = refuse_missing, ask = ask, PLACE = PLACE,
+}

@@ -84,6 +84,10 @@ return {
     ["DELETE /v1/me/sessions/{id}"] = {
       own = "patient", foreign = "stranger", rows = { own = "session of patient", foreign = "session of stranger" },
     },
+    ["POST /v1/me/phone"] = { all = "+" },
+    ["POST /v1/me/verify-phone"] = { all = "+" },
+    ["POST /v1/me/verify-whatsapp"] = { all = "+" },
+    ["POST /v1/me/whatsapp"] = { all = "+" },
     ["GET /v1/places"] = { all = "+" },
     ["GET /v1/provider-types"] = { all = "*" },
     ["POST /v1/provider-types"] = { all = ADMINS },

@@ -162,7 +162,7 @@ describe("the server's own jobs", function()
     end)
     local files = native.list(paths.root .. "/lua/jobs")
     table.sort(files)
-    assert.same({ "cleanup.lua", "expire_bookings.lua", "mail.lua", "notify.lua" }, files)
+    assert.same({ "cleanup.lua", "contact_code.lua", "expire_bookings.lua", "mail.lua", "notify.lua" }, files)
     assert.is_true(app.process:is_running())
   end)
 
@@ -206,12 +206,19 @@ describe("the server's own jobs", function()
       INSERT INTO "Session" ("userId", "tokenHash", "createdAt", "expiresAt")
       SELECT 'user', encode(sha256(n::text::bytea), 'hex'), '2020-01-01', now() + n * interval '1 h'
         FROM unnest('{-2,-1,1}'::int[]) n;
+      INSERT INTO "ContactCode" ("userId", "kind", "number", "expires")
+      VALUES ('doctor', 'phone', '+27825550123', mb_now() - interval '1 s'),
+             ('doctor', 'whatsapp', '+27825550123', mb_now() + interval '1 min');
+      INSERT INTO "ContactCodeCount"
+      VALUES ('old', 1, mb_now() - interval '1 s'), ('new', 1, mb_now() + interval '1 min');
       INSERT INTO "Job" ("kind", "maxAttempts", "status", "finishedAt")
       SELECT 'old', 1, 'DONE', now() - n * interval '3 days' FROM generate_series(1, 4) n]]
     run "server.cleanup"
     assert.equal("2", value [[SELECT count(*) FROM "IdempotencyKey" WHERE "caller" = 'c']])
     assert.equal("1", value [[SELECT count(*) FROM "Session" WHERE "createdAt" = '2020-01-01' AND "userId" = 'user']])
     assert.equal("2", value [[SELECT count(*) FROM "Job" WHERE "kind" = 'old']])
+    assert.equal("whatsapp", value [[SELECT string_agg("kind", ' ') FROM "ContactCode" WHERE "userId" = 'doctor']])
+    assert.equal("new", value [[SELECT string_agg("key", ' ') FROM "ContactCodeCount" WHERE "key" IN ('old', 'new')]])
   end)
 
   it("remove accounts that nobody verified, but for those that something refers to", function()

@@ -13,6 +13,9 @@ local CHECKS <const> = {
   EmailVerificationToken_token_check = [[UPDATE "EmailVerificationToken" SET "token" = 'a token in the clear']],
   ApiKey_tokenHash_check = [[UPDATE "ApiKey" SET "tokenHash" = 'a key in the clear']],
   PasswordResetToken_token_check = [[UPDATE "PasswordResetToken" SET "token" = 'a token in the clear']],
+  ContactCode_kind_check = [[UPDATE "ContactCode" SET "kind" = 'email']],
+  ContactCode_tries_check = [[UPDATE "ContactCode" SET "tries" = 6]],
+  ContactCodeCount_count_check = [[UPDATE "ContactCodeCount" SET "count" = 0]],
   LoginAttempt_failureReason_check = [[UPDATE "LoginAttempt" SET "success" = true]],
   OrganizationInvitation_email_check = [[UPDATE "OrganizationInvitation" SET "email" = 'nobody']],
   Location_coordinates_check = [[UPDATE "Location" SET "coordinates" = '{"lat": 91, "lng": 28.0}']],
@@ -87,6 +90,7 @@ local UNIQUES <const> = {
   Session_tokenHash_key = another("Session", '{"id": "2"}'),
   EmailVerificationToken_token_key = another("EmailVerificationToken", '{"id": "2"}'),
   ApiKey_tokenHash_key = another("ApiKey", '{"id": "2"}'),
+  ContactCode_userId_kind_key = another("ContactCode", '{"id": "2"}'),
   PasswordResetToken_token_key = another("PasswordResetToken", '{"id": "2"}'),
   OrganizationMembership_organizationId_userId_key = another("OrganizationMembership", '{"id": "2"}'),
   OrganizationInvitation_token_key =
@@ -173,6 +177,7 @@ local KEPT <const> = {
 local CASCADED <const> = {
   Account_userId_fkey = "", Session_userId_fkey = "", EmailVerificationToken_userId_fkey = "",
   PasswordResetToken_userId_fkey = "", LoginAttempt_userId_fkey = "", ApiKey_userId_fkey = "",
+  ContactCode_userId_fkey = "",
   OrganizationMembership_organizationId_fkey =
     another("OrganizationMembership", '{"id": "2", "organizationId": "nowhere"}'),
   OrganizationMembership_userId_fkey = "", OrganizationInvitation_organizationId_fkey = "",

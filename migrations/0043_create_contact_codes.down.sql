@@ -1,0 +1,2 @@
+DROP TABLE "ContactCodeCount";
+DROP TABLE "ContactCode";
