@@ -2,6 +2,9 @@
 -- for each request. peers/nginx/hello.lua is the twin of the first; a plugin hooks on the second; the others have
 -- what routes have: a parameter and a body that are checked, which of /bench/small is that of a step of a booking.
 local bookings = require "validation.bookings"
+local conditional = require "mb.conditional"
+local db = require "mb.db"
+local query = require "mb.query"
 
 local function hello()
   return {
@@ -15,7 +18,32 @@ local function hello()
   }
 end
 
+-- What GET /v1/services/{id} does, by hand.
+local service_by_id = query.read("bench.service", [[
+SELECT "id", "name", "description", "providerTypeId", "displayPriority", "defaultDuration", "defaultPrice", "version",
+       "createdAt", "updatedAt"
+  FROM "Service"
+ WHERE "id" = $1]])
+local text <const>, count <const> = { type = "string" }, { type = "integer" }
+local service <const> = {
+  type = "object",
+  required = { "id", "name", "description", "providerTypeId", "displayPriority", "defaultDuration", "defaultPrice",
+               "version", "createdAt", "updatedAt" },
+  properties = {
+    id = text, name = text, description = { type = "string", nullable = true }, providerTypeId = text,
+    displayPriority = count, defaultDuration = count, defaultPrice = { type = "string", format = "decimal" },
+    version = count, createdAt = { type = "string", format = "date-time" },
+    updatedAt = { type = "string", format = "date-time" },
+  },
+}
+
 return {
+  {
+    method = "GET", path = "/bench/services/{id}", summary = "a service", permission = "public",
+    subject = function(req) return db.query(service_by_id, req.params.id)[1] end, sends = { conditional.ETAG },
+    responses = { [200] = service },
+    handler = function(_, row) return 200, row, { ETag = conditional.etag(row.version) } end,
+  },
   { method = "GET", path = "/bench/hello", summary = "a small table as JSON", permission = "public", handler = hello },
   {
     method = "GET", path = "/bench/spin", summary = "what never ends", permission = "public",
