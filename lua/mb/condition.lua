@@ -199,8 +199,16 @@ function condition:expression(parameter)
   return "(" .. table.concat(either, " OR ") .. ")"
 end
 
+-- A program's key is no more than it was given (mb.permit): of other rules nothing holds for it.
+local function is_beyond_key(self, req)
+  return req.key_permissions ~= nil and not req.key_permissions[self.name]
+end
+
 -- What the expression is to be told of the caller, as JSON.
 function condition:facts(req)
+  if is_beyond_key(self, req) then
+    return "{}"
+  end
   local facts = {}
   for i, alternative in ipairs(self.alternatives) do
     for k, literal in ipairs(alternative) do
@@ -275,6 +283,9 @@ end
 -- Which rows a caller may see: "all"; "none", whatever there is; else "some", the facts for the branches, and the width
 -- that they need.
 function condition:scope(req)
+  if is_beyond_key(self, req) then
+    return "none"
+  end
   local facts, is_some, widest = {}, false, 0
   for i, alternative in ipairs(self.alternatives) do
     if is_open(alternative, req) then
@@ -294,7 +305,7 @@ end
 
 -- rule: of mb.rule.
 local function of(rule)
-  return setmetatable({ alternatives = alternatives(rule.node, rule, false) }, condition)
+  return setmetatable({ name = rule.name, alternatives = alternatives(rule.node, rule, false) }, condition)
 end
 
 return { of = of }

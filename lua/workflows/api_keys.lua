@@ -53,14 +53,14 @@ end
 
 local function list(req)
   local limit, after = req.query.limit, cursor.decode(req.query.cursor, "text")
-  local rows = db.query(api_keys.of_user, req.user_id, limit, after)
-  local last = #rows == limit and rows[#rows]
+  local rows = db.query(api_keys.of_user, req.user_id, limit + 1, after)
+  local last = rows:keep(limit) and rows[#rows]
   return { data = rows, nextCursor = last and cursor.encode(last.id) or json.null }
 end
 
 local function revoke(req)
   if not db.query(api_keys.revoke, request(req, { key = req.params.id }))[1].isRevoked then
-    error(problem(404, "not_found", "there is no such key of yours"))
+    error(problem(404, "not_found", "key not found"))
   end
 end
 

@@ -24,6 +24,11 @@ return {
   -- Lists that are walked, by their path: SQL that adds row number %d somewhere among the others, its id "added…"; SQL
   -- that removes those rows; the query that they need.
   lists = {
+    ["/v1/me/api-keys"] = {
+      add = [[INSERT INTO "ApiKey" ("id", "userId", "name", "prefix", "tokenHash", "permissions")
+        VALUES ('added%d', 'root', 'x', 'x', encode(sha256('key%d'), 'hex'), '{}')]],
+      remove = [[DELETE FROM "ApiKey" WHERE "id" LIKE 'added%']],
+    },
     ["/v1/me/sessions"] = {
       add = [[INSERT INTO "Session" ("id", "userId", "tokenHash", "createdAt", "expiresAt") VALUES ('added%d', 'root',
         encode(sha256('added%d'), 'hex'), timestamptz '2026-01-01' + %d %% 7 * interval '20 days', '2100-01-01')]],
@@ -76,6 +81,11 @@ return {
     ["POST /v1/bookings/{id}/no-show"] = { own = CLINIC, foreign = "doctor2 " .. ADMINS },
     ["GET /v1/me"] = { all = "+" },
     ["PATCH /v1/me"] = { all = "+" },
+    ["GET /v1/me/api-keys"] = { all = "+" },
+    ["POST /v1/me/api-keys"] = { all = "+", refuses = true },
+    ["DELETE /v1/me/api-keys/{id}"] = {
+      own = "patient", foreign = "stranger", rows = { own = "key of patient", foreign = "key of stranger" },
+    },
     ["POST /v1/me/change-email"] = { all = "+", refuses = true },
     ["POST /v1/me/change-password"] = { all = "+", refuses = true },
     ["POST /v1/me/delete"] = { all = "+", refuses = true },

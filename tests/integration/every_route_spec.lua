@@ -40,6 +40,10 @@ SELECT "id", encode(sha256("id"::bytea), 'hex'), '2100-01-01' FROM "User"
 ON CONFLICT DO NOTHING;
 INSERT INTO "Session" ("id", "userId", "tokenHash", "expiresAt")
 SELECT 'session of ' || "id", "id", encode(sha256(('second ' || "id")::bytea), 'hex'), '2100-01-01' FROM "User"
+ON CONFLICT DO NOTHING;
+INSERT INTO "ApiKey" ("id", "userId", "name", "prefix", "tokenHash", "permissions")
+SELECT k || ' of ' || "id", "id", 'bot', 'mbk_x', encode(sha256((k || "id")::bytea), 'hex'), '{}'
+  FROM "User", unnest('{key,second}'::text[]) k
 ON CONFLICT DO NOTHING]]
 local SECRETS <const> = { "$argon2", "tokenHash", "never-shown" }
 local CONTACTS <const> = { ["sipho@example.org"] = "patient admin root", ["+27829999999"] = "patient admin root" }

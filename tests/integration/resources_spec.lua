@@ -139,6 +139,22 @@ describe("a resource", function()
     end
   end)
 
+  it("shows the key of a program no more than that was given", function()
+    local made = make { name = "Vault", code = "1234", organizationId = "org", providerId = "provider",
+                        locationId = "location" }
+    for permissions, code in pairs { ["rooms.signed_in"] = json.null, ["rooms.signed_in,rooms.permission"] = "1234" } do
+      local key = "mbk_" .. ("x"):rep(43)
+      database.run(([[DELETE FROM "ApiKey";
+        INSERT INTO "ApiKey" ("userId", "name", "prefix", "tokenHash", "permissions")
+        VALUES ('clerk', 'bot', 'mbk_x', encode(sha256('%s'), 'hex'), '{%s}')]]):format(key, permissions))
+      assert.equal(code, ask("GET", "/v1/rooms-signed-in/" .. made.id, key).json.code, permissions)
+      for _, row in ipairs(walk("/v1/rooms-signed-in", key)) do
+        if row.id == made.id then assert.equal(code, row.code, permissions) end
+      end
+      assert.equal(403, ask("GET", "/v1/rooms-owner", key).status)
+    end
+  end)
+
   it("makes a row with everything that its body may hold, and tells and notes it once", function()
     local r = ask("POST", "/v1/rooms-admin", "admin", { body = {
       name = "  Ward 1 ", floor = 3, rent = "1200.50", opensAt = "2026-12-01T10:00:00+02:00", tags = { "a", "b" },
