@@ -75,6 +75,19 @@ local function sql_text(line, path)
   end
 end
 
+-- Amounts never pass through a float, so nothing here may be one.
+local EXACT <const> = { "^src/kernel/", "^src/bind/bind_money%.c$", "^src/bind/bind_tier%.c$" }
+local FLOATS <const> = { "float", "double", "lua_Number", "lua_tonumber", "luaL_checknumber", "lua_pushnumber",
+                         "strtod" }
+
+local function floating(line, path)
+  for _, place in ipairs(EXACT) do
+    for _, word in ipairs(path:find(place) and FLOATS or {}) do
+      if code_of(line):find("%f[%w_]" .. word .. "%f[^%w_]") then return word .. ": amounts are integers" end
+    end
+  end
+end
+
 local function unfinished(line)
   for _, word in ipairs { "TODO", "FIXME", "XXX", "HACK" } do
     if line:find("%f[%w_]" .. word .. "%f[^%w_]") then return word end
@@ -114,6 +127,10 @@ describe("the sources", function()
 
   it("read the time in base/clock.c only", function()
     tree.expect_none(tree.violations(c_files, clock_call))
+  end)
+
+  it("hold nothing that is no whole number where amounts are", function()
+    tree.expect_none(tree.violations(c_files, floating))
   end)
 
   it("contain SQL where SQL belongs only", function()
