@@ -127,3 +127,105 @@ describe("the example of an export", function()
     assert.equal("id,startTime,endTime,status,providerId,isOnline,notes\r\n", none.body)
   end)
 end)
+
+describe("the example of a resource", function()
+  local app, database
+
+  local function ask(method, path, who, body, headers)
+    headers = headers or {}
+    headers.Authorization = "Bearer " .. who
+    return app:request(method, path, { headers = headers, body = body })
+  end
+
+  local function make(name, who, more)
+    local body = { organizationId = "org", name = name }
+    for key, value in pairs(more or {}) do body[key] = value end
+    return ask("POST", "/v1/devices", who or "user", body)
+  end
+
+  local function is_refused(answer, status, code) assert.same({ status, code }, { answer.status, answer.json.code }) end
+
+  -- What somebody is shown of each device, as text.
+  local function list(who, query)
+    local names = {}
+    for i, row in ipairs(ask("GET", "/v1/devices?" .. (query or ""), who).json.data) do
+      names[i] = ("%s %s"):format(row.name, row.serialNumber ~= json.null and row.serialNumber or "-")
+    end
+    return table.concat(names, ", ")
+  end
+
+  setup(function()
+    local dir = home.with()
+    copy("devices/migrations", dir)
+    copy("devices/permissions", dir .. "/lua/")
+    copy("devices/resources", dir .. "/lua/")
+    database = cluster.fresh "schema"
+    psql.file(database.url, paths.root .. "/tests/fixtures/one_of_each.sql")
+    psql.file(database.url, paths.root .. "/tests/fixtures/people.sql")
+    app = server.make { database = database, workers = 1, env = { MEDBOOKD_HOME = dir } }
+    local file = dir .. "/migrations/R__devices.sql"
+    for _ = 1, 2 do -- another text is run again, on the table that is there
+      local r = app:command("migrate", "up")
+      assert.equal(0, r.code, r.err)
+      paths.write(file, paths.read(file) .. "-- changed\n")
+    end
+    assert.equal(0, app:command("migrate", "up").code)
+    assert.equal("3", psql.value(database.url, [[SELECT count(*) FROM pg_index WHERE indrelid = '"Device"'::regclass
+      AND NOT indisprimary]]))
+    app:start()
+  end)
+
+  before_each(function() database.run [[DELETE FROM "Device"]] end)
+
+  it("is made by whoever may, once under a name", function()
+    local made = make("Ultrasound", "user", { serialNumber = "US-4711" })
+    assert.equal(201, made.status, made.body)
+    assert.same({ "Ultrasound", false, "US-4711", json.null },
+      { made.json.name, made.json.isPortable, made.json.serialNumber, made.json.servicedAt })
+    is_refused(make "Ultrasound", 409, "name_taken")
+    assert.equal(201, make("Ultrasound", "foreign", { organizationId = "org2" }).status)
+    assert.equal(403, make("Chair", "staff").status)
+    assert.equal(404, make("Chair", "stranger").status)
+    is_refused(make("Chair", "user", { colour = "red" }), 422, "validation_failed")
+    assert.equal("2", psql.value(database.url, [[SELECT count(*) FROM "Device"]]))
+  end)
+
+  it("is listed for members, with serial numbers for who keeps it, and for nobody else", function()
+    make("Ultrasound", "user", { serialNumber = "US-4711" })
+    make "Chair"
+    make("Ultrasound", "foreign", { organizationId = "org2" })
+    assert.equal("Chair -, Ultrasound US-4711", list "user")
+    database.run [[UPDATE "Device" SET "createdAt" = "createdAt" - interval '1 h' WHERE "name" = 'Chair']]
+    assert.equal("Ultrasound US-4711, Chair -", list("user", "sort=-createdAt"))
+    assert.equal("Chair -, Ultrasound -", list "staff")
+    assert.equal("", list("user", "organizationId=org2"))
+    assert.equal("", list "stranger")
+  end)
+
+  it("is changed and removed by who has seen it last", function()
+    local made = make "Ultrasound"
+    make "Chair"
+    local path, tag = made.headers.location, made.headers.etag
+    assert.same({ 404, 403 }, { ask("PATCH", path, "stranger", { name = "Mine" }, { ["If-Match"] = tag }).status,
+                                ask("PATCH", path, "staff", { name = "Mine" }, { ["If-Match"] = tag }).status })
+    is_refused(ask("PATCH", path, "user", { isPortable = true }), 428, "if_match_required")
+    local changed = ask("PATCH", path, "user", { isPortable = true, servicedAt = "2026-03-01T08:00:00+02:00" },
+      { ["If-Match"] = tag })
+    assert.equal(200, changed.status, changed.body)
+    assert.same({ true, "2026-03-01T06:00:00.000Z" }, { changed.json.isPortable, changed.json.servicedAt })
+    is_refused(ask("PATCH", path, "user", { name = "Late" }, { ["If-Match"] = tag }), 412, "version_mismatch")
+    tag = changed.headers.etag
+    is_refused(ask("PATCH", path, "user", { name = "Chair" }, { ["If-Match"] = tag }), 409, "name_taken")
+    assert.equal(204, ask("DELETE", path, "user", nil, { ["If-Match"] = tag }).status)
+    assert.equal(404, ask("GET", path, "user").status)
+    assert.equal("device.created device.created device.changed device.deleted", psql.value(database.url,
+      [[SELECT string_agg("type", ' ' ORDER BY "id") FROM "Outbox" WHERE "resource" = 'Device'
+        AND "id" > (SELECT max("id") - 4 FROM "Outbox")]]))
+  end)
+
+  it("is in the document as any other", function()
+    local listed = app:get("/openapi.json").json.paths["/v1/devices"]
+    assert.is_table(listed.get)
+    assert.equal("Create a device", listed.post.summary)
+  end)
+end)
