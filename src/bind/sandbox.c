@@ -64,7 +64,7 @@ static const struct mb_vm_module c_modules[] = {
     {"mb.id", mb_open_id},         {"mb.config", mb_open_config},
     {"mb.scripts", open_scripts},  {"mb.shape", mb_open_shape},
     {"mb.rate", mb_open_rate},     {"mb.source", open_source},
-    {"mb.background", mb_open_background},
+    {"mb.background", mb_open_background}, {"mb.signature", mb_open_signature},
 };
 
 static lua_CFunction find_among(const struct mb_vm_module *list, size_t n, const char *module)

@@ -28,6 +28,10 @@ local LIBRARIES <const> = {
   ["curl.h"] = { client = true },
   ["uv.h"] = { net = true, db = true, client = true, bind = true, spec = true, app = true },
   ["sodium.h"] = { db = true, bind = true, app = true },
+  ["core_names.h"] = { bind = true }, -- of OpenSSL, as those below
+  ["ecdsa.h"] = { bind = true },
+  ["evp.h"] = { bind = true },
+  ["param_build.h"] = { bind = true },
   ["zlib.h"] = { net = true },
   ["utf8proc.h"] = { base = true },
 }
