@@ -1,8 +1,10 @@
+#define _DEFAULT_SOURCE /* explicit_bzero */
 #include "app/config_declared.h"
 
 #include <stdlib.h>
 
 #include "app/config_keys.h"
+#include "app/secret.h"
 
 struct declared {
     struct declared *next;
@@ -61,7 +63,10 @@ static bool read_type(const char *word, enum mb_config_type *out)
                  {"duration", MB_CFG_MS},
                  {"size", MB_CFG_BYTES},
                  {"word", MB_CFG_WORD},
-                 {"countries", MB_CFG_COUNTRIES}};
+                 {"countries", MB_CFG_COUNTRIES},
+                 {"text", MB_CFG_TEXT},
+                 {"origins", MB_CFG_ORIGINS},
+                 {"secret", MB_CFG_FILE}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *out = types[i].type;
         if (strcmp(types[i].word, word) == 0) return true;
@@ -112,7 +117,8 @@ static enum mb_rc check_new(const struct mb_config_declared *d, const struct mb_
                            other->at);
     if (!read_type(it->type, type))
         return mb_fail(err, MB_E_SCRIPT,
-                       "'type' of '%.60s' is integer, boolean, duration, size, word or countries",
+                       "'type' of '%.60s' is integer, boolean, duration, size, word, countries, "
+                       "text, origins or secret",
                        it->key);
     if ((*type == MB_CFG_WORD) != (it->words != NULL))
         return mb_fail(err, MB_E_SCRIPT, "'words' of '%.60s' is the list of a type \"word\"",
@@ -172,6 +178,22 @@ static enum mb_rc settle(struct mb_config_declared *d, struct declared *it, stru
     return MB_OK;
 }
 
+/* The script gets what stands in the file of a secret, everybody else the file's name. Without it the script cannot go
+ * on, so what does not fit is told at once. */
+static enum mb_rc hand_over(struct mb_config_declared *d, const struct declared *it,
+                            struct mb_buf *value, struct mb_err *err)
+{
+    char secret[MB_PASSWORD_MAX];
+    if (it->key.type != MB_CFG_FILE) return mb_config__print(&it->key, &it->value, value);
+    if (d->fault.rc == MB_OK && mb_password_read(secret, it->value.text, &d->fault) == MB_OK) {
+        enum mb_rc rc = mb_buf_addz(value, secret);
+        explicit_bzero(secret, sizeof secret);
+        return rc;
+    }
+    *err = d->fault;
+    return err->rc = MB_E_SCRIPT;
+}
+
 enum mb_rc mb_config_declare(struct mb_config_declared *d, const struct mb_vm_declaration *it,
                              struct mb_buf *value, struct mb_err *err)
 {
@@ -189,7 +211,7 @@ enum mb_rc mb_config_declare(struct mb_config_declared *d, const struct mb_vm_de
     while (*after != NULL && strcmp((*after)->key.name, it->key) < 0) after = &(*after)->next;
     made->next = *after;
     *after = made;
-    return mb_config__print(&made->key, &made->value, value);
+    return hand_over(d, made, value, err);
 }
 
 /* ---- all of them ---- */

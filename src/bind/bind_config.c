@@ -12,7 +12,9 @@
  *
  * A key is declared once, while scripts load, in the file that uses it; then it is one like all others, in
  * medbookd.conf, in the environment and in `medbookd config`. type: integer, duration, size (these have `least`
- * and `most`), boolean, word (with words = { "a", "b" }), countries ("27, 264", of telephone numbers, or "").
+ * and `most`), boolean, word (with words = { "a", "b" }), countries ("27, 264", of telephone numbers, or ""), text
+ * (of one line), origins ("https://clinic.example, https://app.example"), secret: the key names a file, and the
+ * script gets its first line.
  */
 
 static const char DECLARED; /* registry key: a table, key -> value */

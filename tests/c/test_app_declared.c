@@ -83,6 +83,49 @@ static void test_values(void)
     ok(start("test.span = 27, 264 1\n", NULL) &&
            is(declare((struct mb_vm_declaration){.type = "countries", .dflt = ""}), "27, 264 1"),
        "or countries by their codes");
+    ok(start("test.span = two words", NULL) &&
+           is(declare((struct mb_vm_declaration){.type = "text", .dflt = ""}), "two words"),
+       "or a text");
+    ok(start("test.span = https://a.example, https://b.example:8443", NULL) &&
+           is(declare((struct mb_vm_declaration){.type = "origins", .dflt = ""}),
+              "https://a.example, https://b.example:8443"),
+       "or origins");
+    ok(start("test.span = https://a.example/path", NULL) &&
+           is(declare((struct mb_vm_declaration){.type = "origins", .dflt = ""}), "") &&
+           is_refused("origins such as"),
+       "which have no path");
+}
+
+static const struct mb_vm_declaration secret = {.type = "secret", .dflt = ""};
+
+/* As a process whose test.span is this text; a secret is declared. */
+static const char *declare_secret(const char *value_of_key)
+{
+    char set[200];
+    snprintf(set, sizeof set, "test.span=%s", value_of_key);
+    return start("", set) ? declare(secret) : NULL;
+}
+
+static void test_secrets(void)
+{
+    char path[] = "/tmp/mbtest-secret-XXXXXX", wanted[100];
+    struct mb_buf out;
+    int fd = mkstemp(path);
+    if (fd < 0 || write(fd, "hush, hush\n", 11) != 11) abort();
+    mb_buf_init(&out, 4096);
+    ok(is(declare_secret(path), "hush, hush"), "a secret is the first line of its file");
+    ok(mb_config_declared_print(declared, &out) == MB_OK && mb_buf_add(&out, "", 1) == MB_OK &&
+           snprintf(wanted, sizeof wanted, "test.span = %s\n", path) > 0 && is(out.data, wanted),
+       "whose name is what is shown");
+    mb_buf_reset(&out);
+    ok(ftruncate(fd, 0) == 0 && declare_secret(path) == NULL && err.rc == MB_E_SCRIPT &&
+           says("must be the password, and not be empty"),
+       "an empty file is refused where it is declared");
+    (void)close(fd);
+    (void)unlink(path);
+    ok(declare_secret(path) == NULL && says("--set: test.span cannot be") && says("a file that"),
+       "and one that is not there, with where it was set");
+    ok(is(declare_secret(""), ""), "none is an empty one");
 }
 
 static void test_settings(void)
@@ -167,6 +210,7 @@ int main(void)
 {
     mb_buf_init(&value, 4096);
     test_values();
+    test_secrets();
     test_settings();
     test_declarations();
     test_listing();
