@@ -1,5 +1,5 @@
 -- Takes away what has had its time: answers kept for repetitions, sessions, accounts that nobody verified, links of
--- mails, attempts to sign in, codes of numbers, values of plugins, finished jobs, old events.
+-- mails, codes of sign-ins, attempts to sign in, codes of numbers, values of plugins, finished jobs, old events.
 local cleanup = require "queries.cleanup"
 local config = require "mb.config"
 local db = require "mb.db"
@@ -40,6 +40,7 @@ return {
     remove(cleanup.pending_accounts, KEEP_UNVERIFIED)
     remove(cleanup.verification_links, KEEP_LINKS)
     remove(cleanup.reset_links, KEEP_LINKS)
+    remove(cleanup.sign_in_codes)
     remove(cleanup.login_attempts, KEEP_ATTEMPTS)
     remove(cleanup.contact_codes)
     remove(cleanup.contact_code_counts)

@@ -42,6 +42,15 @@ WITH gone AS (
     RETURNING 1)
 SELECT count(*)::integer AS "removed" FROM gone]]),
 
+  -- Codes of sign-ins that nobody has fetched the session of. $1 most rows.
+  sign_in_codes = query.write("cleanup.sign_in_codes", [[
+WITH gone AS (
+    DELETE FROM "SignInCode" WHERE "codeHash" IN (
+        SELECT "codeHash" FROM "SignInCode" WHERE "expiresAt" <= (SELECT mb_now())
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
   -- Attempts to sign in of long ago. $1 most rows, $2 how long they are kept.
   login_attempts = query.write("cleanup.login_attempts", [[
 WITH gone AS (

@@ -175,6 +175,10 @@ return {
     "expiresAt", maybe(instant),
     "key", with(text "mbk_3f9cAz…", { description = "send it as Bearer; shown this once" }),
   }),
+  linked_accounts = page(object("LinkedAccount", {
+    "id", id, "provider", with(text "google", { description = "as the operator names it" }), "type", text "oidc",
+  })),
+  link = object("AccountLink", { "url", text "https://clinic.example/v1/auth/oidc/google/start?return=…" }),
   session = object("Session", { "token", text "3f9cA…", "expiresAt", instant, "userId", id }),
   me = object("Me", {
     "id", id, "name", maybe(text "Thandi Mokoena"), "email", maybe(text "thandi@example.org"),

@@ -110,15 +110,6 @@ local function note_failure(req, user, reason)
   db.query(accounts.failed, user and user.id, req.body.email, who.address, who.agent, reason)
 end
 
--- None that reads like a token of another kind, which one in some millions does.
-local function new_token()
-  local token
-  repeat
-    token = crypto.token()
-  until not token:find "^mb[tk]_"
-  return token
-end
-
 -- The account whose password was sent, or raises.
 local function demand_user(req)
   local email, password = req.body.email, req.body.password
@@ -139,7 +130,7 @@ end
 
 -- A session, once the password was right: token, outcome, expiresAt.
 local function begin_session(req, user)
-  local token = new_token()
+  local token = own_sessions.new_token()
   local done = db.query(accounts.sign_in, request(req, {
     account = user.id, password = user.password, email = req.body.email, tokenHash = crypto.sha256(token),
     idle = own_sessions.IDLE, longest = own_sessions.LONGEST,

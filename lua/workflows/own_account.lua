@@ -28,6 +28,14 @@ local function prove(req, password)
   return own
 end
 
+-- Raises unless the session has just begun: for what cannot be sent with a password.
+local function demand_recent(req)
+  local own = db.query(accounts.own, req.user_id, req.session_id)[1]
+  if not (own and own.isRecent) then
+    error(problem(403, "recent_sign_in_required", "this needs a session that has just begun: sign in again first"))
+  end
+end
+
 local function change(req, version)
   local text = request(req, { account = req.user_id, version = version, given = req.body })
   if not db.query(accounts.change, text)[1].isChanged then
@@ -81,5 +89,6 @@ local function delete(req)
 end
 
 return {
-  prove = prove, change = change, change_password = change_password, change_email = change_email, delete = delete,
+  prove = prove, demand_recent = demand_recent, change = change, change_password = change_password,
+  change_email = change_email, delete = delete,
 }

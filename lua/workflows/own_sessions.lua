@@ -1,6 +1,7 @@
 -- The sessions of whoever is signed in. One lasts while it is used: auth.session_idle from its last use, and
 -- auth.session_max in all.
 local config = require "mb.config"
+local crypto = require "mb.crypto"
 local cursor = require "mb.cursor"
 local db = require "mb.db"
 local json = require "mb.json"
@@ -14,6 +15,15 @@ end
 
 local IDLE <const> = duration("auth.session_idle", "12h", "a session that nobody uses ends after this")
 local LONGEST <const> = duration("auth.session_max", "30d", "a session ends after this, however much it is used")
+
+-- A token of one; none that reads like a token of another kind, which one in some millions does.
+local function new_token()
+  local token
+  repeat
+    token = crypto.token()
+  until not token:find "^mb[tk]_"
+  return token
+end
 
 -- Notes that it is used, where that was noted some minutes ago. The request does not wait for it.
 local function touch(session)
@@ -40,5 +50,6 @@ local function revoke_others(req)
 end
 
 return {
-  IDLE = IDLE, LONGEST = LONGEST, touch = touch, list = list, revoke = revoke, revoke_others = revoke_others,
+  IDLE = IDLE, LONGEST = LONGEST, new_token = new_token, touch = touch, list = list, revoke = revoke,
+  revoke_others = revoke_others,
 }

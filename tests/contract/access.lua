@@ -29,6 +29,11 @@ return {
         VALUES ('added%d', 'root', 'x', 'x', encode(sha256('key%d'), 'hex'), '{}')]],
       remove = [[DELETE FROM "ApiKey" WHERE "id" LIKE 'added%']],
     },
+    ["/v1/me/accounts"] = {
+      add = [[INSERT INTO "Account" ("id", "userId", "type", "provider", "providerAccountId")
+        VALUES ('added' || chr(65 + %d %% 26) || '%d', 'root', 'oidc', 'added', 'added%d')]],
+      remove = [[DELETE FROM "Account" WHERE "id" LIKE 'added%']],
+    },
     ["/v1/me/sessions"] = {
       add = [[INSERT INTO "Session" ("id", "userId", "tokenHash", "createdAt", "expiresAt") VALUES ('added%d', 'root',
         encode(sha256('added%d'), 'hex'), timestamptz '2026-01-01' + %d %% 7 * interval '20 days', '2100-01-01')]],
@@ -68,6 +73,9 @@ return {
     ["POST /v1/auth/forgot-password"] = { all = "*" },
     ["POST /v1/auth/login"] = { all = "*", refuses = true },
     ["POST /v1/auth/logout"] = { all = "+" },
+    ["GET /v1/auth/oidc/{provider}/callback"] = { own = "*", refuses = true },
+    ["GET /v1/auth/oidc/{provider}/start"] = { own = "*", refuses = true },
+    ["POST /v1/auth/oidc/exchange"] = { all = "*", refuses = true },
     ["POST /v1/auth/register"] = { all = "*" },
     ["POST /v1/auth/resend-verification"] = { all = "*" },
     ["POST /v1/auth/reset-password"] = { all = "*", refuses = true },
@@ -89,6 +97,11 @@ return {
     ["POST /v1/me/change-email"] = { all = "+", refuses = true },
     ["POST /v1/me/change-password"] = { all = "+", refuses = true },
     ["POST /v1/me/delete"] = { all = "+", refuses = true },
+    ["GET /v1/me/accounts"] = { all = "+" },
+    ["DELETE /v1/me/accounts/{id}"] = {
+      own = "patient", foreign = "stranger", rows = { own = "account of patient", foreign = "account of stranger" },
+    },
+    ["POST /v1/me/accounts/{id}"] = { own = "+", refuses = true },
     ["GET /v1/me/sessions"] = { all = "+" },
     ["DELETE /v1/me/sessions"] = { all = "+" },
     ["DELETE /v1/me/sessions/{id}"] = {

@@ -44,6 +44,9 @@ ON CONFLICT DO NOTHING;
 INSERT INTO "ApiKey" ("id", "userId", "name", "prefix", "tokenHash", "permissions")
 SELECT k || ' of ' || "id", "id", 'bot', 'mbk_x', encode(sha256((k || "id")::bytea), 'hex'), '{}'
   FROM "User", unnest('{key,second}'::text[]) k
+ON CONFLICT DO NOTHING;
+INSERT INTO "Account" ("id", "userId", "type", "provider", "providerAccountId")
+SELECT k || ' of ' || "id", "id", 'oidc', k, "id" FROM "User", unnest('{account,another}'::text[]) k
 ON CONFLICT DO NOTHING]]
 local SECRETS <const> = { "$argon2", "tokenHash", "never-shown" }
 local CONTACTS <const> = { ["sipho@example.org"] = "patient admin root", ["+27829999999"] = "patient admin root" }

@@ -10,6 +10,7 @@ local CHECKS <const> = {
   User_email_check = [[UPDATE "User" SET "email" = '@example.org' WHERE "id" = 'user']],
   Session_tokenHash_check = [[UPDATE "Session" SET "tokenHash" = 'a token in the clear']],
   Session_expiresAt_check = [[UPDATE "Session" SET "expiresAt" = "createdAt"]],
+  SignInCode_codeHash_check = [[UPDATE "SignInCode" SET "codeHash" = 'a code in the clear']],
   EmailVerificationToken_token_check = [[UPDATE "EmailVerificationToken" SET "token" = 'a token in the clear']],
   ApiKey_tokenHash_check = [[UPDATE "ApiKey" SET "tokenHash" = 'a key in the clear']],
   PasswordResetToken_token_check = [[UPDATE "PasswordResetToken" SET "token" = 'a token in the clear']],
@@ -177,7 +178,7 @@ local KEPT <const> = {
 local CASCADED <const> = {
   Account_userId_fkey = "", Session_userId_fkey = "", EmailVerificationToken_userId_fkey = "",
   PasswordResetToken_userId_fkey = "", LoginAttempt_userId_fkey = "", ApiKey_userId_fkey = "",
-  ContactCode_userId_fkey = "",
+  ContactCode_userId_fkey = "", SignInCode_userId_fkey = "",
   OrganizationMembership_organizationId_fkey =
     another("OrganizationMembership", '{"id": "2", "organizationId": "nowhere"}'),
   OrganizationMembership_userId_fkey = "", OrganizationInvitation_organizationId_fkey = "",
