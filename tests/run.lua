@@ -18,7 +18,7 @@ local temp = require "support.temp"
 local FOLDERS <const> = { "tests/unit", "tests/style", "tests/stories", "tests/integration" }
 local LONG <const> = { -- files that begin first, so that none of them is left alone at the end
   "unit/c_programs", "integration/rehearsal", "integration/reload", "integration/migrations",
-  "integration/typescript", "integration/dev_run", "integration/kill", "unit/fuzz_targets",
+  "integration/typescript", "integration/dev_run", "integration/kill", "integration/query_plans",
 }
 local AT_ONCE <const> = math.tointeger(tonumber(os.getenv "TEST_JOBS" or 2))
 local LONGEST <const> = 900 -- seconds for one file
