@@ -154,6 +154,20 @@ describe("a code", function()
       assert.equal(202, post("phone", { phone = "+27824440000" }, 71, "2001:db8:1:2::99").status)
     end)
 
+    it("is sent as often for an address as auth.code_rate_address says, 0 for any number", function()
+      for rate, status in pairs { ["11"] = 202, ["0"] = 202, ["10"] = 429 } do
+        local other = server.start { database = database, workers = 1, env = {
+          MEDBOOKD_PLUGINS_FOLDER = FIXTURES .. "/plugins", MEDBOOKD_HTTP_TRUSTED_PROXIES = "127.0.0.1",
+          MEDBOOKD_AUTH_CODE_RATE_ADDRESS = rate,
+        } }
+        database.run [[UPDATE "ContactCodeCount" SET "count" = 10 WHERE "key" LIKE 'address 2001:db8:1:1::%']]
+        local r = other:post("/v1/me/phone", { phone = "+278255500" .. 10 + tonumber(rate) },
+          { headers = headers(81 + tonumber(rate), "2001:db8:1:1::99") })
+        assert.equal(status, r.status, rate)
+        other:stop()
+      end
+    end)
+
     it("is not sent where no plugin does it, and nothing is counted", function()
       local other = server.start { database = database, workers = 1 }
       local before = value [[SELECT count(*) AS v FROM "ContactCodeCount"]]
