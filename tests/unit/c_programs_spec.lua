@@ -40,14 +40,14 @@ end
 local function start(program)
   local dir = temp.dir()
   local run = { out = dir .. "/out", err = dir .. "/err", since = native.now() }
-  run.process = process.start({ program }, { stdout = run.out, stderr = run.err, cwd = paths.root,
-                                             env = { PATH = SYSTEM_PATH } })
+  local options = { stdout = run.out, stderr = run.err, cwd = paths.root, env = { PATH = SYSTEM_PATH } }
+  run.is_started, run.process = pcall(process.start, { program }, options) -- or why not: it was not built
   return run
 end
 
 -- Whether it is over; one that takes too long is killed.
 local function is_over(run)
-  if run.process:wait(0) then return true end
+  if not run.is_started or run.process:wait(0) then return true end
   run.is_late = native.now() - run.since > LONGEST
   if run.is_late then run.process:kill() end
   return run.is_late
@@ -72,6 +72,7 @@ local function run_all(programs)
 end
 
 local function report(run)
+  if not run.is_started then return it("starts", function() error(run.process, 0) end) end
   local how, number = run.process:wait(0)
   local errors = paths.read(run.err)
   local lines, plan = read_tap(paths.read(run.out))
