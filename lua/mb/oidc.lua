@@ -10,7 +10,6 @@ local jws = require "mb.jws"
 local time = require "mb.time"
 
 local KEEP <const> = 60 * 60 * 1000 -- ms: how the provider is asked, and its keys
-local REFETCH <const> = 60 * 1000 -- ms: keys are not asked for more often because a token names another
 local TIMEOUT <const>, MAX_BODY <const> = 5000, 262144
 local SKEW <const> = 60 -- seconds that its clock may differ from ours
 local LOOPBACK <const> = { ["127.0.0.1"] = true, ["::1"] = true, ["[::1]"] = true, localhost = true }
@@ -107,16 +106,13 @@ end
 
 -- What the token says. A key that is not known yet is asked for once: they are changed now and then.
 function client:verify(document, token)
-  local keys, code, why = self.keys, nil, nil
-  if not keys or time.now() >= self.keys_at + KEEP then
-    keys, code, why = self:fetch_keys(document)
+  local is_kept = self.keys ~= nil and time.now() < self.keys_at + KEEP
+  local said, wrong
+  if is_kept then
+    said, wrong = jws.open(token, self.keys)
   end
-  if not keys then
-    return nil, code, why
-  end
-  local said, wrong = jws.open(token, keys)
-  if wrong == "unknown_key" and time.now() >= self.keys_at + REFETCH then
-    keys, code, why = self:fetch_keys(document)
+  if not is_kept or wrong == "unknown_key" then
+    local keys, code, why = self:fetch_keys(document)
     if not keys then
       return nil, code, why
     end
@@ -155,8 +151,8 @@ function client:refusal(said, nonce)
     return "it is of later"
   elseif type(said.nonce) ~= "string" or not crypto.equal(said.nonce, nonce) then
     return "another nonce"
-  elseif type(said.sub) ~= "string" or said.sub == "" or #said.sub > 255 then
-    return "no subject"
+  elseif type(said.sub) ~= "string" or #said.sub > 255 or not said.sub:find "^[ -~]+$" then
+    return "no subject that may be one"
   end
 end
 

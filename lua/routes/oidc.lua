@@ -31,7 +31,7 @@ return {
     description = "Its query is that of OpenID Connect. Without the cookie that the sign-in began with there is "
       .. "nowhere to send the browser on to.",
     params = validation.provider, limit = LIMIT, responses = { [302] = false },
-    errors = { [400] = { "invalid_state" } },
+    errors = { [400] = { "invalid_state", "invalid_query" } },
     handler = oidc.callback,
   },
   {
