@@ -50,6 +50,12 @@ SELECT "id", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent", "
  ORDER BY "id" DESC
  LIMIT $3::integer]]),
 
+  -- One of them that has not ended. $1 user, $2 the session that asks, $3 session.
+  get = query.read("sessions.get", [[
+SELECT "id", "createdAt", "lastSeenAt", "expiresAt", "ipAddress", "userAgent", "id" = $2 AS "isCurrent"
+  FROM "Session"
+ WHERE "id" = $3 AND "userId" = $1 AND "expiresAt" > mb_now()]]),
+
   -- Some of one's own go, with an audit row. $1 request of mb_revoke_sessions.
   revoke = query.write("sessions.revoke", [[SELECT mb_revoke_sessions($1::jsonb) AS "revoked"]]),
 

@@ -11,6 +11,11 @@ return {
     handler = own_sessions.list,
   },
   {
+    method = "GET", path = "/v1/me/sessions/{id}", permission = "me.use",
+    summary = "One session of your account", responses = { [200] = answers.own_session },
+    handler = own_sessions.get,
+  },
+  {
     method = "DELETE", path = "/v1/me/sessions", permission = "me.use",
     summary = "End all sessions of your account but the one that asks",
     responses = { [204] = false },

@@ -146,6 +146,12 @@ local requirement = object("Requirement", {
   "ignored", list(object("IgnoredConfiguration", { "source", text "database", "reason", text "unknown key 'max'" })),
 })
 
+local own_session = object("OwnSession", {
+  "id", id, "createdAt", instant, "lastSeenAt", with(instant, { description = "some minutes old at most" }),
+  "expiresAt", instant, "ipAddress", maybe(text "192.0.2.17"), "userAgent", maybe(text "Mozilla/5.0"),
+  "isCurrent", with(truth, { description = "the one that asks" }),
+})
+
 local API_KEY <const> = {
   "id", id, "name", text "website", "prefix", with(text "mbk_3f9cAz", { description = "how the key begins" }),
   "permissions", list(text "bookings.view"), "createdAt", instant,
@@ -162,11 +168,7 @@ return {
   slots = page(slot, { included = included }),
   booking = object("Booking", BOOKING),
   new_booking = object("NewBooking", NEW_BOOKING),
-  sessions = page(object("OwnSession", {
-    "id", id, "createdAt", instant, "lastSeenAt", with(instant, { description = "some minutes old at most" }),
-    "expiresAt", instant, "ipAddress", maybe(text "192.0.2.17"), "userAgent", maybe(text "Mozilla/5.0"),
-    "isCurrent", with(truth, { description = "the one that asks" }),
-  })),
+  sessions = page(own_session), own_session = own_session,
   api_keys = page(api_key("ApiKey", {
     "lastUsedAt", with(instant, { nullable = true, description = "some minutes old at most" }),
     "expiresAt", maybe(instant),

@@ -39,9 +39,17 @@ local function list(req)
   return { data = rows, nextCursor = last and cursor.encode(last.id) or json.null }
 end
 
+local function missing()
+  error(problem(404, "not_found", "session not found"))
+end
+
+local function get(req)
+  return db.query(sessions.get, req.user_id, req.session_id, req.params.id)[1] or missing()
+end
+
 local function revoke(req)
   if db.query(sessions.revoke, request(req, { session = req.params.id }))[1].revoked == 0 then
-    error(problem(404, "not_found", "session not found"))
+    missing()
   end
 end
 
@@ -50,6 +58,6 @@ local function revoke_others(req)
 end
 
 return {
-  IDLE = IDLE, LONGEST = LONGEST, new_token = new_token, touch = touch, list = list, revoke = revoke,
+  IDLE = IDLE, LONGEST = LONGEST, new_token = new_token, touch = touch, list = list, get = get, revoke = revoke,
   revoke_others = revoke_others,
 }

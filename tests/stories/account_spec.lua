@@ -6,6 +6,7 @@ local cluster = require "support.cluster"
 local eventually = require "support.eventually"
 local http = require "support.http"
 local letters = require "support.letters"
+local lock = require "support.lock"
 local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
@@ -23,7 +24,7 @@ describe("an account", function()
   setup(function()
     database = cluster.fresh "schema"
     app = server.start { database = database, workers = 2, env = {
-      MEDBOOKD_JOBS_POLL_INTERVAL = "50ms",
+      MEDBOOKD_JOBS_POLL_INTERVAL = "50ms", MEDBOOKD_DATABASE_LOCK_TIMEOUT = "9s",
       MEDBOOKD_PLUGINS_FOLDER = paths.root .. "/tests/fixtures/contact_codes/plugins",
     } }
   end)
@@ -513,11 +514,14 @@ describe("an account", function()
           VALUES ('both', '%s', 'OWNER')]]):format(session.userId))
       end
       local clients, seen = {}, {}
+      lock.hold(database, [[LOCK TABLE "AuditLog" IN SHARE MODE]]) -- the first waits there, with all it holds
       for i, token in ipairs(tokens) do
         clients[i] = app:connect { timeout = 30 }
         clients[i]:send(http.format("POST", "/v1/me/delete",
           { headers = { Authorization = "Bearer " .. token }, body = { password = "seven lazy cranes" } }))
       end
+      lock.await(database, 2)
+      lock.release(database)
       for _, client in ipairs(clients) do
         local status = client:read("POST").status
         seen[status] = (seen[status] or 0) + 1
@@ -537,7 +541,9 @@ describe("an account", function()
       assert.same({ "Laptop", "Phone" }, { list[1].userAgent, list[2].userAgent })
       assert.same({ true, false, "127.0.0.1" }, { list[1].isCurrent, list[2].isCurrent, list[2].ipAddress })
       assert.is_true(list[2].createdAt <= list[2].lastSeenAt and list[2].lastSeenAt < list[2].expiresAt)
+      assert.same(list[2], get("/v1/me/sessions/" .. list[2].id, laptop).json)
       assert.equal(204, delete("/v1/me/sessions/" .. list[2].id, laptop).status)
+      is_refused(get("/v1/me/sessions/" .. list[2].id, laptop), 404, "not_found")
       for _ = 1, 8 do is_refused(get("/v1/me", phone), 401, "invalid_token") end
       is_refused(delete("/v1/me/sessions/" .. list[2].id, laptop), 404, "not_found")
       assert.equal(200, get("/v1/me", laptop).status)
