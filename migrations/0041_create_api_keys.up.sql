@@ -8,7 +8,7 @@ CREATE TABLE "ApiKey" (
     "name" text NOT NULL,
     "prefix" text NOT NULL,
     "tokenHash" text NOT NULL CONSTRAINT "ApiKey_tokenHash_key" UNIQUE,
-    "permissions" text[] NOT NULL,
+    "permissions" text[] NOT NULL DEFAULT '{}',
     "createdAt" timestamptz(3) NOT NULL DEFAULT now(),
     "lastUsedAt" timestamptz(3),
     "expiresAt" timestamptz(3),

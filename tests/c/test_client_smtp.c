@@ -23,7 +23,7 @@ static void test_addresses(void)
         "a;b@c",   "a:b@c",   "\"a\"@b", "a\\b@c",    "(x)a@b",       "a@[1]",   "\x7f@b", "\xc3\xbc@b",
         "a@\xc3\xbc",         "a@b\x01"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        ok(is_address(good[i]), "takes %s", good[i]);
+        ok(is_address(good[i]), "takes the sound address %zu", i);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ok(!is_address(bad[i]), "refuses the wrong address %zu", i);
     ok(!mb_smtp_is_address((struct mb_str){"a@b\0c", 5}), "refuses a zero byte");
