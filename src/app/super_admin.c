@@ -15,7 +15,7 @@
 #include "bind/argon2.h"
 #include "db/fault.h"
 
-enum { CONNECTIONS = 1, MAX_LINE = 4096, MAX_REQUEST = 65536, MAX_DIAGNOSTICS = 1 << 20 };
+enum { CONNECTIONS = 32, MAX_LINE = 4096, MAX_REQUEST = 65536, MAX_DIAGNOSTICS = 1 << 20 };
 
 struct request {
     const struct mb_config *config;

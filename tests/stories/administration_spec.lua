@@ -113,6 +113,23 @@ describe("administration", function()
       assert.equal("0", value [[SELECT count(*) AS v FROM "User" WHERE "email" LIKE 'b@%%']])
     end)
 
+    it("works on the embedded database, whether the server runs or not", function()
+      local site = server.start { workers = 1 }
+      local function make(email)
+        local argv = { site.binary, "admin", "create", "--email", email, "--password-stdin" }
+        return process.run(argv, { env = site.env, cwd = site.dir, input = PASSWORD .. "\n", within = 60 })
+      end
+      assert.equal(0, make("running@clinic.example").code)
+      site:stop()
+      local stopped = make "stopped@clinic.example"
+      assert.equal(0, stopped.code, stopped.err)
+      site:start()
+      for _, who in ipairs { "running", "stopped" } do
+        assert.equal(200, site:post("/v1/auth/login", { email = who .. "@clinic.example", password = PASSWORD }).status)
+      end
+      site:stop()
+    end)
+
     it("takes an address from an account that nobody verified", function()
       request("POST", "/v1/auth/register", nil,
         { name = "A Thief", email = "second@clinic.example", password = "the password of a thief" })
