@@ -11,6 +11,7 @@
 --
 -- and what its own kind says: the keys of SPECS below.
 local faults = require "mb.faults"
+local json = require "mb.json"
 
 local COMMON <const> = {
   create = "boolean", change = "boolean", required = "boolean", nullable = "boolean", default = "any",
@@ -23,7 +24,7 @@ local SPECS <const> = {
   integer = { min = "number", max = "number" }, number = { min = "number", max = "number" },
   decimal = { min = "string", max = "string", digits = "number", scale = "number" },
   boolean = {}, enum = { words = "table", type = "string" }, instant = {},
-  list = { of = "table", max = "number" }, object = { schema = "table" },
+  list = { of = "table", max = "number" }, object = { schema = "table" }, json = { max = "number" },
 }
 
 local count = 0 -- fields are shown in the order in which they were written
@@ -133,6 +134,17 @@ local KINDS <const> = {
       { type = "array", items = item.output }, item.type .. "[]"
   end,
   object = function(options) return nil, options.schema, "jsonb" end,
+  -- An object of any members, with the digits that its numbers were sent with; max is of bytes.
+  json = function(options)
+    local most = options.max or 4000
+    return { type = "object", format = "verbatim", properties = {} },
+      { type = "object", required = {}, properties = {}, additionalProperties = true }, "jsonb",
+      function(value)
+        if #json.encode(value) > most then
+          return ("takes at most %d bytes"):format(most)
+        end
+      end
+  end,
 }
 
 local function with(schema, changes)

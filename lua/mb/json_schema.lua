@@ -50,7 +50,7 @@ local function plain(spec, components, is_input)
   }
   if spec.format == "phone" then
     it.pattern = PHONE
-  else
+  elseif spec.type ~= "object" then
     it.format = spec.format
   end
   if spec.items then
@@ -66,7 +66,9 @@ local function plain(spec, components, is_input)
       it.allOf = json.array { { anyOf = choice_schema(spec) } }
       it.description = (spec.description and spec.description .. ". " or "") .. choice_text(spec.one_of)
     end
-    if is_input then
+    if spec.format == "verbatim" then
+      it.additionalProperties = true
+    elseif is_input then
       it.additionalProperties = false
     elseif spec.additionalProperties then
       it.additionalProperties = spec.additionalProperties == true

@@ -13,7 +13,9 @@
 -- What people write is a `line` (a name: something visible on one line) or a `text` (a note: may be empty, line ends
 -- become LF). Both are handed on trimmed and in Unicode's form C, and hold no control characters and none that turn
 -- the direction of writing; lengths are those of what is handed on. `verbatim` is left as it was sent (a
--- password). Every string in the body of a route says by `format` or `enum` what it is.
+-- password). Every string in the body of a route says by `format` or `enum` what it is. An object that is `verbatim`
+-- has any members and is handed on as json.raw of the text that was sent: numbers with the digits that they came
+-- with, a key that comes twice.
 --
 -- Schemas of answers say what is sent, and answers are written along them and held to them (src/bind/responses.h).
 -- Their objects list what is always there in `required`, in the order in which it is written, before what else there
@@ -91,7 +93,11 @@ local function complete(spec, value, is_sound)
   end
 end
 
+-- Of what is verbatim nothing is asked but that it is an object.
 local function check_object(spec, value, at, fail)
+  if spec.format == "verbatim" then
+    return
+  end
   local is_sound = true
   local function note(pointer, detail)
     is_sound = false
@@ -149,7 +155,7 @@ local TYPES <const> = {
     { minimum = true, maximum = true, default = true } },
   boolean = { "true or false", function(v) return type(v) == "boolean" end, nil, { default = true } },
   object = { "an object", is_object, check_object,
-    { properties = true, required = true, additionalProperties = true, one_of = true, merge = true } },
+    { properties = true, required = true, additionalProperties = true, one_of = true, merge = true, format = true } },
   array = { "an array", is_array, check_array, { items = true, maxItems = true } },
   any = { "anything", function() return true end, nil, {} },
 }
@@ -214,6 +220,10 @@ local function verify_keywords(spec, at, wrong, is_answer, is_patched)
   end
   if spec.format and not FORMATS[spec.format] then
     wrong(("unknown format '%s'"):format(spec.format), faults.nearest(spec.format, faults.names_of(FORMATS)))
+  end
+  if spec.type == "object" and spec.format
+    and (spec.format ~= "verbatim" or is_answer or next(spec.properties or {})) then
+    wrong("an object is `verbatim` in bodies only, and declares no properties then")
   end
   if spec.format and spec.enum then
     wrong("'enum' says all there is: leave out 'format'")

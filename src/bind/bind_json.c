@@ -34,6 +34,14 @@ bool mb_json_raw(lua_State *L, int index, struct mb_str *text)
     return true;
 }
 
+void mb_json_make_raw(lua_State *L)
+{
+    lua_newuserdatauv(L, 0, 1);
+    luaL_setmetatable(L, RAW_TYPE);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, 1);
+}
+
 void mb_json_push_array(lua_State *L)
 {
     enum { USUAL = 4 };
@@ -68,10 +76,8 @@ static int l_is_array(lua_State *L)
 static int l_raw(lua_State *L)
 {
     luaL_checkstring(L, 1);
-    lua_newuserdatauv(L, 0, 1);
-    luaL_setmetatable(L, RAW_TYPE);
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, -2, 1);
+    lua_settop(L, 1);
+    mb_json_make_raw(L);
     return 1;
 }
 

@@ -19,6 +19,8 @@ MB_MUST_CHECK enum mb_rc mb_json_encode_as(lua_State *L, int index, const struct
                                            int values, struct mb_buf *out, struct mb_err *err);
 /* Whether the value at index is json.raw, and its text, which lives as long as that. */
 bool mb_json_raw(lua_State *L, int index, struct mb_str *text);
+/* Puts json.raw in the place of the text at the top. */
+void mb_json_make_raw(lua_State *L);
 /* Was the table at index made by json.array() or of [...]? */
 bool mb_json_is_marked_array(lua_State *L, int index);
 /* Pushes the decoded value (objects and arrays as tables, null as json.null, integers as

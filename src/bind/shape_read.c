@@ -213,6 +213,62 @@ static const char *read_object(struct reader *r, const char *p, struct mb_shape_
     return is_sound ? take(r, p, '}') : NULL;
 }
 
+static const char *skip_value(struct reader *r, const char *p);
+
+/* A key, and its colon. */
+static const char *skip_key(struct reader *r, const char *p)
+{
+    struct mb_str key;
+    p = skip_blank(r, p);
+    if (p == r->end || *p != '"' || r->tokens_left-- == 0) return NULL;
+    p = pull_string(r, p, &key);
+    return p != NULL ? take(r, p, ':') : NULL;
+}
+
+/* The items or members behind the opening bracket. */
+static const char *skip_container(struct reader *r, const char *p, char close)
+{
+    if (r->depth_left-- == 0) return NULL;
+    for (bool is_more = take(r, p, close) == NULL; is_more;) {
+        if (close == '}') p = skip_key(r, p);
+        if (p != NULL) p = skip_value(r, p);
+        if (p != NULL) p = read_more(r, p, close, &is_more);
+        if (p == NULL) return NULL;
+    }
+    r->depth_left++;
+    return take(r, p, close);
+}
+
+static const char *skip_value(struct reader *r, const char *p)
+{
+    struct mb_json_number number;
+    struct mb_str text;
+    const char *wrong;
+    p = skip_blank(r, p);
+    if (p == r->end || r->tokens_left-- == 0) return NULL;
+    switch (*p) {
+    case '"': return pull_string(r, p, &text);
+    case '{': return skip_container(r, p + 1, '}');
+    case '[': return skip_container(r, p + 1, ']');
+    case 't': return take_word(r, p, MB_STR("true"));
+    case 'f': return take_word(r, p, MB_STR("false"));
+    case 'n': return take_word(r, p, MB_STR("null"));
+    default: break;
+    }
+    return mb_json_pull_number(&p, r->end, &number, &wrong) == MB_OK ? p : NULL;
+}
+
+/* An object that is handed on as it was sent: sound JSON, though a key may come twice. */
+static const char *read_verbatim(struct reader *r, const char *p)
+{
+    if (*p != '{') return NULL;
+    const char *end = skip_container(r, p + 1, '}');
+    if (end == NULL) return NULL;
+    lua_pushlstring(r->L, p, (size_t)(end - p));
+    mb_json_make_raw(r->L);
+    return end;
+}
+
 static const char *read_value(struct reader *r, const char *p, int node)
 {
     struct mb_shape_node *n = &r->s->node[node];
@@ -224,7 +280,8 @@ static const char *read_value(struct reader *r, const char *p, int node)
     case MB_SHAPE_NUMBER: return read_number(r, p, n);
     case MB_SHAPE_BOOLEAN: return read_boolean(r, p);
     case MB_SHAPE_ARRAY: return read_array(r, p, n);
-    case MB_SHAPE_OBJECT: return read_object(r, p, n);
+    case MB_SHAPE_OBJECT:
+        return n->format == MB_SHAPE_VERBATIM ? read_verbatim(r, p) : read_object(r, p, n);
     case MB_SHAPE_ANY: break; /* of answers only */
     }
     return NULL;
