@@ -24,6 +24,8 @@ int mb_open_config(lua_State *L);     /* mb.config: the configuration, declare *
 int mb_open_rate(lua_State *L);       /* mb.rate: take, look, give, clear, network */
 int mb_open_http(lua_State *L);       /* mb.http: request, host */
 int mb_open_mail(lua_State *L);       /* mb.mail: send, keep */
+int mb_open_money(lua_State *L);      /* mb.money: read, has_cents, compare, add, share, tax, cycle */
+int mb_open_tier(lua_State *L);       /* mb.tier: check, quote, nth */
 int mb_open_background(lua_State *L); /* mb.background: background.h */
 
 /* Raises the error of C code as a problem object (problem.h). */

@@ -81,6 +81,7 @@ int main(void)
     add("permissions/may.lua", "lua/permissions/may.lua");
     add("permissions/roles.lua", "tests/fixtures/engines/roles.lua");
     add("signatures.lua", "tests/fixtures/engines/signatures.lua");
+    add("amounts.lua", "tests/fixtures/engines/amounts.lua");
     add("permissions/things.lua", "tests/fixtures/engines/things.lua");
     if (ok(open_vm(scripts, nscripts, 64 << 20, &err), "the engines load %s", err.text)) {
         run_facts();
