@@ -2,6 +2,7 @@
 -- exactly the rows that a rule allows and a field is shown to whom it may be. A rule is made of atoms. What an atom
 -- says of the caller is a fact, worked out for each request and sent as one jsonb; what it says of the row is SQL:
 --
+--   shown                     t."isActive"
 --   owner, provider_self      t."clientId" = <the user, the provider>
 --   organization_…            t."organizationId" is one of the memberships that give it, within its limits
 --   all others                do not look at the row: true or false
@@ -75,6 +76,14 @@ end
 -- kind -> f(atom, rule) -> { fact = f(req), on_row, is_many, sql = f(fact as jsonb, fact as text), lead = f(the same,
 -- width) -> what leads a list: branches, each { source, conditions } }
 local ATOMS <const> = {
+  shown = function(_, whole)
+    local column = column_of(whole.columns.shown)
+    local function sql(_, text) return ("(%s AND %s::boolean)"):format(column, text) end
+    return {
+      fact = function() return true end, sql = sql, on_row = true,
+      lead = function(...) return { { conditions = { sql(...) } } } end,
+    }
+  end,
   owner = function(_, whole)
     local column = column_of(whole.columns.owner)
     local function sql(_, text) return ("%s = %s"):format(column, text) end

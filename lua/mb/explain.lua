@@ -74,7 +74,7 @@ end
 
 local STEPS <const> = {
   function(it)
-    if it.auth and not permit.is_public(it.rule) then
+    if it.auth and not permit.is_open(it.rule) then
       return "token: required, else 401"
     end
     return it.auth and "token: looked at when one is sent; 401 when it is none" or nil

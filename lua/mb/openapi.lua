@@ -253,7 +253,7 @@ local function security_of(it)
     return json.array()
   end
   local bearer = { bearer = json.array() }
-  return permit.is_public(it.rule) and json.array { {}, bearer } or json.array { bearer }
+  return permit.is_open(it.rule) and json.array { {}, bearer } or json.array { bearer }
 end
 
 local function operation(it, components)

@@ -83,6 +83,10 @@ end
 local COMPILERS <const> = {
   public = function() return function() return true end end,
   signed_in = function() return function(req) return req.user_id ~= nil end end,
+  shown = function(_, whole)
+    local column = whole.columns.shown
+    return function(_, row) return row[column] == true end
+  end,
   owner = function(_, whole)
     local column = whole.columns.owner
     return function(req, row)
@@ -216,6 +220,22 @@ local function is_public(it)
   return it.node.kind == "public"
 end
 
+-- Whether a rule may let in somebody of whom nothing is known.
+local function opens(it)
+  if it.kind == "any" or it.kind == "all" then
+    local decisive = it.kind == "any"
+    for _, part in ipairs(it.argument) do
+      if opens(part) == decisive then
+        return decisive
+      end
+    end
+    return not decisive
+  end
+  return it.kind == "public" or it.kind == "shown" or it.kind == "none"
+end
+
+local function is_open(it) return opens(it.node) end
+
 local function demand_token()
   error(problem(401, "authentication_required", "send Authorization: Bearer with a token that may do this",
     { headers = { ["WWW-Authenticate"] = "Bearer" } }))
@@ -224,7 +244,7 @@ end
 -- Credentials are asked for before anything is looked up, so that the answer does not tell
 -- whether a thing exists.
 local function identify(it, req)
-  if not is_public(it) and not req.token then
+  if not is_open(it) and not req.token then
     demand_token()
   end
 end
@@ -242,14 +262,15 @@ local function restrict(it, req)
   end
 end
 
--- A list has no row whose token one could hold: it is for whoever is signed in.
+-- A list has no row whose token one could hold: unless its rule is open, it is for whoever is signed in.
 local function identify_reader(it, req)
-  if not is_public(it) and not req.user_id then
+  if not is_open(it) and not req.user_id then
     demand_token()
   end
 end
 
 return {
-  load = load, find = find, is_public = is_public, identify = identify, identify_reader = identify_reader,
+  load = load, find = find, is_public = is_public, is_open = is_open, identify = identify,
+  identify_reader = identify_reader,
   judge = new_judge, not_found = not_found, gives = GIVES, names = names, restrict = restrict,
 }

@@ -108,7 +108,7 @@ local function of_body(route)
 end
 
 -- The codes of problems by status that a route has by what it is and by what it says, as sorted lists. it: { route =,
--- auth =, is_public =, limits =, hooks = }. What any route may answer is not among them.
+-- auth =, is_public =, is_open =, limits =, hooks = }. What any route may answer is not among them.
 local function problems(it)
   local route, made = it.route, {}
   add(made, of_body(route))
@@ -116,7 +116,7 @@ local function problems(it)
     [400] = { "invalid_query", route.query.cursor and "invalid_cursor" or nil }, [422] = { "validation_failed" },
   })
   add(made, route.params and { [422] = { "validation_failed" } })
-  add(made, it.auth and { [401] = { "invalid_token", not it.is_public and "authentication_required" or nil } })
+  add(made, it.auth and { [401] = { "invalid_token", not it.is_open and "authentication_required" or nil } })
   add(made, it.auth and route.permission ~= "public" and { [403] = { "key_not_allowed" } })
   add(made, not it.is_public and route.subject and { [403] = { "not_allowed" } })
   add(made, (not it.is_public and not route.lists or route.path:find "{") and { [404] = { "not_found" } })

@@ -213,7 +213,8 @@ function routes:add_one(route, file, i)
   end
   local handler, hooks = self.plugins:around(route, route.handler)
   local problems = responses.problems {
-    route = route, auth = checks.auth, is_public = permit.is_public(checks.rule), hooks = hooks, limits = checks.limits,
+    route = route, auth = checks.auth, is_public = permit.is_public(checks.rule),
+    is_open = permit.is_open(checks.rule), hooks = hooks, limits = checks.limits,
   }
   self.list[#self.list + 1] = {
     where = where,

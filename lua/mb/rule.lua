@@ -6,13 +6,16 @@
 --   })
 --
 -- First the columns by which a row belongs to somebody: `owner` names a user, `provider` a provider, `organization` an
--- organization, `location` a place; `token = true`: whoever holds the row's token (mb.manage_token) may be let in. A
+-- organization, `location` a place; `shown` says whether everybody may see the row;
+-- `token = true`: whoever holds the row's token (mb.manage_token) may be let in. A
 -- member of an organization who is limited to some locations or providers is limited in each resource that names that
 -- column. A column that answers do not show is written "_clientId", as the statement that selects it writes it.
 -- Then the rules, by the names of actions:
 --
 --   may.public                                 everybody; no token is asked for
 --   may.signed_in                              every user
+--   may.shown                                  everybody, of rows whose shown column is true; no token
+--                                              is asked for
 --   may.owner                                  the user that the row's owner column names
 --   may.provider_self                          the user who is the provider that the row names
 --   may.token_holder                           whoever holds the row's token
@@ -30,7 +33,7 @@ local faults = require "mb.faults"
 
 -- kind -> what it takes (nothing, "word" or "list"), the column it needs, its words in the vocabulary
 local KINDS <const> = {
-  public = {}, signed_in = {},
+  public = {}, signed_in = {}, shown = { column = "shown" },
   owner = { column = "owner" }, provider_self = { column = "provider" }, token_holder = { column = "token" },
   platform_role = { takes = "word", words = "platform_roles", is = "a platform role" },
   organization_role = { takes = "word", column = "organization", words = "organization_roles",
@@ -81,6 +84,7 @@ end
 local DESCRIPTIONS <const> = {
   public = function() return "everybody" end,
   signed_in = function() return "whoever is signed in" end,
+  shown = function(_, columns) return ("everybody where `%s` is true"):format(columns.shown) end,
   owner = function(_, columns) return ("the user in `%s`"):format(columns.owner) end,
   provider_self = function(_, columns) return ("the provider in `%s`"):format(columns.provider) end,
   token_holder = function() return "whoever holds its token" end,
@@ -212,7 +216,8 @@ local function check_actions(actions, context, at)
 end
 
 local COLUMNS <const> = {
-  owner = "string", provider = "string", organization = "string", location = "string", token = "boolean",
+  owner = "string", provider = "string", organization = "string", location = "string", shown = "string",
+  token = "boolean",
 }
 
 local function check_columns(resource, columns, note)

@@ -12,6 +12,7 @@ local server = require "support.server"
 local FIXTURES <const> = paths.root .. "/tests/fixtures"
 local RULES <const> = {
   "public", "signed_in", "owner", "provider", "admin", "role", "permission", "any", "all", "none", "mixed",
+  "shown", "unshown",
 }
 local EVERYBODY <const> = {
   "user", "doctor", "patient", "admin", "root", "stranger", "staff", "clerk", "manager", "elsewhere", "others",
@@ -44,7 +45,8 @@ SELECT 'r' || row_number() OVER (ORDER BY o, p, g, l), 'Room ' || row_number() O
   FROM unnest('{patient,user,null}'::text[]) a(o), unnest('{provider,null}'::text[]) b(p),
        unnest('{org,org2,null}'::text[]) c(g), unnest('{location,location2,null}'::text[]) d(l);
 UPDATE "Room" SET "ownerId" = nullif("ownerId", 'null'), "providerId" = nullif("providerId", 'null'),
-       "organizationId" = nullif("organizationId", 'null'), "locationId" = nullif("locationId", 'null')]]
+       "organizationId" = nullif("organizationId", 'null'), "locationId" = nullif("locationId", 'null'),
+       "isShown" = CASE right("id", 1) WHEN '1' THEN true WHEN '2' THEN false END]]
 
 describe("a resource", function()
   local app, database
@@ -117,9 +119,24 @@ describe("a resource", function()
         assert.same(shown, listed, who)
         seen = seen + (next(shown) and 1 or 0)
       end
-      assert.is_true(seen > 0 and (rule == "public" or rule == "signed_in" or rule == "none" or seen < #EVERYBODY))
+      assert.is_true(seen > 0 and (rule == "public" or rule == "signed_in" or rule == "none" or rule:find "shown" ~= nil
+        or seen < #EVERYBODY))
     end)
   end
+
+  it("shows everybody, also who is not signed in, rows whose column says so", function()
+    local listed = {}
+    for _, row in ipairs(walk("/v1/rooms-shown", nil, 2)) do listed[#listed + 1] = row.id end
+    table.sort(listed)
+    assert.same({ "r1", "r11", "r21", "r31", "r41", "r51" }, listed)
+    assert.equal(200, ask("GET", "/v1/rooms-shown/r1").status)
+    assert.equal(404, ask("GET", "/v1/rooms-shown/r2").status)
+    assert.equal(404, ask("GET", "/v1/rooms-shown/r3", "patient").status)
+    assert.equal(200, ask("GET", "/v1/rooms-shown/r2", "root").status)
+    assert.equal(401, ask("GET", "/v1/rooms-shown/r1", "nobody").status)
+    assert.equal(401, ask("GET", "/v1/rooms-unshown").status)
+    assert.is_nil(ask("GET", "/v1/rooms-shown/r1").json._isShown)
+  end)
 
   it("asks for a token where one is needed", function()
     assert.equal(401, ask("GET", "/v1/rooms-owner").status)

@@ -13,6 +13,7 @@ local WORDS <const> = vocabulary.new {
 }
 local COLUMNS <const> = {
   owner = "clientId", provider = "providerId", organization = "organizationId", location = "locationId", token = true,
+  shown = "isOpen",
 }
 local may <const> = rule.writer(WORDS)
 
@@ -92,7 +93,7 @@ describe("a permission rule", function()
     assert.equal(table.concat({
       "permissions/things.lua: things have a location but no organization, whose members it could limit",
       "permissions/things.lua: things have the unknown column 'plaice' "
-        .. "(there are location, organization, owner, provider, token)",
+        .. "(there are location, organization, owner, provider, shown, token)",
       "permissions/things.lua: things: `owner` is a string",
     }, "\n"), sorted(refusal(function()
       local columns = { owner = 7, plaice = "x", location = "x" }
@@ -124,6 +125,7 @@ describe("a permission rule", function()
     for text, it in pairs {
       ["everybody"] = may.public,
       ["whoever is signed in"] = may.signed_in,
+      ["everybody where `isOpen` is true"] = may.shown,
       ["platform role ADMIN or higher"] = may.platform_role "ADMIN",
       ["the provider in `providerId`"] = may.provider_self,
       ["MANAGE_BOOKINGS in its organization, within the locations and providers of their membership"] =
