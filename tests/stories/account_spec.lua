@@ -208,6 +208,25 @@ describe("an account", function()
       end)
     end)
 
+    it("opens by no link whose time is over, and has no mail that nobody wants any more", function()
+      local email = "late@people.example"
+      register(email, "seven lazy cranes")
+      local link = letters.await(app, "verify-email", email).token
+      database.run(([[UPDATE "EmailVerificationToken" SET "expires" = now() WHERE "identifier" = '%s']]):format(email))
+      is_refused(verify(link, "seven lazy cranes"), 401, "invalid_token")
+      assert.equal(202, post("/v1/auth/forgot-password", { email = email }).status)
+      local reset = letters.await(app, "reset-password", email).token
+      database.run [[UPDATE "PasswordResetToken" SET "expires" = now() WHERE "usedAt" IS NULL]]
+      is_refused(post("/v1/auth/reset-password", { token = reset, password = "nine quick otters" }), 401,
+        "invalid_token")
+      -- A job that comes too late: nothing waits.
+      database.run(([[INSERT INTO "Job" ("id", "kind", "payload", "maxAttempts") SELECT 'too-late', 'server.mail',
+        jsonb_build_object('kind', 'reset-password', 'payload', jsonb_build_object('userId', "id")), 1
+          FROM "User" WHERE "email" = '%s']]):format(email))
+      eventually(function() return value [[SELECT "status" AS v FROM "Job" WHERE "id" = 'too-late']] == "DONE" end)
+      assert.equal(2, #letters.to(app, email))
+    end)
+
     it("opens by none of 10,000 altered links", function()
       local token, seen = letters.await(app, "verify-email", "new@people.example").token, {}
       local client = app:connect { timeout = 30 }
@@ -444,6 +463,27 @@ describe("an account", function()
       link = letters.await(app, "change-email", "squatted@people.example").token
       assert.equal(204, verify(link, "seven lazy cranes").status)
       assert.equal("squatted@people.example", get("/v1/me", token).json.email)
+    end)
+
+    it("without a password is proved by a sign-in that has just been", function()
+      account("keyless@people.example", "seven lazy cranes")
+      local token = login("keyless@people.example", "seven lazy cranes").json.token
+      local function age(minutes)
+        database.run(([[UPDATE "Session" s SET "createdAt" = now() - interval '%d min' FROM "User" u
+          WHERE u."id" = s."userId" AND u."email" = 'keyless@people.example']]):format(minutes))
+      end
+      database.run [[UPDATE "User" SET "password" = NULL WHERE "email" = 'keyless@people.example']]
+      is_refused(login("keyless@people.example", "seven lazy cranes"), 401, "invalid_credentials")
+      age(11)
+      is_refused(post("/v1/me/change-email", { email = "keyless2@people.example" }, token), 403,
+        "recent_sign_in_required")
+      is_refused(post("/v1/me/delete", {}, token), 403, "recent_sign_in_required")
+      age(9)
+      assert.equal(202, post("/v1/me/change-email", { email = "keyless2@people.example" }, token).status)
+      assert.equal(204, verify(letters.await(app, "change-email", "keyless2@people.example").token).status)
+      assert.equal(204, post("/v1/me/change-password", { newPassword = "nine quick otters" }, token).status)
+      assert.equal(200, login("keyless2@people.example", "nine quick otters").status)
+      is_refused(post("/v1/me/delete", {}, token), 403, "wrong_password")
     end)
 
     it("is not verified any more when another program changes its address", function()
