@@ -11,6 +11,7 @@
 --
 -- and what its own kind says: the keys of SPECS below.
 local faults = require "mb.faults"
+local with = require "mb.with"
 local json = require "mb.json"
 
 local COMMON <const> = {
@@ -146,17 +147,6 @@ local KINDS <const> = {
       end
   end,
 }
-
-local function with(schema, changes)
-  local made = {}
-  for key, value in pairs(schema) do
-    made[key] = value
-  end
-  for key, value in pairs(changes) do
-    made[key] = value
-  end
-  return made
-end
 
 local EXAMPLES <const> = { id = "cm3b0q8zk0000v9l4h2d7x1ab" } -- what says more than the type alone
 

@@ -33,6 +33,7 @@ local json = require "mb.json"
 local problem = require "mb.problem"
 local record = require "mb.record"
 local transition = require "mb.transition"
+local with = require "mb.with"
 
 local KEYS <const> = {
   name = "string", table = "string", fields = "table", list = "table", may = "table", refuse = "table",
@@ -151,17 +152,6 @@ local function check_moves(spec, by_name, note)
 end
 
 -- ---- schemas ----
-
-local function with(schema, changes)
-  local made = {}
-  for key, value in pairs(schema) do
-    made[key] = value
-  end
-  for key, value in pairs(changes) do
-    made[key] = value
-  end
-  return made
-end
 
 -- Notes with fail what fields say of their values beside their schemas.
 local function judge_values(self, values, fail)

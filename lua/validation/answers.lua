@@ -1,18 +1,7 @@
 -- What the routes answer. Members stand in the order in which `object` is given them; every one of these is
 -- always there, null where it may be and there is nothing. Rows and functions of the database that are sent as they
 -- are (mb_booking_body) keep the same order.
-
--- A schema with further keywords.
-local function with(schema, changes)
-  local made = {}
-  for key, value in pairs(schema) do
-    made[key] = value
-  end
-  for key, value in pairs(changes) do
-    made[key] = value
-  end
-  return made
-end
+local with = require "mb.with"
 
 local function maybe(schema) return with(schema, { nullable = true }) end
 
