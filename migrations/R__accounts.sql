@@ -475,7 +475,7 @@ BEGIN
         DELETE FROM "ApiKey" x WHERE x."userId" = gone;
         DELETE FROM "EmailVerificationToken" x WHERE x."userId" = gone;
         DELETE FROM "PasswordResetToken" x WHERE x."userId" = gone;
-        DELETE FROM "LoginAttempt" x WHERE x."userId" = gone OR lower(x."email") = lower(u."email");
+        DELETE FROM "LoginAttempt" x WHERE x."userId" = gone OR x."email" = lower(u."email");
         DELETE FROM "ContactCode" x WHERE x."userId" = gone;
     END IF;
     RETURN NEXT;
@@ -640,7 +640,7 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO "LoginAttempt" ("userId", "email", "ipAddress", "userAgent", "success", "failureReason", "createdAt")
-    VALUES (u."id", request ->> 'email', request ->> 'address', request ->> 'agent', outcome = 'signed_in',
+    VALUES (u."id", lower(request ->> 'email'), request ->> 'address', request ->> 'agent', outcome = 'signed_in',
             nullif(outcome, 'signed_in'), at);
     RETURN NEXT;
 END

@@ -45,11 +45,11 @@ SELECT outcome, account FROM mb_reset_password($1::jsonb)]]),
   -- The same password, hashed anew. $1 user, $2 hash that it takes the place of, $3 new hash.
   renew = query.write("accounts.renew", [[UPDATE "User" SET "password" = $3 WHERE "id" = $1 AND "password" = $2]]),
 
-  -- An attempt to sign in that failed. $1 user or null, $2 address as it was typed, $3 client address, $4 agent,
-  -- $5 why.
+  -- An attempt to sign in that failed. $1 user or null, $2 address as it was typed, kept in small letters, $3 client
+  -- address, $4 agent, $5 why.
   failed = query.write("accounts.failed", [[
 INSERT INTO "LoginAttempt" ("userId", "email", "ipAddress", "userAgent", "failureReason", "createdAt")
-VALUES ($1, $2, $3, $4, $5, mb_now())]]),
+VALUES ($1, lower($2), $3, $4, $5, mb_now())]]),
 
   -- What proves that it is the account's owner who asks: its password, or that they have just signed in. $1 user,
   -- $2 session.

@@ -507,14 +507,16 @@ describe("an account", function()
       local email = "leaves@people.example"
       account(email, "seven lazy cranes")
       local session = login(email, "seven lazy cranes").json
+      is_refused(login(email:upper(), "wrong"), 401, "invalid_credentials")
       is_refused(delete_account(session.token, "wrong"), 403, "wrong_password")
       assert.equal(204, delete_account(session.token, "seven lazy cranes").status)
+      assert.equal("0", value([[SELECT count(*) AS v FROM "LoginAttempt"
+        WHERE "userId" = '%s' OR "email" ILIKE '%s']], session.userId, email))
       is_refused(get("/v1/me", session.token), 401, "invalid_token")
       is_refused(login(email, "seven lazy cranes"), 401, "invalid_credentials")
       local row = database.query(([[SELECT to_jsonb(u) - '{id,createdAt,updatedAt,version,role,deletedAt}'::text[] AS v
         FROM "User" u WHERE "id" = '%s' AND "deletedAt" IS NOT NULL]]):format(session.userId))[1]
       for key, held in pairs(cjson.decode(row.v)) do assert.equal(cjson.null, held, key) end
-      assert.equal("0", value([[SELECT count(*) AS v FROM "LoginAttempt" WHERE "userId" = '%s']], session.userId))
       register(email, "seven lazy cranes")
       assert.equal(204, verify(letters.await(app, "verify-email", email, 2).token, "seven lazy cranes").status)
     end)
