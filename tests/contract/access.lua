@@ -104,6 +104,9 @@ return {
     ["POST /v1/me/accounts/{id}"] = { own = "+", refuses = true },
     ["GET /v1/me/sessions"] = { all = "+" },
     ["DELETE /v1/me/sessions"] = { all = "+" },
+    ["GET /v1/me/sessions/{id}"] = {
+      own = "patient", foreign = "stranger", rows = { own = "session of patient", foreign = "session of stranger" },
+    },
     ["DELETE /v1/me/sessions/{id}"] = {
       own = "patient", foreign = "stranger", rows = { own = "session of patient", foreign = "session of stranger" },
     },

@@ -26,7 +26,8 @@ local VERBATIM <const> = {
   ["POST /v1/auth/verify-email /password"] = "any", ["POST /v1/auth/verify-email /token"] = "any",
   ["POST /v1/me/change-password /currentPassword"] = "any", ["POST /v1/me/change-password /newPassword"] = "any",
   ["POST /v1/me/change-email /password"] = "any", ["POST /v1/me/delete /password"] = "any",
-  ["POST /v1/me/api-keys /password"] = "any",
+  ["POST /v1/me/api-keys /password"] = "any", ["POST /v1/me/accounts/{id} /password"] = "any",
+  ["POST /v1/auth/oidc/exchange /code"] = "any", ["POST /v1/me/accounts/{id} /return"] = "any",
   ["POST /v1/provider-types/{id}/requirements/check /answers/0/value"] = "line",
 }
 
