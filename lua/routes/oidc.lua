@@ -21,7 +21,8 @@ return {
     summary = "Send a browser to a provider to sign in",
     description = "For browsers: a page leads here. It gets the browser back at `return`, with `#code=` and what "
       .. "`POST /v1/auth/oidc/exchange` takes, or with `#error=` and one of `access_denied`, `email_not_verified`, "
-      .. "`sign_in_refused`, `provider_unavailable`, `invalid_state`.",
+      .. "`sign_in_refused`, `provider_unavailable`, `invalid_state`. A page takes a code only when it has begun a "
+      .. "sign-in itself: whoever leads somebody to it with a code of their own would have them use their account.",
     params = validation.provider, query = validation.start, limit = LIMIT, responses = { [302] = false },
     handler = oidc.start,
   },

@@ -1,7 +1,9 @@
 -- People sign in through a provider of OpenID Connect, and are the same person by whatever way they come.
 
 local cluster = require "support.cluster"
+local http = require "support.http"
 local letters = require "support.letters"
+local lock = require "support.lock"
 local native = require "support.native"
 local oidc = require "support.oidc"
 local server = require "support.server"
@@ -78,5 +80,131 @@ describe("somebody who signs in through a provider", function()
     assert.equal("Rightful Owner", get("/v1/me", session.token).json.name)
     assert.equal("1", value [[SELECT count(*) AS v FROM "User" WHERE "email" = 'squatted@people.example'
       AND "password" IS NULL AND "pendingSince" IS NULL]])
+  end)
+
+  describe("and links one to their account", function()
+    local PASSWORD <const> = "seven lazy cranes"
+
+    -- The session of a new account with that password.
+    local function account(email)
+      local link = register(email, PASSWORD)
+      assert.equal(204, post("/v1/auth/verify-email", { token = link, password = PASSWORD }).status)
+      return post("/v1/auth/login", { email = email, password = PASSWORD }).json
+    end
+
+    local function begin_link(token, name, password)
+      return post("/v1/me/accounts/" .. name, { ["return"] = oidc.RETURN, password = password }, token)
+    end
+
+    local function delete(path, token)
+      return app:request("DELETE", path, { headers = { Authorization = "Bearer " .. token } })
+    end
+
+    local function is_refused(answer, status, code)
+      assert.equal(status, answer.status, answer.body)
+      assert.equal(code, answer.json.code, answer.body)
+    end
+
+    local function accounts_of(token) return get("/v1/me/accounts", token).json.data end
+
+    -- The code with which the page ends the linking that this session begins as this person of the provider.
+    local function link_code(session, name, who, password)
+      local begun = begin_link(session.token, name, password)
+      assert.equal(200, begun.status, begun.body)
+      local got = oidc.visit(app, name, who, { url = begun.json.url })
+      assert.equal(oidc.RETURN, got.back, got.url)
+      return got.code
+    end
+
+    it("of another address, with their password, and signs in by it from then on", function()
+      local mine = account "linking@people.example"
+      local who = person("g-link", "private@elsewhere.example", "Somebody Else")
+      is_refused(begin_link(mine.token, "google", "a wrong password"), 403, "wrong_password")
+      is_refused(begin_link(mine.token, "google"), 403, "wrong_password")
+      is_refused(begin_link(mine.token, "nobody", PASSWORD), 404, "not_found")
+      local elsewhere = { ["return"] = "https://evil.example", password = PASSWORD }
+      is_refused(post("/v1/me/accounts/google", elsewhere, mine.token), 422, "validation_failed")
+      local answer = oidc.exchange(app, link_code(mine, "google", who, PASSWORD), mine.token)
+      assert.same({ 200, mine.userId }, { answer.status, answer.json.userId })
+      assert.equal(1, #accounts_of(mine.token))
+      assert.equal(mine.userId, sign_in("google", who).userId)
+      assert.equal("linking@people.example", get("/v1/me", answer.json.token).json.email)
+      -- Once more is as good as once.
+      assert.equal(200, oidc.exchange(app, link_code(mine, "google", who, PASSWORD), mine.token).status)
+      assert.equal(1, #accounts_of(mine.token))
+      assert.equal("1", value([[SELECT count(*) AS v FROM "AuditLog" WHERE "resourceId" = '%s'
+        AND "action" = 'ACCOUNT_LINKED']], mine.userId))
+    end)
+
+    it("which nobody can be tricked into: it ends for whoever began it only", function()
+      local thief, victim = account "thief@people.example", account "victim@people.example"
+      local who = person("g-victim", "victim@elsewhere.example")
+      is_refused(oidc.exchange(app, link_code(thief, "google", who, PASSWORD), victim.token), 401, "invalid_sign_in")
+      is_refused(oidc.exchange(app, link_code(thief, "google", who, PASSWORD)), 401, "invalid_sign_in")
+      assert.same({}, accounts_of(thief.token))
+      assert.same({}, accounts_of(victim.token))
+      assert.equal("0", value [[SELECT count(*) AS v FROM "Account" WHERE "providerAccountId" = 'g-victim']])
+      local url = begin_link(thief.token, "google", PASSWORD).json.url
+      for _, altered in ipairs {
+        (url:gsub("link=.", "link=_")), url:sub(1, -2), url .. "A", (url:gsub("/google/", "/other/")),
+      } do
+        local got = oidc.visit(app, "google", who, { url = altered })
+        assert.same({ oidc.RETURN, "invalid_state" }, { got.back, got.error })
+      end
+    end)
+
+    it("unless it is somebody else's", function()
+      local first, second = account "first@people.example", account "second@people.example"
+      local who = person("g-shared", "shared@elsewhere.example")
+      assert.equal(200, oidc.exchange(app, link_code(first, "google", who, PASSWORD), first.token).status)
+      is_refused(oidc.exchange(app, link_code(second, "google", who, PASSWORD), second.token), 409, "account_linked")
+      assert.same({}, accounts_of(second.token))
+      is_refused(delete("/v1/me/accounts/" .. accounts_of(first.token)[1].id, second.token), 404, "not_found")
+    end)
+
+    it("and takes it away, but not the last way in", function()
+      local session = sign_in("google", person("g-only", "only@people.example"))
+      local path = "/v1/me/accounts/" .. accounts_of(session.token)[1].id
+      is_refused(delete(path, session.token), 409, "last_credential")
+      assert.equal(204, post("/v1/me/change-password", { newPassword = PASSWORD }, session.token).status)
+      database.run(([[UPDATE "Session" SET "createdAt" = now() - interval '11 min' WHERE "userId" = '%s']])
+        :format(session.userId))
+      is_refused(delete(path, session.token), 403, "recent_sign_in_required")
+      session = post("/v1/auth/login", { email = "only@people.example", password = PASSWORD }).json
+      assert.equal(204, delete(path, session.token).status)
+      is_refused(delete(path, session.token), 404, "not_found")
+      assert.same({}, accounts_of(session.token))
+      assert.equal("1", value([[SELECT count(*) AS v FROM "AuditLog" WHERE "resourceId" = '%s'
+        AND "action" = 'ACCOUNT_UNLINKED' AND "metadata" ->> 'provider' = 'google']], session.userId))
+    end)
+
+    it("with a session that has just begun, where there is no password", function()
+      local session = sign_in("google", person("g-old", "old@people.example"))
+      assert.equal(200, begin_link(session.token, "other").status)
+      database.run(([[UPDATE "Session" SET "createdAt" = now() - interval '11 min' WHERE "userId" = '%s']])
+        :format(session.userId))
+      is_refused(begin_link(session.token, "other"), 403, "recent_sign_in_required")
+    end)
+
+    it("and keeps one when the last two are taken away at once", function()
+      local session = sign_in("google", person("g-two", "two@people.example"))
+      sign_in("other", person("o-two", "two@people.example"))
+      local clients, seen = {}, {}
+      lock.hold(database, ([[SELECT FROM "Account" WHERE "userId" = '%s' FOR UPDATE]]):format(session.userId))
+      for i, it in ipairs(accounts_of(session.token)) do
+        clients[i] = app:connect { timeout = 30 }
+        assert(clients[i]:send(http.format("DELETE", "/v1/me/accounts/" .. it.id,
+          { headers = { Authorization = "Bearer " .. session.token } })))
+      end
+      lock.await(database, 2)
+      lock.release(database)
+      for _, client in ipairs(clients) do
+        local status = assert(client:read "DELETE").status
+        seen[status] = (seen[status] or 0) + 1
+        client:close()
+      end
+      assert.same({ [204] = 1, [409] = 1 }, seen)
+      assert.equal(1, #accounts_of(session.token))
+    end)
   end)
 end)
