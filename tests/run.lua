@@ -1,4 +1,4 @@
--- Runs spec files, each in a busted of its own, two at a time, and adds up what they say:
+-- Runs spec files, each in a busted of its own, those of tests/domain in one, two at a time, and adds up what they say:
 --     lua5.4 tests/run.lua [--passed FACT] [--failed FACT] [pattern ...]      (./dev test)
 -- Patterns are parts of file names; none = all. --passed and --failed count what was tested before.
 -- A file that cannot be loaded, crashes or reports nothing counts as a failed test. The last line is
@@ -13,15 +13,17 @@ local paths = require "support.paths"
 local process = require "support.process"
 local psql = require "support.psql"
 local scope = require "support.scope"
+local server = require "support.server"
 local temp = require "support.temp"
 
-local FOLDERS <const> = { "tests/unit", "tests/style", "tests/stories", "tests/integration" }
+local IN_PROCESS <const> = "tests/domain" -- by `medbookd test`, all that is asked of it in one process
+local FOLDERS <const> = { "tests/unit", "tests/style", IN_PROCESS, "tests/stories", "tests/integration" }
 local LONG <const> = { -- files that begin first, so that none of them is left alone at the end
   "unit/c_programs", "integration/rehearsal", "integration/reload", "integration/migrations",
   "integration/typescript", "integration/dev_run", "integration/kill", "integration/query_plans",
 }
 local AT_ONCE <const> = math.tointeger(tonumber(os.getenv "TEST_JOBS" or 2))
-local LONGEST <const> = 900 -- seconds for one file
+local LONGEST <const> = 900 -- seconds for one file, or folder of one process
 
 local total = { passed = 0, failed = 0, skipped = 0 }
 local complaints = {} -- of failed tests, for the end
@@ -99,12 +101,30 @@ local function prepare_cluster(specs)
   return source.data
 end
 
-local function start(path, template)
-  local job = { path = path, output = temp.dir "suite" .. "/output", since = native.now() }
-  -- Without --ignore-lua busted runs itself again below a shell, out of the reach of our signals.
-  local argv = { "lua5.4", "/usr/bin/busted", "--ignore-lua", "-o", "TAP", path }
-  job.process = process.start(argv, { env = { TEST_CLUSTER = template or false }, log = job.output, scope = "suite",
-                                      death_signal = "TERM" })
+-- What one process runs: { path =, argv =, env = }, of a spec file or of all those of a folder.
+local function make_jobs(specs, template)
+  local jobs, words = {}, nil
+  for _, path in ipairs(specs) do
+    if path:find(IN_PROCESS .. "/", 1, true) ~= 1 then
+      -- Without --ignore-lua busted runs itself again below a shell, out of the reach of our signals.
+      local argv = { "lua5.4", "/usr/bin/busted", "--ignore-lua", "-o", "TAP", path }
+      jobs[#jobs + 1] = { path = path, argv = argv, env = { TEST_CLUSTER = template or false } }
+    elseif words then
+      words[#words + 1] = path
+    else
+      words = { paths.binary(), "test", path }
+      local env = server.clean_environment()
+      env.MEDBOOKD_HOME = paths.root
+      jobs[#jobs + 1] = { path = IN_PROCESS, argv = words, env = env }
+    end
+  end
+  if words then table.move({ "--", "-o", "TAP" }, 1, 3, #words + 1, words) end
+  return jobs
+end
+
+local function start(job)
+  job.output, job.since = temp.dir "suite" .. "/output", native.now()
+  job.process = process.start(job.argv, { env = job.env, log = job.output, scope = "suite", death_signal = "TERM" })
   return job
 end
 
@@ -162,7 +182,7 @@ local function collect(running)
   for i = #running, 1, -1 do
     local job = running[i]
     local how, number = job.process:wait(0)
-    if not how and native.now() - job.since > LONGEST then job.process:kill() end
+    if not how and native.now() - job.since > LONGEST then pcall(job.process.stop, job.process) end
     if how or job.process.how then
       count(job, how, number)
       table.remove(running, i)
@@ -184,11 +204,11 @@ local function compilable(specs)
   return fine
 end
 
-local function run_all(specs, template)
+local function run_all(jobs)
   local running, next_one = {}, 1
-  while next_one <= #specs or #running > 0 do
-    while #running < AT_ONCE and specs[next_one] do
-      running[#running + 1] = start(specs[next_one], template)
+  while next_one <= #jobs or #running > 0 do
+    while #running < AT_ONCE and jobs[next_one] do
+      running[#running + 1] = start(jobs[next_one])
       next_one = next_one + 1
     end
     collect(running)
@@ -213,7 +233,7 @@ local function main()
     fail("database templates", template)
     template = nil
   end
-  run_all(compilable(specs), template)
+  run_all(make_jobs(compilable(specs), template))
 end
 
 local ok, err = xpcall(main, debug.traceback)

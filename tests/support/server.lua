@@ -11,7 +11,7 @@ local temp = require "support.temp"
 local server = {}
 server.__index = server
 
--- Variables that would steer medbookd but were meant for something else.
+-- Variables that would steer medbookd but were meant for something else: name -> false, to be left out.
 local function clean_environment()
   local env = {}
   for name in ("\0" .. paths.read "/proc/self/environ"):gmatch "%z(MEDBOOKD_[%w_]+)=" do env[name] = false end
@@ -197,4 +197,4 @@ function server:restart()
   return self:start()
 end
 
-return { start = start, make = make }
+return { start = start, make = make, clean_environment = clean_environment }

@@ -1,5 +1,5 @@
 -- Requirement configurations: what is refused when files load, what overrides what, and which answers
--- do. Over HTTP: tests/integration/requirements_spec.lua.
+-- do. Over HTTP: tests/domain/requirements_spec.lua.
 
 package.path = "lua/?.lua;" .. package.path
 
