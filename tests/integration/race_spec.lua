@@ -1,15 +1,31 @@
--- Races for slots, run for real; a fraction of what `./dev chaos` does.
+-- Races for slots, run for real, a fraction of what `./dev chaos` does; and what one booking meets of others.
 
 local clinics = require "chaos.clinic"
 local cluster = require "support.cluster"
+local eventually = require "support.eventually"
 local http = require "support.http"
 local races = require "chaos.races"
 local seeded = require "chaos.seed"
 
 describe("a race for slots", function()
-  local clinic
+  local clinic, database
 
-  setup(function() clinic = clinics.start { database = cluster.fresh "demo" } end)
+  setup(function()
+    database = cluster.fresh "demo"
+    clinic = clinics.start { database = database }
+  end)
+
+  local function value(sql) return (database.query(sql)[1] or {}).v end
+
+  local function book(slot, headers)
+    return clinic.server:post("/v1/bookings",
+      { slotId = slot, guestName = "Thandi Mokoena", guestEmail = slot:lower() .. "@example.org", isOnline = false },
+      { headers = headers })
+  end
+
+  local function count_of(slot)
+    return value(([[SELECT count(*) AS v FROM "Booking" WHERE "slotId" = '%s']]):format(slot))
+  end
 
   it("has exactly one winner when 200 clients want one slot", function()
     local result = races.same_slot(clinic, { clients = 200, rounds = 20, seed = seeded.seed })
@@ -41,6 +57,50 @@ describe("a race for slots", function()
       connection:close()
     end
     assert.same({ [200] = 1, [412] = 15 }, seen)
+  end)
+
+  it("answers 409 request_in_progress while the agenda is held, and the retry books once", function()
+    local slot = clinic:take_slots(1)[1]
+    local holder = io.popen(("psql -X -q -d '%s' >/dev/null"):format(database.url), "w")
+    holder:write(([[BEGIN; SELECT FROM "ProviderAgenda" WHERE "providerId" = '%s' FOR UPDATE;
+      SELECT pg_advisory_lock(4711);]]):format(clinic.slots_by_id[slot].providerId), "\n")
+    holder:flush()
+    eventually(function()
+      return value [[SELECT count(*) AS v FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711]] == "1"
+    end, { what = "the agenda to be held" })
+    local function again() return book(slot, { ["Idempotency-Key"] = "held" }) end
+    for _ = 1, 2 do
+      local r = again()
+      assert.same({ 409, "request_in_progress" }, { r.status, r.json.code })
+      assert.equal("application/problem+json", r.headers["content-type"])
+      assert.equal("1", r.headers["retry-after"])
+    end
+    holder:write "ROLLBACK;\n"
+    holder:close()
+    local made = again()
+    assert.equal(201, made.status, made.body)
+    assert.equal(made.body, again().body)
+    assert.equal("1", count_of(slot))
+    assert.is_nil(clinic:broken())
+  end)
+
+  it("takes another id or reference when a booking has the first one", function()
+    local slots = clinic:take_slots(3)
+    local made = book(slots[3]).json
+    for column, own in pairs { reference = made.reference, id = made.id } do
+      database.run(([[CREATE SEQUENCE tries;
+        CREATE FUNCTION collide() RETURNS trigger SECURITY DEFINER LANGUAGE plpgsql AS $$BEGIN
+          IF nextval('tries') = 1 THEN NEW."%s" := '%s'; END IF; RETURN NEW; END$$;
+        CREATE TRIGGER collide BEFORE INSERT ON "Booking" FOR EACH ROW EXECUTE FUNCTION collide()]])
+        :format(column, own))
+      local r = book(table.remove(slots, 1))
+      local tries = value "SELECT last_value AS v FROM tries"
+      database.run [[DROP TRIGGER collide ON "Booking"; DROP FUNCTION collide; DROP SEQUENCE tries]]
+      assert.equal(201, r.status, r.body)
+      assert.equal("2", tries)
+      assert.are_not.equal(own, r.json[column])
+    end
+    assert.is_nil(clinic:broken())
   end)
 
   it("leaves every invariant whole after a storm of booking, cancelling and booking again", function()
