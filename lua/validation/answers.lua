@@ -146,6 +146,23 @@ local API_KEY <const> = {
   "permissions", list(text "bookings.view"), "createdAt", instant,
 }
 
+local decimal <const> = { type = "string", format = "decimal" }
+local count <const> = { type = "integer", minimum = 0 }
+local currency <const>, interval <const> = text "ZAR", { type = "string", enum = { "MONTHLY" } }
+
+-- What slots cost under one plan.
+local QUOTE <const> = {
+  "planId", id, "slug", text "standard", "name", text "Standard", "currency", currency, "interval", interval,
+  "slots", with(count, { example = 350 }), "includedSlots", with(count, { example = 30 }),
+  "base", with(decimal, { example = "300.00" }),
+  "tiers", list(object("QuotedTier", {
+    "first", with(count, { example = 31 }), "last", with(count, { nullable = true, example = 100 }),
+    "slots", with(count, { example = 70, description = "those of the asked that fall into it" }),
+    "unitPrice", with(decimal, { example = "5.00" }), "amount", with(decimal, { example = "350.00" }),
+  })),
+  "total", with(decimal, { example = "1600.00" }),
+}
+
 local function api_key(title, more)
   return object(title, table.move(more, 1, #more, #API_KEY + 1, table.move(API_KEY, 1, #API_KEY, 1, {})))
 end
@@ -157,6 +174,14 @@ return {
   slots = page(slot, { included = included }),
   booking = object("Booking", BOOKING),
   new_booking = object("NewBooking", NEW_BOOKING),
+  quote = object("Quote", QUOTE, {
+    plans = with(list(object("ComparedQuote", QUOTE)), { description = "where `compare` is sent" }),
+  }),
+  plan_versions = page(object("PlanPrice", {
+    "number", { type = "integer", minimum = 1, description = "the first price is 1" },
+    "basePrice", with(decimal, { example = "300.00" }), "currency", currency, "interval", interval,
+    "includedSlots", with(count, { example = 30 }), "tierPricing", map(true), "createdAt", instant,
+  })),
   sessions = page(own_session), own_session = own_session,
   api_keys = page(api_key("ApiKey", {
     "lastUsedAt", with(instant, { nullable = true, description = "some minutes old at most" }),

@@ -25,8 +25,9 @@ struct plan {
 /* A price in one of the forms in which it may be written. */
 static inline void write_price(char *out, size_t size)
 {
-    static const int64_t most[] = {9, 99, 9999, 99999999};
-    long long whole = random_between(0, most[random_between(0, 3)]);
+    static const int64_t most[] = {9, 99, 999};
+    int64_t limit = random_between(0, 19) > 0 ? most[random_between(0, 2)] : 99999999;
+    long long whole = random_between(0, limit);
     int form = (int)random_between(0, 2), cents = (int)random_between(0, 99);
     if (form == 0)
         (void)snprintf(out, size, "%lld", whole);

@@ -14,6 +14,7 @@ return {
     auth = { table = "User" },
     bookings = { table = "Booking", own = "of the patient", foreign = "foreign" },
     me = { table = "User" },
+    plans = { table = "SubscriptionPlan", own = "plan", foreign = "retired" },
     places = { table = "Location" },
     ["provider-types"] = { table = "ProviderType", own = "type" },
     providers = { table = "Provider", own = "provider" },
@@ -22,7 +23,7 @@ return {
     users = { table = "User", own = "patient", foreign = "stranger" },
   },
   -- Lists that are walked, by their path: SQL that adds row number %d somewhere among the others, its id "added…"; SQL
-  -- that removes those rows; the query that they need.
+  -- that removes those rows; the query that they need, the id in their path, what tells a row where that is not its id.
   lists = {
     ["/v1/me/api-keys"] = {
       add = [[INSERT INTO "ApiKey" ("id", "userId", "name", "prefix", "tokenHash", "permissions")
@@ -38,6 +39,16 @@ return {
       add = [[INSERT INTO "Session" ("id", "userId", "tokenHash", "createdAt", "expiresAt") VALUES ('added%d', 'root',
         encode(sha256('added%d'), 'hex'), timestamptz '2026-01-01' + %d %% 7 * interval '20 days', '2100-01-01')]],
       remove = [[DELETE FROM "Session" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/plans"] = {
+      add = [[INSERT INTO "SubscriptionPlan" ("id", "name", "basePrice", "interval", "includedSlots", "tierPricing")
+        VALUES ('added%d', chr(65 + %d %% 26) || 'x', 1, 'MONTHLY', 0, '{"1+": 0}')]],
+      remove = [[DELETE FROM "SubscriptionPlan" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/plans/{id}/versions"] = {
+      id = "plan", key = "number",
+      add = [[UPDATE "SubscriptionPlan" SET "basePrice" = 1000 + %d WHERE "id" = 'plan']],
+      remove = [[DELETE FROM "SubscriptionPlanPrice" WHERE "planId" = 'plan' AND "basePrice" > 1000]],
     },
     ["/v1/provider-types"] = {
       add = [[INSERT INTO "ProviderType" ("id", "name") VALUES ('added%d', chr(65 + %d %% 26) || clock_timestamp())]],
@@ -115,6 +126,12 @@ return {
     ["POST /v1/me/verify-whatsapp"] = { all = "+" },
     ["POST /v1/me/whatsapp"] = { all = "+" },
     ["GET /v1/places"] = { all = "+" },
+    ["GET /v1/plans"] = { all = "*" },
+    ["POST /v1/plans"] = { all = "root" },
+    ["GET /v1/plans/{id}"] = { own = "*", foreign = "root" },
+    ["PATCH /v1/plans/{id}"] = { own = "root", foreign = "root" },
+    ["GET /v1/plans/{id}/quote"] = { own = "*", foreign = "root" },
+    ["GET /v1/plans/{id}/versions"] = { own = "*", foreign = "root" },
     ["GET /v1/provider-types"] = { all = "*" },
     ["POST /v1/provider-types"] = { all = ADMINS },
     ["GET /v1/provider-types/{id}"] = { own = "*" },

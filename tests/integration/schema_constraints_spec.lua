@@ -55,6 +55,7 @@ local CHECKS <const> = {
   SubscriptionPlan_currency_check = [[UPDATE "SubscriptionPlan" SET "currency" = 'Rand']],
   SubscriptionPlan_includedSlots_check = [[UPDATE "SubscriptionPlan" SET "includedSlots" = -1]],
   SubscriptionPlan_tierPricing_check = [[UPDATE "SubscriptionPlan" SET "tierPricing" = '[5]']],
+  SubscriptionPlan_slug_check = [[UPDATE "SubscriptionPlan" SET "slug" = 'Two words']],
   SubscriptionPlan_maxProviders_check = [[UPDATE "SubscriptionPlan" SET "maxProviders" = 0]],
   SubscriptionPlan_maxLocations_check = [[UPDATE "SubscriptionPlan" SET "maxLocations" = 0]],
   Subscription_owner_check = [[UPDATE "Subscription" SET "organizationId" = 'org']],
@@ -115,6 +116,7 @@ local UNIQUES <const> = {
     '{"id": "2", "reference": "22222222", "startTime": "2100-01-05T08:00Z", "endTime": "2100-01-05T09:00Z"}'),
   Booking_reference_key = another("Booking",
     '{"id": "2", "slotId": "0930", "startTime": "2100-01-05T08:00Z", "endTime": "2100-01-05T09:00Z"}'),
+  SubscriptionPlan_slug_key = another("SubscriptionPlan", '{"id": "2"}'),
   Subscription_providerId_base_key = another("Subscription", '{"id": "2"}'),
   Subscription_organizationId_base_key =
     [[UPDATE "Subscription" SET "providerId" = NULL, "organizationId" = 'org';]]
@@ -178,7 +180,7 @@ local KEPT <const> = {
 local CASCADED <const> = {
   Account_userId_fkey = "", Session_userId_fkey = "", EmailVerificationToken_userId_fkey = "",
   PasswordResetToken_userId_fkey = "", LoginAttempt_userId_fkey = "", ApiKey_userId_fkey = "",
-  ContactCode_userId_fkey = "", SignInCode_userId_fkey = "",
+  ContactCode_userId_fkey = "", SubscriptionPlanPrice_planId_fkey = "", SignInCode_userId_fkey = "",
   OrganizationMembership_organizationId_fkey =
     another("OrganizationMembership", '{"id": "2", "organizationId": "nowhere"}'),
   OrganizationMembership_userId_fkey = "", OrganizationInvitation_organizationId_fkey = "",
