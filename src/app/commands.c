@@ -16,6 +16,7 @@
 #include "app/mail_test.h"
 #include "app/options.h"
 #include "app/plugin_new.h"
+#include "app/reference.h"
 #include "app/rehearsal.h"
 #include "app/say.h"
 #include "app/scripts.h"
@@ -407,6 +408,7 @@ int mb_commands_run(int argc, char **argv)
         [MB_COMMAND_TEST] = test,
         [MB_COMMAND_PLUGIN] = plugin,
         [MB_COMMAND_DEMO] = load_demo,
+        [MB_COMMAND_REFERENCE] = mb_reference_command,
         [MB_COMMAND_ADMIN] = mb_super_admin_command};
     struct mb_options options;
     struct mb_config config;

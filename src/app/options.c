@@ -94,6 +94,11 @@ static const struct command commands[] = {
      "Usage: medbookd admin create --email ADDRESS [--name NAME] [--password-stdin] [options]\n\n"
      "Makes an account that administers the platform (SUPER_ADMIN) and may sign in at once. Asks for\n"
      "its password at the terminal, or reads it from a line of standard input.\n"},
+    {"reference", MB_COMMAND_REFERENCE,
+     "Usage: medbookd reference load [options]\n\n"
+     "Inserts the rows that an installation begins with, such as a plan to subscribe to, where they\n"
+     "are missing by their slug. What is there is not changed. The first start of an embedded\n"
+     "database does it by itself.\n"},
     {"demo", MB_COMMAND_DEMO,
      "Usage: medbookd demo load [options]\n\n"
      "Loads an invented network of clinics with 30 days of free slots from today. Running it\n"
@@ -121,6 +126,7 @@ static const char general_help[] =
     "  test [FILE ...]         run tests of scripts, written in busted\n"
     "  plugin new|test NAME    make a plugin, or run its tests\n"
     "  admin create            make an administrator of the platform\n"
+    "  reference load          insert the rows that an installation begins with\n"
     "  demo load               load demo data\n\n"
     "Options:\n"
     "  --config FILE           configuration file (default: medbookd.conf here, if there is one)\n"
@@ -318,9 +324,9 @@ static enum mb_rc finish(struct reader *r)
     if (r->out->command == MB_COMMAND_MIGRATE) return read_migrate(r);
     if (r->out->command == MB_COMMAND_JOBS) return read_jobs(r);
     if (r->out->command == MB_COMMAND_ADMIN) return read_admin(r);
-    if (r->out->command == MB_COMMAND_DEMO) {
+    if (r->out->command == MB_COMMAND_DEMO || r->out->command == MB_COMMAND_REFERENCE) {
         if (r->out->nwords == 1 && strcmp(r->out->words[0], "load") == 0) return MB_OK;
-        return misuse(r, "say load after", "demo");
+        return misuse(r, "say load after", r->command->word);
     }
     if (r->out->command == MB_COMMAND_MAIL)
         return r->out->nwords == 2 && strcmp(r->out->words[0], "test") == 0

@@ -22,6 +22,7 @@ enum mb_command {
     MB_COMMAND_TEST,
     MB_COMMAND_PLUGIN,
     MB_COMMAND_DEMO,
+    MB_COMMAND_REFERENCE,
     MB_COMMAND_ADMIN
 };
 

@@ -58,7 +58,7 @@ enum mb_rc mb_site_server_scripts(const struct mb_site *s, struct mb_bundle *out
 enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
                         struct mb_bundle *out, struct mb_err *err)
 {
-    return read_leaf(s, leaf, suffix, NULL, out, err);
+    return read_leaf(s, leaf, suffix, MB_SITE_REFERENCE, out, err);
 }
 
 /* Adds the files of a folder that need not exist. */

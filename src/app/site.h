@@ -14,6 +14,8 @@ enum { MB_SITE_MAX_FILE = 1 << 20 }; /* bytes of one script */
 /* A plugin's folder of tests, which are no scripts of it. */
 #define MB_PLUGIN_SPECS "spec"
 #define MB_SITE_HELPERS "testing"
+/* The folder of migrations whose files are no migrations: rows to begin with. */
+#define MB_SITE_REFERENCE "reference"
 
 struct mb_site {
     const struct mb_config *config;
@@ -45,7 +47,7 @@ MB_MUST_CHECK enum mb_rc mb_site_visit(struct mb_site *s, const struct mb_config
 /* <home>/lua, without the helpers of tests in MB_SITE_HELPERS. */
 MB_MUST_CHECK enum mb_rc mb_site_server_scripts(const struct mb_site *s, struct mb_bundle *out,
                                                 struct mb_err *err);
-/* <home>/leaf as a bundle. */
+/* <home>/leaf as a bundle, without what lies in MB_SITE_REFERENCE unless that is the leaf. */
 MB_MUST_CHECK enum mb_rc mb_site_read(const struct mb_site *s, const char *leaf, const char *suffix,
                                       struct mb_bundle *out, struct mb_err *err);
 /* All scripts: these, and those of plugins.folder as "plugins/…", without their tests; without that folder none. */

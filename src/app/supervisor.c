@@ -17,6 +17,7 @@
 #include "app/listen.h"
 #include "app/notify.h"
 #include "app/parts.h"
+#include "app/reference.h"
 #include "app/say.h"
 #include "app/scripts.h"
 #include "app/site.h"
@@ -116,8 +117,9 @@ static enum mb_rc open_database(struct supervisor *s, struct mb_err *err)
     enum mb_rc rc = mb_site_connect(&s->site, connections, err);
     if (rc != MB_OK) return rc;
     bool is_embedded = s->site.postgres != NULL;
-    return mb_site_migrate(&s->site, &s->migrations, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY,
-                           -1, NULL, err);
+    rc = mb_site_migrate(&s->site, &s->migrations, is_embedded ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY, -1,
+                         NULL, err);
+    return rc == MB_OK && is_embedded ? mb_reference_begin(&s->site, err) : rc;
 }
 
 static void hire(struct supervisor *s)

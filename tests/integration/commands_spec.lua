@@ -36,7 +36,7 @@ describe("libpq's environment", function()
   end)
 
   for _, words in ipairs { { "migrate", "status" }, { "migrate", "up" }, { "jobs", "list" }, { "console" },
-                           { "demo", "load" }, { "reload" } } do
+                           { "demo", "load" }, { "reference", "load" }, { "reload" } } do
     it("does not reach that of medbookd " .. table.concat(words, " "), function()
       local r = run_in(work, words, hostile)
       assert.equal(0, r.code, r.err)
@@ -59,7 +59,8 @@ describe("libpq's environment", function()
 end)
 
 local COMMANDS <const> = { { "jobs", "list" }, { "console" }, { "migrate", "status" }, { "migrate", "up" },
-                           { "migrate", "down" }, { "demo", "load" }, { "reload" }, { "rollback" } }
+                           { "migrate", "down" }, { "demo", "load" }, { "reference", "load" }, { "reload" },
+                           { "rollback" } }
 
 describe("where there is no installation", function()
   for _, words in ipairs(COMMANDS) do
@@ -108,7 +109,7 @@ describe("with a database by URL", function()
 
   it("one in which nothing was set up is told, with what sets it up", function()
     local url = cluster.fresh("empty").url
-    for _, words in ipairs { { "jobs", "list" }, { "console" } } do
+    for _, words in ipairs { { "jobs", "list" }, { "console" }, { "reference", "load" } } do
       local r = run_in(temp.dir(), words, { MEDBOOKD_DATABASE_URL = url })
       assert.equal(1, r.code)
       assert.equal("medbookd: database: nothing has been set up in it; check database.url; medbookd migrate up sets "
@@ -119,7 +120,7 @@ describe("with a database by URL", function()
   it("one that does not answer is told, with the key to look at", function()
     local port = native.free_port()
     for _, words in ipairs { { "run" }, { "jobs", "list" }, { "console" }, { "migrate", "status" }, { "migrate", "up" },
-                             { "demo", "load" } } do
+                             { "demo", "load" }, { "reference", "load" } } do
       local r = run_in(temp.dir(), words, { MEDBOOKD_DATABASE_URL = ("postgresql://x@127.0.0.1:%d/x"):format(port),
                                             MEDBOOKD_DATABASE_CONNECT_TIMEOUT = "1ms" })
       assert.equal(1, r.code)

@@ -16,8 +16,8 @@ local CLOCKS <const> = { "clock_gettime%s*%(", "gettimeofday%s*%(", "[^%w_]time%
                          "[^%w_]time%s*%(%s*0%s*%)", "uv_hrtime%s*%(", "timespec_get%s*%(" }
 
 -- Statements where there is no pool: creating the database, loading the demo data, commands on jobs.
-local SQL_HOMES <const> = { "^src/db/", "^src/app/schema%.c$", "^src/app/demo", "^src/app/jobs%.c$",
-                            "^src/app/super_admin%.c$", "^lua/queries/", "^lua/testing/",
+local SQL_HOMES <const> = { "^src/db/", "^src/app/schema%.c$", "^src/app/demo", "^src/app/reference%.c$",
+                            "^src/app/jobs%.c$", "^src/app/super_admin%.c$", "^lua/queries/", "^lua/testing/",
                             "^lua/mb/foreign_sql%.lua$", "^lua/mb/record%.lua$", "^lua/mb/condition%.lua$",
                             "^lua/resources/" }
 local SQL <const> = { "SELECT%s+[%w_$*(\"'].*", "INSERT%s+INTO%s", "UPDATE%s+[\\\"%w_]+%s+SET%s", "DELETE%s+FROM%s",
@@ -196,11 +196,13 @@ describe("the migrations", function()
     end
   end)
 
-  it("are named NNNN_verb_noun.up.sql, NNNN_verb_noun.down.sql or R__name.sql", function()
+  it("are named NNNN_verb_noun.up.sql, NNNN_verb_noun.down.sql or R__name.sql, or are reference data", function()
     for _, path in ipairs(tree.files "migrations") do
       local numbered = path:match "^migrations/%d%d%d%d_[%l%d]+_[%l%d_]+%.up%.sql$"
         or path:match "^migrations/%d%d%d%d_[%l%d]+_[%l%d_]+%.down%.sql$"
-      assert(numbered or path:match "^migrations/R__[%l%d_]+%.sql$" or path:match "%.md$", path)
+      local is_other = path:match "^migrations/R__[%l%d_]+%.sql$" or path:match "^migrations/reference/[%l_]+%.sql$"
+        or path:match "%.md$"
+      assert(numbered or is_other, path)
     end
   end)
 end)
