@@ -162,14 +162,14 @@ static enum mb_rc take_object(struct reader *r)
     return is_whole && r->p == r->end ? MB_OK : refuse_all(r, "must be a JSON object");
 }
 
-/* Every slot has one price, and the sums before each tier. */
+/* Every slot has one price. */
 static enum mb_rc join(const struct reader *r)
 {
     struct mb_tiers *out = r->out;
-    int64_t next = out->included + 1, before = out->base;
+    int64_t next = out->included + 1;
     char text[sizeof r->fault->text];
     for (size_t i = 0; i < out->count; i++) {
-        struct mb_tier *t = &out->tier[i];
+        const struct mb_tier *t = &out->tier[i];
         if (t->first <= out->included) return refuse_tier(r, i, "begins within the included slots");
         if (i > 0 && r->is_open[i - 1])
             return refuse_tier(r, i, r->is_open[i] ? "is a second open end" : "begins within the open range");
@@ -178,12 +178,7 @@ static enum mb_rc join(const struct reader *r)
             (void)snprintf(text, sizeof text, "leaves slot %lld without a price", (long long)next);
             return refuse_tier(r, i, text);
         }
-        int64_t cost;
-        t->before = before;
         next = t->last + 1;
-        bool is_over = before > MB_MONEY_MOST || __builtin_mul_overflow(t->last - t->first + 1, t->price, &cost) ||
-                       __builtin_add_overflow(before, cost, &before);
-        if (is_over) before = INT64_MAX;
     }
     if (!r->is_open[out->count - 1])
         return refuse_tier(r, out->count - 1, "is the last and has no open end, such as 301+");
@@ -212,46 +207,29 @@ static enum mb_rc check_slots(int64_t slots, int64_t least, struct mb_err *err)
     return mb_fail(err, MB_E_INVALID, "slots are counted from %d to %d", (int)least, (int)MB_TIER_MOST_SLOTS);
 }
 
-/* How many of the slots fall into a tier: 0 or less when it begins beyond them. */
+/* How many of the slots fall into a tier. */
 static int64_t within(const struct mb_tier *t, int64_t slots)
 {
-    return (slots < t->last ? slots : t->last) - t->first + 1;
+    int64_t n = (slots < t->last ? slots : t->last) - t->first + 1;
+    return n > 0 ? n : 0;
 }
 
-/* The last tier that these slots reach; count = none. */
-static size_t reached(const struct mb_tiers *t, int64_t slots)
-{
-    if (slots <= t->included) return t->count;
-    size_t i = 0;
-    while (slots > t->tier[i].last) i++;
-    return i;
-}
-
-enum mb_rc mb_tiers_total(const struct mb_tiers *t, int64_t slots, int64_t *total,
+/* No sum overflows: 999999999 slots at 99999999.99 each, and a base, are below 2^64 hundredths. */
+enum mb_rc mb_tiers_quote(const struct mb_tiers *t, int64_t slots, struct mb_quote *out,
                           struct mb_err *err)
 {
     enum mb_rc rc = check_slots(slots, 0, err);
     if (rc != MB_OK) return rc;
-    size_t i = reached(t, slots);
-    if (i == t->count) {
-        *total = t->base;
-        return MB_OK;
-    }
-    int64_t cost;
-    rc = mb_money_times(t->tier[i].price, within(&t->tier[i], slots), &cost, err);
-    return rc == MB_OK ? mb_money_add(t->tier[i].before, cost, total, err) : rc;
-}
-
-enum mb_rc mb_tiers_quote(const struct mb_tiers *t, int64_t slots, struct mb_quote *out,
-                          struct mb_err *err)
-{
-    enum mb_rc rc = mb_tiers_total(t, slots, &out->total, err);
-    if (rc != MB_OK) return rc;
+    uint64_t total = (uint64_t)t->base;
     for (size_t i = 0; i < t->count; i++) {
         int64_t n = within(&t->tier[i], slots);
-        if (n < 0) n = 0;
-        out->line[i] = (struct mb_quote_line){n, n * t->tier[i].price}; /* no more than the total */
+        uint64_t amount = (uint64_t)n * (uint64_t)t->tier[i].price;
+        out->line[i] = (struct mb_quote_line){n, (int64_t)amount};
+        total += amount;
     }
+    if (total > (uint64_t)MB_MONEY_MOST)
+        return mb_fail(err, MB_E_LIMIT, "so many slots cost over 99999999.99");
+    out->total = (int64_t)total;
     return MB_OK;
 }
 
@@ -260,8 +238,10 @@ enum mb_rc mb_tiers_nth(const struct mb_tiers *t, int64_t n, size_t *tier, int64
 {
     enum mb_rc rc = check_slots(n, 1, err);
     if (rc != MB_OK) return rc;
-    size_t i = reached(t, n);
-    *tier = i == t->count ? 0 : i + 1;
-    *price = i == t->count ? 0 : t->tier[i].price;
+    size_t i = 0;
+    while (n > t->tier[i].last) i++;
+    bool is_included = n <= t->included;
+    *tier = is_included ? 0 : i + 1;
+    *price = is_included ? 0 : t->tier[i].price;
     return MB_OK;
 }

@@ -19,7 +19,6 @@ enum {
 struct mb_tier {
     int64_t first, last; /* slots; the last of an open range is MB_TIER_MOST_SLOTS */
     int64_t price;       /* of one slot */
-    int64_t before;      /* what the base and all slots of the ranges before cost; over MB_MONEY_MOST: too much */
 };
 
 /* Made by mb_tiers_read only; in order. */
@@ -47,11 +46,10 @@ struct mb_quote {
     } line[MB_TIER_MOST];
 };
 
-/* MB_E_INVALID: not 0 to MB_TIER_MOST_SLOTS slots. MB_E_LIMIT: they cost too much. */
+/* MB_E_INVALID: not 0 to MB_TIER_MOST_SLOTS slots. MB_E_LIMIT: they cost more than MB_MONEY_MOST. Then out holds no
+ * quote. */
 MB_MUST_CHECK enum mb_rc mb_tiers_quote(const struct mb_tiers *t, int64_t slots,
                                         struct mb_quote *out, struct mb_err *err);
-MB_MUST_CHECK enum mb_rc mb_tiers_total(const struct mb_tiers *t, int64_t slots, int64_t *total,
-                                        struct mb_err *err);
 
 /* The tier of the n-th slot, counted from 1, and its price; tier 0 and no price: it is included. MB_E_INVALID: n is not
  * 1 to MB_TIER_MOST_SLOTS. */

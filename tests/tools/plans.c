@@ -12,7 +12,8 @@ static bool price(const struct plan *p, long long slots, bool is_broken, char *o
     struct mb_tiers tiers;
     struct mb_tier_fault fault;
     char wanted[DECIMAL + 2];
-    int64_t base, total;
+    struct mb_quote quote;
+    int64_t base;
     (void)snprintf(out, size, "-");
     if (mb_money_read(mb_str_z(p->base), &base, NULL) != MB_OK) return false;
     enum mb_rc rc = mb_tiers_read(mb_str_z(p->tiers), base, p->included, &tiers, &fault);
@@ -20,8 +21,8 @@ static bool price(const struct plan *p, long long slots, bool is_broken, char *o
     oracle_total(p, slots, wanted);
     bool is_over = strlen(wanted) > strlen("99999999.99");
     (void)snprintf(out, size, "+");
-    if (mb_tiers_total(&tiers, slots, &total, NULL) != MB_OK) return is_over;
-    mb_money_write(total, out);
+    if (mb_tiers_quote(&tiers, slots, &quote, NULL) != MB_OK) return is_over;
+    mb_money_write(quote.total, out);
     return !is_over && strcmp(out, wanted) == 0;
 }
 
