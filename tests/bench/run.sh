@@ -1,7 +1,7 @@
 #!/bin/bash
 # `./dev bench`: measures medbookd beside its peers in one run and prints one table.
 #   run.sh [--quick] [--access-log] [static] [idle] [booking] [contended] [search] [lists] [slots] [scripts] [resources]
-#          [guess] [start]
+#          [plans] [guess] [start]
 # Without names all parts run. --quick: a smoke test of seconds, its figures mean little.
 # --access-log: all servers write their access logs (else none does). The exit code is 1 only
 # when a part could not run; a missed target is a figure, not a failure.
@@ -11,7 +11,7 @@ BENCH=$(cd "$(dirname "$0")" && pwd)
 TREE=$(cd "$BENCH/../.." && pwd)
 BUILD=${MB_BENCH_BUILD:-$TREE/build/bench}
 ROWS=$BUILD/rows.tsv
-PARTS=(static idle booking contended search lists slots scripts resources guess start)
+PARTS=(static idle booking contended search lists slots scripts resources plans guess start)
 ACCESS_LOG=off
 FAILED=0
 COMMAND="./dev bench${*:+ $*}"

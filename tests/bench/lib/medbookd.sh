@@ -7,7 +7,7 @@ MEDBOOKD_URL=http://127.0.0.1:$PORT_MEDBOOKD
 medbookd_build() {
 	[ -z "${MEDBOOKD:-}" ] || return 0
 	cmake -S "$TREE" -B "$BUILD/cmake" -G Ninja -DCMAKE_BUILD_TYPE=Release >"$BUILD/build.log" 2>&1 &&
-		ninja -C "$BUILD/cmake" medbookd hammer slotload >>"$BUILD/build.log" 2>&1 || return 1
+		ninja -C "$BUILD/cmake" medbookd hammer slotload quotes >>"$BUILD/build.log" 2>&1 || return 1
 	MEDBOOKD=$BUILD/cmake/medbookd
 }
 
