@@ -15,24 +15,22 @@
  *   signature.holds("RS256", { n = "…", e = "…" }, text, signature)   RSA of 2048 to 8192 bits, PKCS #1 v1.5
  *   signature.holds("ES256", { x = "…", y = "…" }, text, signature)   P-256, 32 bytes each, the signature 64
  *
- * No other algorithm is known, and none takes a key of another kind: it is the caller who names it, by the key. What
- * is too large to be a key or a signature is false before any of it is calculated with.
+ * No other algorithm is known, and none takes a key of another kind: it is the caller who names it, by the key. By a
+ * key that is too large, which would take long, or too small nothing holds.
  */
 
 enum {
     LEAST_RSA_BITS = 2048,
     MOST_RSA_BITS = 8192,
     MOST_EXPONENT_BITS = 64,
-    P256_BYTES = 32,
-    MAX_SIGNED = 65536
+    P256_BYTES = 32
 };
 
-/* A number of the key at 2; empty when it has none, or one that is longer. */
-static struct mb_str number_of(lua_State *L, const char *name, size_t most)
+/* A number of the key at 2; empty when it has none. */
+static struct mb_str number_of(lua_State *L, const char *name)
 {
     struct mb_str s = {"", 0};
     if (lua_getfield(L, 2, name) == LUA_TSTRING) s.ptr = lua_tolstring(L, -1, &s.len);
-    if (s.len > most) s.len = 0;
     return s; /* the table holds it */
 }
 
@@ -56,13 +54,13 @@ static EVP_PKEY *key_of(const char *kind, OSSL_PARAM_BLD *build)
 /* NULL: it is no key that is used. */
 static EVP_PKEY *rsa_key(lua_State *L)
 {
-    BIGNUM *n = big(number_of(L, "n", MOST_RSA_BITS / 8 + 1));
-    BIGNUM *e = big(number_of(L, "e", MOST_EXPONENT_BITS / 8 + 1));
+    BIGNUM *n = big(number_of(L, "n"));
+    BIGNUM *e = big(number_of(L, "e"));
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     EVP_PKEY *key = NULL;
     bool is_sound = n && e && build && BN_num_bits(n) >= LEAST_RSA_BITS &&
                     BN_num_bits(n) <= MOST_RSA_BITS && BN_num_bits(e) <= MOST_EXPONENT_BITS &&
-                    BN_is_odd(n) && BN_is_odd(e) && !BN_is_one(e);
+                    !BN_is_one(e); /* by which everybody could sign */
     if (is_sound && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
         OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e))
         key = key_of("RSA", build);
@@ -76,7 +74,7 @@ static EVP_PKEY *rsa_key(lua_State *L)
 static EVP_PKEY *p256_key(lua_State *L)
 {
     unsigned char point[1 + 2 * P256_BYTES] = {POINT_CONVERSION_UNCOMPRESSED};
-    struct mb_str x = number_of(L, "x", P256_BYTES), y = number_of(L, "y", P256_BYTES);
+    struct mb_str x = number_of(L, "x"), y = number_of(L, "y");
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     EVP_PKEY *key = NULL;
     if (build && x.len == P256_BYTES && y.len == P256_BYTES) {
@@ -131,13 +129,10 @@ static int l_holds(lua_State *L)
     text.ptr = luaL_checklstring(L, 3, &text.len);
     signature.ptr = luaL_checklstring(L, 4, &signature.len);
     lua_settop(L, 4);
-    bool holds = false;
-    if (text.len <= MAX_SIGNED && signature.len <= MOST_RSA_BITS / 8) {
-        EVP_PKEY *key = is_rsa ? rsa_key(L) : p256_key(L);
-        holds = key && (is_rsa ? verify : verify_p256)(key, text, signature);
-        EVP_PKEY_free(key);
-        ERR_clear_error(); /* or the next who uses OpenSSL takes it for theirs */
-    }
+    EVP_PKEY *key = is_rsa ? rsa_key(L) : p256_key(L);
+    bool holds = key && (is_rsa ? verify : verify_p256)(key, text, signature);
+    EVP_PKEY_free(key);
+    ERR_clear_error(); /* or the next who uses OpenSSL takes it for theirs */
     lua_pushboolean(L, holds);
     return 1;
 }
