@@ -211,6 +211,9 @@ describe("the server's own jobs", function()
              ('doctor', 'whatsapp', '+27825550123', mb_now() + interval '1 min');
       INSERT INTO "ContactCodeCount"
       VALUES ('old', 1, mb_now() - interval '1 s'), ('new', 1, mb_now() + interval '1 min');
+      INSERT INTO "SignInCode" ("codeHash", "provider", "providerAccountId", "email", "expiresAt")
+      SELECT encode(sha256(n::text::bytea), 'hex'), 'cleanup', n, 'x@people.example', mb_now() + n * interval '1 s'
+        FROM unnest('{-60,-1,60}'::int[]) n;
       INSERT INTO "Job" ("kind", "maxAttempts", "status", "finishedAt")
       SELECT 'old', 1, 'DONE', now() - n * interval '3 days' FROM generate_series(1, 4) n]]
     run "server.cleanup"
@@ -218,6 +221,8 @@ describe("the server's own jobs", function()
     assert.equal("1", value [[SELECT count(*) FROM "Session" WHERE "createdAt" = '2020-01-01' AND "userId" = 'user']])
     assert.equal("2", value [[SELECT count(*) FROM "Job" WHERE "kind" = 'old']])
     assert.equal("whatsapp", value [[SELECT string_agg("kind", ' ') FROM "ContactCode" WHERE "userId" = 'doctor']])
+    assert.equal("60", value [[SELECT string_agg("providerAccountId", ' ') FROM "SignInCode"
+      WHERE "provider" = 'cleanup']])
     assert.equal("new", value [[SELECT string_agg("key", ' ') FROM "ContactCodeCount" WHERE "key" IN ('old', 'new')]])
   end)
 
