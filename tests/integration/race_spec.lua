@@ -7,6 +7,8 @@ local http = require "support.http"
 local races = require "chaos.races"
 local seeded = require "chaos.seed"
 
+local ROUNDS <const> = 20
+
 describe("a race for slots", function()
   local clinic, database
 
@@ -99,6 +101,44 @@ describe("a race for slots", function()
       assert.equal(201, r.status, r.body)
       assert.equal("2", tries)
       assert.are_not.equal(own, r.json[column])
+    end
+    assert.is_nil(clinic:broken())
+  end)
+
+  it("lets one of two win who decide about a booking at once, and tells the other", function()
+    local slot = clinic:take_slots(1)[1]
+    database.run(([[UPDATE "Availability" SET "requiresConfirmation" = true
+      WHERE "id" = (SELECT "availabilityId" FROM "CalculatedAvailabilitySlot" WHERE "id" = '%s')]]):format(slot))
+    database.run(([[INSERT INTO "Session" ("userId", "tokenHash", "expiresAt")
+      SELECT "userId", encode(sha256('doctor'), 'hex'), '2100-01-01' FROM "Provider" WHERE "id" = '%s']])
+      :format(clinic.slots_by_id[slot].providerId))
+    local function to(id, action)
+      return http.format("POST", ("/v1/bookings/%s/%s"):format(id, action),
+        { headers = { Authorization = "Bearer doctor", ["Content-Length"] = "0" } })
+    end
+    for round = 1, ROUNDS do
+      local made = book(slot)
+      assert.equal("PENDING", made.json.status, made.body)
+      local id, connections, seen, codes = made.json.id, {}, {}, {}
+      local actions = { "confirm", "decline", "confirm", "decline" }
+      for i = 1, #actions do connections[i] = clinic.server:connect() end
+      for i, action in ipairs(actions) do assert(connections[i]:send(to(id, action))) end
+      for _, c in ipairs(connections) do
+        local r = assert(c:read "POST")
+        seen[r.status] = (seen[r.status] or 0) + 1
+        if r.status == 409 then codes[#codes + 1] = r.json.code end
+        c:close()
+      end
+      assert.same({ [200] = 1, [409] = 3 }, seen, "round " .. round)
+      for _, code in ipairs(codes) do
+        assert.is_truthy(({ already_confirmed = 1, already_cancelled = 1, transition_not_allowed = 1 })[code], code)
+      end
+      assert.equal("1", value(([[SELECT count(*) AS v FROM "StatusHistory" WHERE "resourceId" = '%s']]):format(id)))
+      if value(([[SELECT "status" AS v FROM "Booking" WHERE "id" = '%s']]):format(id)) == "CONFIRMED" then
+        local cancelled = clinic.server:post(("/v1/bookings/%s/cancel"):format(id), {},
+          { headers = { Authorization = "Bearer doctor" } })
+        assert.equal(200, cancelled.status, cancelled.body)
+      end
     end
     assert.is_nil(clinic:broken())
   end)

@@ -1,6 +1,9 @@
--- The schema has the seed's names, types and defaults, and the promised roles.
+-- The schema has the seed's names, types and defaults, the promised roles, and the states of every workflow.
+
+package.path = "lua/?.lua;" .. package.path
 
 local cluster = require "support.cluster"
+local native = require "support.native"
 local paths = require "support.paths"
 local psql = require "support.psql"
 
@@ -287,4 +290,17 @@ describe("the roles", function()
     end
     assert.matches("^42", refusal_as("medbookd_plugin", [[SELECT * FROM "Service"]]))
   end)
+end)
+
+describe("the states of each workflow", function()
+  local database
+  setup(function() database = cluster.fresh "schema" end)
+
+  for _, name in ipairs(native.list "lua/workflows/states") do
+    it("are those of the database: " .. name, function()
+      local machine = require("workflows.states." .. name:gsub("%.lua$", ""))
+      assert.equal(psql.value(database.url, ([[SELECT string_agg(v::text, ' ' ORDER BY v)
+        FROM unnest(enum_range(NULL::"%s")) v]]):format(machine.enum)), table.concat(machine.states, " "))
+    end)
+  end
 end)

@@ -5,9 +5,9 @@ local test = require "medbookd.test"
 
 local domain = {}
 
--- Runs a file of statements of which none has a parameter. Raises what the first that fails says.
-function domain.run_file(path)
-  test.query("DO $domain$ BEGIN EXECUTE $file$" .. paths.read(path) .. "$file$; END $domain$")
+-- Runs several statements, which have no parameters. Raises what the first that fails says.
+function domain.run(sql)
+  test.query("DO $domain$ BEGIN EXECUTE $statements$" .. sql .. "$statements$; END $domain$")
 end
 
 -- What breaks an invariant of tests/invariants.sql, as rows.

@@ -1,5 +1,5 @@
 -- Workflows as they are written: what is refused, with which words, and which transition counts. How one
--- is run stands in tests/fixtures/engines/facts.lua, with rows in integration/booking_workflow_spec.lua.
+-- is run stands in tests/fixtures/engines/facts.lua, with rows in domain/booking_workflow_spec.lua.
 
 package.path = "lua/?.lua;" .. package.path
 
