@@ -2,8 +2,7 @@
 -- those of the document, so a later one is among them by itself. What becomes of sound ones: tests/c/test_base_line.c.
 
 local api = require "contract.api"
-local cluster = require "support.cluster"
-local server = require "support.server"
+local test = require "medbookd.test"
 
 -- In a line and in a text.
 local NOWHERE <const> = {
@@ -38,7 +37,7 @@ local function escaped(text)
 end
 
 describe("a hostile text", function()
-  local app, document, fields
+  local document, fields
 
   local function resolved(schema) return api.resolve(document, schema) end
 
@@ -84,14 +83,14 @@ describe("a hostile text", function()
         local content = it.requestBody and it.requestBody.content["application/json"]
         each_string(content and content.schema or {}, "", function(value) return value end, function(at, schema, body)
           found[#found + 1] = { name = name .. " " .. at, pointer = at, schema = schema, send = function(text)
-            return app:request(method:upper(), target, { body = body(text) })
+            return test.request(method:upper(), target, { body = body(text) })
           end }
         end)
         for _, parameter in ipairs(it.parameters or {}) do
           if parameter["in"] == "query" and resolved(parameter.schema).format == "line" then
             found[#found + 1] = { name = name .. " ?" .. parameter.name, pointer = "/" .. parameter.name,
               schema = resolved(parameter.schema), send = function(text)
-                return app:request(method:upper(), target .. "?" .. parameter.name .. "=" .. escaped(text))
+                return test.request(method:upper(), target .. "?" .. parameter.name .. "=" .. escaped(text))
               end }
           end
         end
@@ -101,17 +100,16 @@ describe("a hostile text", function()
   end
 
   setup(function()
-    app = server.start { database = cluster.fresh "demo", workers = 1 }
-    document = app:get("/openapi.json").json
+    document = test.get("/openapi.json").body
     fields = all_fields()
   end)
 
   local function refused(field, what, text)
     local r = field.send(text)
-    local told = ("%s takes %s: %s %s"):format(field.name, what, r.status, r.body)
+    local told = ("%s takes %s: %s %s"):format(field.name, what, r.status, r.text)
     if r.status == 401 then return end -- whoever may not come this far says nothing that is kept
     assert.equal(422, r.status, told)
-    for _, it in ipairs(r.json.errors or {}) do
+    for _, it in ipairs(r.body.errors or {}) do
       if it.pointer == field.pointer then return end
     end
     error(told)
@@ -138,11 +136,11 @@ describe("a hostile text", function()
   end)
 
   it("has sound ones kept in one form", function()
-    local slot = app:get("/v1/providers?online=false&limit=5").json.data[3].nextSlotId
-    local r = app:post("/v1/bookings", { slotId = slot .. "\n", guestName = "\u{a0} Zoe\u{308}  Botha ",
+    local slot = test.get("/v1/providers?online=false&limit=5").body.data[3].nextSlotId
+    local r = test.post("/v1/bookings", { slotId = slot .. "\n", guestName = "\u{a0} Zoe\u{308}  Botha ",
       guestEmail = "zoe@example.org", isOnline = false, notes = " first\r\nsecond\t\n" })
-    assert.equal(201, r.status, r.body)
-    assert.equal("Zo\u{eb}  Botha", r.json.guestName)
-    assert.equal("first\nsecond", r.json.notes)
+    assert.equal(201, r.status, r.text)
+    assert.equal("Zo\u{eb}  Botha", r.body.guestName)
+    assert.equal("first\nsecond", r.body.notes)
   end)
 end)
