@@ -1,6 +1,6 @@
 -- Every code that a problem (RFC 9457) of this server may have: status, cause and remedy, for /docs/problems.
 -- A route that names a code which is not here does not load; codes in C are compared by
--- tests/integration/documentation_spec.lua. Codes of plugins stand in their manifests.
+-- tests/domain/documentation_spec.lua. Codes of plugins stand in their manifests.
 
 -- What any request may meet, whatever its route: not repeated at each.
 local EVERYWHERE <const> = {
