@@ -135,7 +135,8 @@ local KINDS <const> = {
       { type = "array", items = item.output }, item.type .. "[]"
   end,
   object = function(options) return nil, options.schema, "jsonb" end,
-  -- An object of any members, with the digits that its numbers were sent with; max is of bytes.
+  -- An object of any members, with the digits that its numbers were sent with; a change sends the whole of it, which a
+  -- merge patch could not say of members to be kept or removed. max is of bytes.
   json = function(options)
     local most = options.max or 4000
     return { type = "object", format = "verbatim", properties = {} },

@@ -19,7 +19,7 @@ return require("mb.resource").new {
     tierPricing = field.json { create = true, change = true, required = true,
       example = { ["31-100"] = 5, ["101-300"] = 4, ["301+"] = 3 },
       description = "the price of each slot beyond the included ones, by the range in which it stands, as 31-100; "
-        .. "the last range is open, as 301+" },
+        .. "the last range is open, as 301+; a change sends all of them" },
     features = field.json { create = true, change = true, nullable = true, example = { reports = true },
       description = "what people are told of it beside its price" },
     maxProviders = field.integer { create = true, change = true, nullable = true, min = 1, max = 100000, example = 10 },

@@ -1,5 +1,4 @@
 #include <lauxlib.h>
-#include <stdio.h>
 
 #include "bind/json.h"
 #include "bind/modules.h"
@@ -46,19 +45,45 @@ static void read_tiers(lua_State *L, int base_at, int included_at, int tiers_at,
         luaL_argerror(L, tiers_at, lua_pushfstring(L, "%s: %s", fault.range, fault.text));
 }
 
+/* ---- a quote as JSON: by hand, as formats of printf cost more than all else of it ---- */
+
+static char *put(char *p, struct mb_str s)
+{
+    memcpy(p, s.ptr, s.len);
+    return p + s.len;
+}
+
+/* Not below zero. */
+static char *put_count(char *p, int64_t v)
+{
+    char digits[20];
+    size_t n = sizeof digits;
+    do {
+        digits[--n] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    return put(p, (struct mb_str){digits + n, sizeof digits - n});
+}
+
+static char *put_amount(char *p, int64_t amount) { return p + mb_money_write(amount, p); }
+
 static void add_line(luaL_Buffer *b, const struct mb_tiers *t, size_t i, const struct mb_quote_line *line)
 {
-    enum { MOST_LINE = 256 };
+    enum { MOST_LINE = 160 };
     const struct mb_tier *it = &t->tier[i];
-    char last[24] = "null", price[MB_MONEY_TEXT], amount[MB_MONEY_TEXT];
-    if (i + 1 < t->count) (void)snprintf(last, sizeof last, "%lld", (long long)it->last);
-    mb_money_write(it->price, price);
-    mb_money_write(line->amount, amount);
-    char *out = luaL_prepbuffsize(b, MOST_LINE);
-    int n = snprintf(out, MOST_LINE,
-                     "%s{\"first\":%lld,\"last\":%s,\"slots\":%lld,\"unitPrice\":\"%s\",\"amount\":\"%s\"}",
-                     i > 0 ? "," : "", (long long)it->first, last, (long long)line->slots, price, amount);
-    luaL_addsize(b, (size_t)n);
+    char *begin = luaL_prepbuffsize(b, MOST_LINE);
+    char *p = put(begin, i > 0 ? MB_STR(",{\"first\":") : MB_STR("{\"first\":"));
+    p = put_count(p, it->first);
+    p = put(p, MB_STR(",\"last\":"));
+    p = i + 1 < t->count ? put_count(p, it->last) : put(p, MB_STR("null"));
+    p = put(p, MB_STR(",\"slots\":"));
+    p = put_count(p, line->slots);
+    p = put(p, MB_STR(",\"unitPrice\":\""));
+    p = put_amount(p, it->price);
+    p = put(p, MB_STR("\",\"amount\":\""));
+    p = put_amount(p, line->amount);
+    p = put(p, MB_STR("\"}"));
+    luaL_addsize(b, (size_t)(p - begin));
 }
 
 /* tier.quote(base, included, tiers, slots) -> total, and json.raw of the list of its tiers, or nil and

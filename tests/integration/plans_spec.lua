@@ -110,6 +110,16 @@ describe("plans", function()
     assert.equal(405, ask("DELETE", "/v1/plans/" .. plan.id, "root").status)
   end)
 
+  it("are made once by a request that is repeated, with the digits that it was sent with", function()
+    local text, key = text_of { tierPricing = '{"31+": 5.10}' }, { ["Idempotency-Key"] = "once" }
+    local first = ask("POST", "/v1/plans", "root", text, key)
+    assert.equal(201, first.status, first.body)
+    assert.equal(first.body, ask("POST", "/v1/plans", "root", text, key).body)
+    local other = ask("POST", "/v1/plans", "root", (text:gsub("5%.10", "5.1")), key)
+    assert.equal("idempotency_mismatch", other.json.code)
+    assert.equal("2", psql.value(database.url, [[SELECT count(*) FROM "SubscriptionPlan"]]))
+  end)
+
   it("have a slug each that stays", function()
     local plan = make { slug = '"once"' }
     local r = ask("POST", "/v1/plans", "root", text_of { slug = '"once"' })
