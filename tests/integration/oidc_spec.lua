@@ -22,8 +22,10 @@ describe("a sign-in through a provider", function()
     liar = oidc.liar("liar", "medbookd")
     local gone = { name = "gone", id = "medbookd", port = native.free_port() }
     gone.url = "http://127.0.0.1:" .. gone.port
+    local misnamed = { name = "misnamed", id = "medbookd", port = liar.port, url = liar.url .. "/misnamed" }
+    local plain = { name = "plain", id = "medbookd", port = liar.port, url = liar.url .. "/plain" }
     database = cluster.fresh "schema"
-    env = oidc.environment(port, { google, other, liar, gone })
+    env = oidc.environment(port, { google, other, liar, gone, misnamed, plain })
     app = server.start { database = database, workers = 1, port = port, env = env }
   end)
 
@@ -114,11 +116,13 @@ describe("a sign-in through a provider", function()
       is_refused(app:get "/v1/auth/oidc/google/start", 422, "validation_failed")
     end)
 
-    it("with an error when the person says no, or the provider is not there", function()
+    it("with an error when the person says no, or the provider is not there, or not what it should be", function()
       local got = oidc.visit(app, "google", "nobody")
       assert.same({ oidc.RETURN, "access_denied" }, { got.back, got.error })
-      got = oidc.visit(app, "gone", "nobody")
-      assert.same({ oidc.RETURN, "provider_unavailable" }, { got.back, got.error })
+      for _, name in ipairs { "gone", "misnamed", "plain" } do
+        got = oidc.visit(app, name, "nobody")
+        assert.same({ oidc.RETURN, "provider_unavailable" }, { got.back, got.error })
+      end
       is_refused(app:get("/v1/auth/oidc/nobody/start?return=" .. oidc.RETURN), 404, "not_found")
       is_refused(app:get "/v1/auth/oidc/nobody/callback?code=a&state=b", 404, "not_found")
     end)
@@ -410,6 +414,37 @@ describe("a sign-in through a provider", function()
           query_of(answer.headers.location).redirect_uri)
       end
       is_refused(secure:get("/v1/auth/oidc/google/start?return=" .. oidc.RETURN), 429, "rate_limited")
+    end)
+  end)
+
+  describe("is refused before it starts", function()
+    -- What `medbookd check` says with these keys changed.
+    local function complaint(changes)
+      local all = {}
+      for key, it in pairs(env) do all[key] = it end
+      for key, it in pairs(changes) do all["MEDBOOKD_OIDC_" .. key] = it end
+      local result = server.make({ env = all }):command "check"
+      assert.equal(next(changes) and 1 or 0, result.code, result.err)
+      return result.err
+    end
+
+    it("when a provider could not be asked safely, or everybody would be given sessions", function()
+      complaint {}
+      for _, issuer in ipairs {
+        "", "http://accounts.example", "http://192.168.1.1", "accounts.example", "ftp://accounts.example",
+        "https://accounts.example?a=b", "https://accounts.example#a", "https://", "http://127.0.0.1.evil.example",
+      } do
+        assert.matches("oidc.google.issuer: must be an https:// address", complaint { GOOGLE_ISSUER = issuer }, 1, true)
+      end
+      assert.matches("needs oidc.google.client_id and", complaint { GOOGLE_CLIENT_ID = "" }, 1, true)
+      assert.matches("needs oidc.google.client_id and", complaint { GOOGLE_CLIENT_SECRET_FILE = "" }, 1, true)
+      assert.matches("it must be a file that exists", complaint { GOOGLE_CLIENT_SECRET_FILE = "/none" }, 1, true)
+      assert.matches("'google' is there twice", complaint { PROVIDERS = "google, google" }, 1, true)
+      for _, name in ipairs { "Google", "1st", "goo-gle", "a/b", ("x"):rep(21) } do
+        assert.matches(("'%s' is no name"):format(name), complaint { PROVIDERS = name }, 1, true)
+      end
+      assert.matches("every origin would be given sessions", complaint { RETURN_ORIGINS = "*" }, 1, true)
+      assert.matches("origins such as", complaint { RETURN_ORIGINS = "https://clinic.example/page" }, 1, true)
     end)
   end)
 end)

@@ -42,7 +42,7 @@ end
 
 -- One that signs what it is told to.
 function oidc.liar(name, id)
-  local it = run("liar.js", native.free_port())
+  local it = run("liar.js", native.free_port(), oidc.SECRET)
   it.name, it.id = name, id
   function it.get(path) return http.request("GET", path, { port = it.port }).json end
   return it
