@@ -1,5 +1,5 @@
--- Who is let in over HTTP, by rows: every kind of rule, the rules of bookings, and files of rules that
--- do not load. The rules under test are tests/fixtures/permissions/rules.lua.
+-- Who is let in over HTTP, by rows: every kind of rule, and files of rules that do not load. The rules under test are
+-- tests/fixtures/permissions/rules.lua; those of bookings: domain/permissions_spec.lua.
 
 local cluster = require "support.cluster"
 local eventually = require "support.eventually"
@@ -94,23 +94,6 @@ describe("permissions", function()
     assert.equal(404, get("/probe/permission/booking", "manager").status)
     psql.run(database.url, [[DELETE FROM "MembershipLocation" WHERE "membershipId" = 'manager']])
     assert.equal(200, get("/probe/permission/booking", "manager").status)
-  end)
-
-  describe("on bookings", function()
-    for who, status in pairs { patient = 200, doctor = 200, user = 200, clerk = 200, admin = 200, stranger = 404,
-                               staff = 404, foreign = 404, doctor2 = 404, suspended = 404, elsewhere = 404 } do
-      it(("answer %d to %s who looks at one"):format(status, who), function()
-        assert.equal(status, get("/v1/bookings/booking", who).status)
-      end)
-    end
-
-    it("stay with the organization when it is cancelled", function()
-      local made = app:post("/v1/bookings", { slotId = "1030", guestName = "A", guestEmail = "a@example.org" }).json
-      local bearer = { headers = { Authorization = "Bearer " .. made.manageToken } }
-      assert.equal(200, app:request("POST", "/v1/bookings/" .. made.id .. "/cancel", bearer).status)
-      assert.equal(200, get("/v1/bookings/" .. made.id, "clerk").status)
-      assert.equal(404, get("/v1/bookings/" .. made.id, "foreign").status)
-    end)
   end)
 
   it("name the roles and permissions that the database knows, in its order of permissions", function()
