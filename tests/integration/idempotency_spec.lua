@@ -1,4 +1,5 @@
--- Idempotency-Key: the same key and body give the same answer, at once, later and after a restart.
+-- Idempotency-Key: the same key and body give the same answer, at once, later and after a restart. Calls that follow
+-- one another: domain/idempotency_spec.lua.
 
 local clinics = require "chaos.clinic"
 local cluster = require "support.cluster"
@@ -9,16 +10,10 @@ local tools = require "chaos.tools"
 describe("Idempotency-Key", function()
   local clinic
 
-  local function book(slot, key, name)
+  local function book(slot, key)
     return clinic.server:post("/v1/bookings",
-      { slotId = slot, guestName = name or key, guestEmail = "patient@example.org", isOnline = false },
+      { slotId = slot, guestName = key, guestEmail = "patient@example.org", isOnline = false },
       { headers = { ["Idempotency-Key"] = key } })
-  end
-
-  local function cancel(booking, key)
-    return clinic.server:post(("/v1/bookings/%s/cancel"):format(booking.id), { reason = "ill" }, {
-      headers = { ["Idempotency-Key"] = key, Authorization = "Bearer " .. booking.manageToken },
-    })
   end
 
   setup(function() clinic = clinics.start { database = cluster.fresh "demo" } end)
@@ -64,34 +59,5 @@ describe("Idempotency-Key", function()
     seeded.assert_no(races.same_key(clinic, size).faults)
     local after = clinic:query 'SELECT count(*) AS n FROM "Outbox"'[1].n
     assert.equal(tonumber(before) + 1, tonumber(after))
-  end)
-
-  it("repeats the booking's own answer to whoever sends the call again after a cancellation", function()
-    local slot, key = clinic:take_slots(1)[1], "cancelled-" .. seeded.seed
-    local made = book(slot, key)
-    assert.equal(201, made.status, made.body)
-    local first, again = cancel(made.json, key .. "-c"), cancel(made.json, key .. "-c")
-    assert.equal(200, first.status, first.body)
-    assert.equal(200, again.status, again.body)
-    assert.equal(first.body, again.body)
-    local repeated = book(slot, key)
-    assert.equal(201, repeated.status)
-    assert.equal(made.body, repeated.body)
-  end)
-
-  it("does not stand in the way of a caller with another key", function()
-    local slot = clinic:take_slots(1)[1]
-    assert.equal(201, book(slot, "mine-" .. seeded.seed).status)
-    local other = book(slot, "other-" .. seeded.seed)
-    assert.equal(409, other.status)
-    assert.equal("slot_taken", other.json.code)
-  end)
-
-  it("stores no refusal: the same key succeeds once the slot is free", function()
-    local slot, key = clinic:take_slots(1)[1], "refused-" .. seeded.seed
-    local made = book(slot, key .. "-holder")
-    assert.equal(409, book(slot, key).status)
-    assert.equal(200, cancel(made.json, key .. "-free").status)
-    assert.equal(201, book(slot, key).status)
   end)
 end)
