@@ -7,6 +7,7 @@ local http = require "support.http"
 local lock = require "support.lock"
 local native = require "support.native"
 local oidc = require "support.oidc"
+local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
 
@@ -393,6 +394,17 @@ describe("a sign-in through a provider", function()
       local line = app:log_lines(function(it) return it.msg == "a sign-in through a provider failed" end)
       assert.equal("ID token: signature", line[#line].why)
     end)
+  end)
+
+  it("goes by the secret that stood in its file at the last start", function()
+    local file = env.MEDBOOKD_OIDC_GOOGLE_CLIENT_SECRET_FILE
+    for _, case in ipairs { { "another", "sign_in_refused" }, { oidc.SECRET } } do
+      paths.write(file, case[1] .. "\n")
+      app:restart()
+      local got = oidc.visit(app, "google", person "g-secret")
+      assert.equal(case[2], got.error)
+      assert.equal(case[2] == nil, got.code ~= nil)
+    end
   end)
 
   describe("of a server that is reached over TLS", function()
