@@ -12,4 +12,9 @@ local function matches(token, id, version)
   return token ~= nil and crypto.equal(token, make(id, version))
 end
 
-return { make = make, matches = matches, PREFIX = PREFIX }
+-- Whether it begins like one: anybody may have written it.
+local function is_one(token)
+  return token:sub(1, #PREFIX) == PREFIX
+end
+
+return { make = make, matches = matches, is_one = is_one }

@@ -242,9 +242,11 @@ local function demand_token()
 end
 
 -- Credentials are asked for before anything is looked up, so that the answer does not tell
--- whether a thing exists.
+-- whether a thing exists. The token of a row is none where no rule of the resource looks at one, or anything that
+-- begins like it would be let through to the row.
 local function identify(it, req)
-  if not is_open(it) and not req.token then
+  local is_of_row = req.token and manage_token.is_one(req.token)
+  if not is_open(it) and (not req.token or is_of_row and not it.columns.token) then
     demand_token()
   end
 end

@@ -58,7 +58,7 @@ end
 -- Notes who calls with a session token or a key (see mb.permit); a manage token is left to the rules.
 local function authenticate(req)
   local token = req.token
-  if not token or token:sub(1, #manage_token.PREFIX) == manage_token.PREFIX then
+  if not token or manage_token.is_one(token) then
     return
   elseif api_key.is_one(token) then
     return authenticate_key(req)

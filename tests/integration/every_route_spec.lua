@@ -173,6 +173,20 @@ describe("every route", function()
     end
   end)
 
+  it("takes the token of a row, or what begins like one, for none where no row has one", function()
+    local refused = 0
+    for route in pairs(routes) do
+      local row, resource = access.routes[route], resource_of(route)
+      if resource ~= "bookings" and not meant(row.own or row.all).none then
+        local r = ask(route .. query_of(routes[route]), "missing", "holder", { body = body_of(routes[route]) })
+        assert.equal(401, r.status, route .. ": " .. r.body)
+        assert.equal("Bearer", r.headers["www-authenticate"], route)
+        refused = refused + 1
+      end
+    end
+    assert.is_true(refused > 20)
+  end)
+
   -- Every word of `list` as fields of a body that are refused, at most 30 in one.
   local function expect_refused(route, list, valid)
     for from = 1, #list, 30 do
