@@ -7,7 +7,7 @@ return function(payload)
   local it = db.query(accounts.open_verification, payload.userId, true)[1]
   return it and {
     to = it.email, subject = "Confirm your new e-mail address",
-    text = links.letter(it.name, {
+    text = links.letter(nil, {
       "your account is to have this e-mail address from now on. Open this page and type your password:",
       links.page("verify-email", "verify", it.id),
       "Until then your account keeps the address that it has.",

@@ -7,7 +7,7 @@ return function(payload)
   local it = db.query(accounts.open_verification, payload.userId, false)[1]
   return it and {
     to = it.email, subject = "Confirm your e-mail address",
-    text = links.letter(it.name, {
+    text = links.letter(nil, {
       "somebody, probably you, has registered with this e-mail address. Open this page and type the password that you "
         .. "have chosen:",
       links.page("verify-email", "verify", it.id),

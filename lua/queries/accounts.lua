@@ -88,21 +88,20 @@ SELECT outcome, holders::text AS "holders" FROM mb_delete_account($1::jsonb)]]),
   open_code = query.read("accounts.open_code", [[
 SELECT "id", "kind", "number" FROM "ContactCode" WHERE "id" = $1 AND "expires" > mb_now()]]),
 
-  -- ---- what mails say ----
+  -- ---- what mails say: no name to an address that nobody has proved to be theirs, as a stranger may have written it
 
   -- The link that verifies an account's address, or its new one; no row when none waits. $1 user, $2 whether it
   -- changes the address.
   open_verification = query.read("accounts.open_verification", [[
-SELECT t."id", t."identifier" AS "email", u."name"
+SELECT t."id", t."identifier" AS "email"
   FROM "EmailVerificationToken" t
-  JOIN "User" u ON u."id" = t."userId"
  WHERE t."userId" = $1 AND t."isChange" = $2::boolean AND t."usedAt" IS NULL AND t."expires" > mb_now()
  ORDER BY t."createdAt" DESC, t."id" DESC
  LIMIT 1]]),
 
   -- The link that sets a new password; no row when none waits. $1 user.
   open_reset = query.read("accounts.open_reset", [[
-SELECT t."id", u."email", u."name"
+SELECT t."id", u."email", CASE WHEN u."emailVerified" IS NOT NULL THEN u."name" END AS "name"
   FROM "PasswordResetToken" t
   JOIN "User" u ON u."id" = t."userId"
  WHERE t."userId" = $1 AND t."usedAt" IS NULL AND t."expires" > mb_now()
@@ -118,5 +117,7 @@ SELECT t."previousEmail" AS "email", t."identifier" AS "newEmail", u."name"
 
   -- Whom to write to; no row when there is no such account any more. $1 user.
   address = query.read("accounts.address", [[
-SELECT "email", "name" FROM "User" WHERE "id" = $1 AND "email" IS NOT NULL]]),
+SELECT "email", CASE WHEN "emailVerified" IS NOT NULL THEN "name" END AS "name"
+  FROM "User"
+ WHERE "id" = $1 AND "email" IS NOT NULL]]),
 }

@@ -24,6 +24,7 @@ local function page(name, kind, token_id)
   return ("%s/%s#token=%s\n\n%s"):format(config "http.public_url", name, token, token)
 end
 
+-- name: nil where nobody is known to have written it who may: an advertisement, or the link of a stranger.
 local function letter(name, paragraphs)
   return ("Dear %s,\n\n%s\n"):format(name or "user", table.concat(paragraphs, "\n\n"))
 end

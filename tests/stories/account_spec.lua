@@ -121,6 +121,22 @@ describe("an account", function()
       assert.equal("Twice Mokoena", get("/v1/me", login(email, "seven lazy cranes").json.token).json.name)
     end)
 
+    it("has mails in which no stranger writes, before the address is verified", function()
+      local email, name = "advertised@people.example", "prizes at https://thief.example"
+      register(email, "seven lazy cranes", name)
+      local verification = letters.await(app, "verify-email", email)
+      assert.equal(202, post("/v1/auth/forgot-password", { email = email }).status)
+      assert.is_nil(letters.await(app, "reset-password", email).text:find(name, 1, true))
+      assert.is_nil(verification.text:find(name, 1, true))
+      assert.equal(204, verify(verification.token, "seven lazy cranes").status)
+      assert.equal(202, post("/v1/auth/forgot-password", { email = email }).status)
+      assert.is_truthy(letters.await(app, "reset-password", email, 2).text:find("Dear " .. name, 1, true))
+      local token = login(email, "seven lazy cranes").json.token
+      local body = { email = "next@people.example", password = "seven lazy cranes" }
+      assert.equal(202, post("/v1/me/change-email", body, token).status)
+      assert.is_nil(letters.await(app, "change-email", body.email).text:find(name, 1, true))
+    end)
+
     it("gets its link again, on request and by signing in with the right password", function()
       local email = "again@people.example"
       register(email, "seven lazy cranes")
