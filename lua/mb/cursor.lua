@@ -17,7 +17,8 @@ local KINDS <const> = {
     return not s:find("\0", 1, true)
   end,
   integer = function(s)
-    return s:find "^-?%d+$" ~= nil and #s <= 10
+    local n = s:find "^-?%d+$" and math.tointeger(tonumber(s))
+    return n ~= nil and -1 << 31 <= n and n < 1 << 31 -- of PostgreSQL
   end,
   decimal = function(s)
     return s:find "^-?%d+%.?%d*$" ~= nil and #s <= 40

@@ -4,6 +4,7 @@
 local cluster = require "support.cluster"
 local home = require "support.home"
 local json = require "cjson"
+local mime = require "mime"
 local paths = require "support.paths"
 local process = require "support.process"
 local psql = require "support.psql"
@@ -18,6 +19,8 @@ local EVERYBODY <const> = {
   "user", "doctor", "patient", "admin", "root", "stranger", "staff", "clerk", "manager", "elsewhere", "others",
   "suspended", "foreign", "doctor2",
 }
+
+local URL <const> = { ["+"] = "-", ["/"] = "_", ["="] = "" } -- base64 as cursors have it
 
 local function make_home()
   local dir = home.with()
@@ -426,9 +429,15 @@ describe("a resource", function()
 
     it("refuses a cursor that is none of its own", function()
       local cursor = ask("GET", "/v1/rooms-admin?limit=1&sort=name", "admin").json.nextCursor
-      for _, query in ipairs {
-        "sort=floor&cursor=" .. cursor, "cursor=xx", "sort=floor&cursor=WyJmbG9vciIsIngiLCJyMSJd",
+      local queries = { "sort=floor&cursor=" .. cursor, "cursor=xx" }
+      for _, it in ipairs {
+        { "floor", "x" }, { "floor", "2147483648" }, { "floor", "-2147483649" }, { "floor", "" }, { "rent", "NaN" },
+        { "opensAt", "0000-01-01T00:00:00.000Z" },
       } do
+        local forged = mime.b64(json.encode { it[1], it[2], "r1" }):gsub("[+/=]", URL)
+        queries[#queries + 1] = ("sort=%s&cursor=%s"):format(it[1], forged)
+      end
+      for _, query in ipairs(queries) do
         local r = ask("GET", "/v1/rooms-admin?" .. query, "admin")
         assert.same({ 400, "invalid_cursor" }, { r.status, r.json.code }, query)
       end
