@@ -6,6 +6,7 @@ local overrides = require "validation.overrides"
 local problem = require "mb.problem"
 local requirement = require "validation.requirement"
 local requirement_answer = require "validation.requirement_answer"
+local requirement_types = require "validation.requirement_types"
 local requirements = require "queries.requirements"
 local server_config = require "mb.config"
 local validation = require "validation.requirements"
@@ -13,18 +14,6 @@ local workflow = require "workflows.requirements"
 
 -- Whoever answers is no provider yet, as far as the server knows: their day is that of the installation.
 local ZONE <const> = server_config "time_zone"
-
--- The configuration that a row holds, without the keys that it sets to null.
-local function config_of(row)
-  local config = row.validationConfig and json.decode(row.validationConfig)
-  local kept = {}
-  for key, value in pairs(type(config) == "table" and not json.is_array(config) and config or {}) do
-    if value ~= json.null then
-      kept[key] = value
-    end
-  end
-  return kept
-end
 
 -- What is asked, each with its configuration in force and where that came from, the key of the type, and the day it
 -- is; nil without such a type.
@@ -35,7 +24,8 @@ local function effective(provider_type, organization)
     local row = rows[i]
     if row.id then
       local config, sources, ignored = overrides:effective({
-        providerType = row.providerType, name = row.name, validationType = row.validationType, config = config_of(row),
+        providerType = row.providerType, name = row.name, validationType = row.validationType,
+        config = requirement_types.config_of(row.validationConfig),
       }, organization)
       list[#list + 1] = {
         id = row.id, key = requirement.slug(row.name), name = row.name, description = row.description,

@@ -123,6 +123,35 @@ local function contradiction(config)
   end
 end
 
+-- A configuration with the keys of another put over it.
+local function over(config, changes)
+  local merged = {}
+  for key, value in pairs(config) do
+    merged[key] = value
+  end
+  for key, value in pairs(changes) do
+    if value == none then
+      value = nil
+    end
+    merged[key] = value
+  end
+  return merged
+end
+
+-- Calls note(key, text, hint) for whatever is wrong with a configuration of this type, which there is; key: nil where
+-- the keys do not go together.
+local function judge(type_name, config, note)
+  local is_sound = true
+  check_keys(type_name, config, function(...)
+    is_sound = false
+    note(...)
+  end)
+  local why = is_sound and contradiction(over({}, config))
+  if why then
+    note(nil, why)
+  end
+end
+
 -- ---- writing ----
 
 local item = {}
@@ -141,21 +170,6 @@ local function slug(name)
   return (name:lower():gsub("[^%w]+", "-"):gsub("^%-", ""):gsub("%-$", ""))
 end
 
--- A configuration with the keys of another put over it.
-local function over(config, changes)
-  local merged = {}
-  for key, value in pairs(config) do
-    merged[key] = value
-  end
-  for key, value in pairs(changes) do
-    if value == none then
-      value = nil
-    end
-    merged[key] = value
-  end
-  return merged
-end
-
 local function check_item(name, it, found, at)
   if type(it) ~= "table" or getmetatable(it) ~= item then
     return found:add(at, ("'%s' is a %s"):format(name, type(it)), "write of.text { … }, of.document { … }")
@@ -171,15 +185,7 @@ local function check_item(name, it, found, at)
   elseif type(it.config) ~= "table" then
     return note(("of.%s takes a table of keys"):format(it.type:lower()))
   end
-  local is_sound = true
-  check_keys(it.type, it.config, function(_, text, hint)
-    is_sound = false
-    note(text, hint)
-  end)
-  local why = is_sound and contradiction(over({}, it.config))
-  if why then
-    note(why)
-  end
+  judge(it.type, it.config, function(_, text, hint) note(text, hint) end)
 end
 
 -- One item, from a place that is no script of ours.
@@ -335,4 +341,6 @@ function book:effective(row, organization)
   return config, sources, ignored
 end
 
-return { of = of, none = none, item = new_item, overrides = overrides, collect = collect, slug = slug }
+return {
+  of = of, none = none, item = new_item, overrides = overrides, collect = collect, slug = slug, judge = judge,
+}

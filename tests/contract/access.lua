@@ -18,6 +18,7 @@ return {
     places = { table = "Location" },
     ["provider-types"] = { table = "ProviderType", own = "type" },
     providers = { table = "Provider", own = "provider" },
+    ["requirement-types"] = { table = "RequirementType", own = "requirement" },
     services = { table = "Service", own = "service" },
     slots = { table = "CalculatedAvailabilitySlot" },
     users = { table = "User", own = "patient", foreign = "stranger" },
@@ -59,6 +60,11 @@ return {
         INSERT INTO "Provider" ("id", "name", "userId", "image", "status")
         VALUES ('added%d', chr(65 + %d %% 26) || 'x', 'addedu%d', 'x', 'ACTIVE')]],
       remove = [[DELETE FROM "Provider" WHERE "id" LIKE 'added%'; DELETE FROM "User" WHERE "id" LIKE 'addedu%']],
+    },
+    ["/v1/requirement-types"] = {
+      add = [[INSERT INTO "RequirementType" ("id", "name", "validationType", "displayPriority", "providerTypeId")
+        VALUES ('added%d', 'x', 'BOOLEAN', %d %% 7, 'type')]],
+      remove = [[DELETE FROM "RequirementType" WHERE "id" LIKE 'added%']],
     },
     ["/v1/services"] = {
       add = [[INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
@@ -141,6 +147,11 @@ return {
     ["POST /v1/provider-types/{id}/requirements/check"] = { own = "*" },
     ["GET /v1/providers"] = { all = "*" },
     ["GET /v1/providers/{id}"] = { own = "*" },
+    ["GET /v1/requirement-types"] = { all = "*" },
+    ["POST /v1/requirement-types"] = { all = ADMINS },
+    ["GET /v1/requirement-types/{id}"] = { own = "*" },
+    ["PATCH /v1/requirement-types/{id}"] = { own = ADMINS },
+    ["DELETE /v1/requirement-types/{id}"] = { own = ADMINS },
     ["GET /v1/services"] = { all = "*" },
     ["POST /v1/services"] = { all = ADMINS },
     ["GET /v1/services/{id}"] = { own = "*" },

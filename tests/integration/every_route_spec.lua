@@ -32,6 +32,8 @@ INSERT INTO "User" ("id", "email", "emailVerified") VALUES ('target', 'target@ex
 INSERT INTO "ProviderType" ("id", "name") SELECT 'type' || i, chr(70 + 3 * i) || 'ist' FROM generate_series(1, 3) i;
 INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
 SELECT 'service' || i, 'M', 30, 1, 'type' FROM generate_series(1, 3) i;
+INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId")
+SELECT 'requirement' || i, 'Licence', 'BOOLEAN', 'type' FROM generate_series(1, 3) i;
 INSERT INTO "SubscriptionPlan" ("id", "name", "basePrice", "interval", "includedSlots", "tierPricing", "isActive")
 VALUES ('retired', 'Once', 1, 'MONTHLY', 0, '{"1+": 0}', false);
 UPDATE "SubscriptionPlan" SET "basePrice" = "basePrice" + 1;
