@@ -2,6 +2,7 @@
 local auth = require "validation.auth"
 local config = require "mb.config"
 local refuse_placeholders = require "validation.placeholders"
+local time = require "mb.time"
 
 local PROOF <const> = "that of the account; left out where it has none, and you have just signed in"
 
@@ -70,6 +71,10 @@ return {
     },
     expiresAt = { type = "string", format = "date-time", description = "left out: until it is revoked" },
     password = auth.typed(PROOF),
-  }),
+  }, function(value, fail)
+    if value.expiresAt and time.parse(value.expiresAt) <= time.now() then
+      fail("/expiresAt", "must be ahead")
+    end
+  end),
   delete = auth.body(nil, { password = auth.typed(PROOF) }),
 }

@@ -122,6 +122,8 @@ describe("an API key", function()
 
     local timed = create(session, { "users.view" }, { expiresAt = "2100-01-01T00:00:00Z" }).json
     assert.equal("2100-01-01T00:00:00.000Z", timed.expiresAt)
+    local over = create(session, { "users.view" }, { expiresAt = "2020-01-01T00:00:00Z" })
+    assert.equal("/expiresAt", is_refused(over, 422, "validation_failed").json.errors[1].pointer)
     assert.equal(200, request("GET", "/v1/users", timed.key).status)
     database.run [[UPDATE "ApiKey" SET "expiresAt" = now() - interval '1 s' WHERE "expiresAt" IS NOT NULL]]
     is_refused(request("GET", "/v1/users", timed.key), 401, "invalid_token")
