@@ -7,6 +7,15 @@ local IS_NAMED <const> = [[position(lower($3) IN lower(
     concat_ws(chr(10), l."name", l."formattedAddress", array_to_string(l."searchTerms", chr(10))))) > 0]]
 
 return {
+  -- $1 request (mb_create_provider). id and version: of the body, where there is one.
+  create = query.write("providers.create", [[
+SELECT x.outcome, x.unknown, x.body, x.body::json ->> 'id' AS "id", (x.body::json ->> 'version')::integer AS "version"
+  FROM mb_create_provider($1::jsonb) x]]),
+
+  -- The one of a user, in any status. $1 user.
+  own = query.read("providers.own", [[
+SELECT mb_provider_body(p."id") AS "body", p."version" FROM "Provider" p WHERE p."userId" = $1]]),
+
   -- Bookable providers by name and id, with the next free slot that fits the filters. Each filter
   -- may be null: $1 provider type (id or name), $2 service (id or name), $3 part of a location's
   -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit, $7
@@ -14,7 +23,8 @@ return {
   -- its index; slots are looked for and types named for its rows alone.
   list = query.read("providers.list", [[
 WITH type AS MATERIALIZED (SELECT t."id", t."name" FROM "ProviderType" t)
-SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalReviews", p."timeZone",
+SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."averageRating", p."totalReviews",
+       p."timeZone",
        ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
                JOIN type t ON t."id" = ta."providerTypeId"
               WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
@@ -56,7 +66,8 @@ SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalRe
 
   -- One provider with types, services and locations. $1 provider; no row unless it trades.
   get = query.read("providers.get", [[
-SELECT p."id", p."name", p."bio", p."image", p."languages"::text[] AS "languages", p."website",
+SELECT p."id", p."name", p."bio", nullif(p."image", '') AS "image", p."languages"::text[] AS "languages",
+       p."website",
        nullif(p."email", 'default@example.com') AS "email", nullif(p."whatsapp", '+1234567890') AS "whatsapp",
        p."showPrice", p."averageRating", p."totalReviews", p."timeZone",
        ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta

@@ -1,11 +1,14 @@
--- Providers as patients see them.
+-- Providers as patients see them, and how one becomes one.
 local answers = require "validation.answers"
+local conditional = require "mb.conditional"
 local cursor = require "mb.cursor"
 local db = require "mb.db"
+local idempotency = require "mb.idempotency"
 local json = require "mb.json"
 local problem = require "mb.problem"
 local providers = require "queries.providers"
 local validation = require "validation.providers"
+local workflow = require "workflows.providers"
 
 return {
   {
@@ -20,6 +23,36 @@ return {
         after_name, after_id)
       local last = rows:keep(q.limit) and rows[#rows]
       return { data = rows, nextCursor = last and cursor.encode(last.name, last.id) or json.null }
+    end,
+  },
+  {
+    method = "POST", path = "/v1/providers", permission = "providers.create",
+    summary = "Become a provider",
+    description = "Of the types that are named; it waits for its approval then. Your own address must be verified.",
+    body = validation.create, headers = { idempotency.HEADER },
+    sends = {
+      conditional.ETAG, { name = "Location", description = "path of the new provider",
+                          example = "/v1/providers/cm3b0q8zk0000v9l4h2d7x1ab" },
+    },
+    responses = { [201] = answers.own_provider },
+    errors = { [403] = { "email_not_verified" }, [409] = { "provider_exists" } },
+    handler = function(req)
+      local made = workflow.create(req)
+      return 201, json.raw(made.body), {
+        ETag = conditional.etag(made.version), Location = "/v1/providers/" .. made.id,
+      }
+    end,
+  },
+  {
+    method = "GET", path = "/v1/me/provider", permission = "me.use",
+    summary = "The provider that you are, in any status", sends = { conditional.ETAG },
+    responses = { [200] = answers.own_provider }, errors = { [404] = { "not_found" } },
+    handler = function(req)
+      local own = db.query(providers.own, req.user_id)[1]
+      if not own then
+        return problem(404, "not_found", "you are no provider")
+      end
+      return 200, json.raw(own.body), { ETag = conditional.etag(own.version) }
     end,
   },
   {

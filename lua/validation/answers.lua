@@ -64,6 +64,20 @@ local provider_card = object("ProviderCard", {
   "nextSlotId", maybe(id), "nextSlotAt", maybe(instant),
 })
 
+-- As mb_provider_body writes it (migrations/R__providers.sql).
+local own_provider = object("OwnProvider", {
+  "id", id, "name", provider_name, "bio", maybe(text "General practice since 2004."), "image", image,
+  "languages", languages, "website", maybe(text "https://clinic.example"), "email", maybe(email),
+  "whatsapp", maybe(phone), "showPrice", truth, "timeZone", time_zone,
+  "status", { type = "string", enum = {
+    "PENDING_APPROVAL", "REJECTED", "APPROVED", "TRIAL", "TRIAL_EXPIRED", "ACTIVE", "PAYMENT_OVERDUE", "SUSPENDED",
+    "CANCELLED",
+  } },
+  "rejectionReason", maybe(text "The certificate is not legible."), "providerTypeIds", list(id),
+  "version", { type = "integer", minimum = 1, description = "also the ETag" }, "createdAt", instant,
+  "updatedAt", instant,
+})
+
 local provider = object("Provider", {
   "id", id, "name", provider_name, "bio", maybe(text "General practice since 2004."), "image", image,
   "languages", languages, "website", maybe(text "https://clinic.example"), "email", maybe(email),
@@ -170,7 +184,7 @@ end
 return {
   object = object,
   providers = page(provider_card),
-  provider = provider,
+  provider = provider, own_provider = own_provider,
   slots = page(slot, { included = included }),
   booking = object("Booking", BOOKING),
   new_booking = object("NewBooking", NEW_BOOKING),

@@ -127,6 +127,7 @@ return {
     ["DELETE /v1/me/sessions/{id}"] = {
       own = "patient", foreign = "stranger", rows = { own = "session of patient", foreign = "session of stranger" },
     },
+    ["GET /v1/me/provider"] = { all = "+", refuses = true },
     ["POST /v1/me/phone"] = { all = "+" },
     ["POST /v1/me/verify-phone"] = { all = "+" },
     ["POST /v1/me/verify-whatsapp"] = { all = "+" },
@@ -146,6 +147,7 @@ return {
     ["GET /v1/provider-types/{id}/requirements"] = { own = "*" },
     ["POST /v1/provider-types/{id}/requirements/check"] = { own = "*" },
     ["GET /v1/providers"] = { all = "*" },
+    ["POST /v1/providers"] = { all = "+" },
     ["GET /v1/providers/{id}"] = { own = "*" },
     ["GET /v1/requirement-types"] = { all = "*" },
     ["POST /v1/requirement-types"] = { all = ADMINS },

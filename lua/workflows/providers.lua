@@ -1,0 +1,46 @@
+-- How somebody becomes a provider. One statement does it in one round trip (mb_create_provider in
+-- migrations/R__providers.sql); here its outcomes become answers.
+local caller = require "mb.caller"
+local db = require "mb.db"
+local id = require "mb.id"
+local json = require "mb.json"
+local problem = require "mb.problem"
+local providers = require "queries.providers"
+
+-- outcome -> status, detail
+local REFUSALS <const> = {
+  email_not_verified = { 403, "verify the e-mail address of your account first" },
+  provider_exists = { 409, "you are a provider already" },
+  idempotency_mismatch = { 422, "this Idempotency-Key was sent with another request before" },
+}
+
+-- Names each id that is no provider type, at its place in the body.
+local function refuse_types(given, unknown)
+  local is_unknown, errors = {}, json.array()
+  for _, type_id in ipairs(unknown) do
+    is_unknown[type_id] = true
+  end
+  for i, type_id in ipairs(given) do
+    if is_unknown[type_id] then
+      errors[#errors + 1] = {
+        pointer = ("/providerTypeIds/%d"):format(i - 1), detail = ("'%s' is no provider type"):format(type_id),
+      }
+    end
+  end
+  error(problem(422, "validation_failed", errors[1].detail, { errors = errors }))
+end
+
+-- Makes the caller, who is none yet, a provider: { id, version, body }, body JSON text. Raises problems.
+local function create(req)
+  local request = caller.of(req, 201)
+  request.provider, request.given = id.cuid(), req.body
+  local done = db.query(providers.create, json.encode(request))[1]
+  if done.outcome == "unknown_types" then
+    refuse_types(req.body.providerTypeIds, json.decode(done.unknown))
+  elseif REFUSALS[done.outcome] then
+    error(problem(REFUSALS[done.outcome][1], done.outcome, REFUSALS[done.outcome][2]))
+  end
+  return done
+end
+
+return { create = create }

@@ -1,0 +1,2 @@
+DROP TRIGGER "Provider_version" ON "Provider";
+ALTER TABLE "Provider" DROP COLUMN "version";

@@ -1,0 +1,78 @@
+-- Providers as they and those who administer the platform see them. Repeatable: run again whenever this text changes,
+-- so a change that old servers must not see needs a new name.
+SET LOCAL ROLE medbookd_owner;
+
+-- The members stand in the order of lua/validation/answers.lua. No row: there is none.
+CREATE OR REPLACE FUNCTION mb_provider_body(provider text) RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+SELECT row_to_json(x)::text
+  FROM (SELECT p."id", p."name", p."bio", nullif(p."image", '') AS "image", p."languages"::text[] AS "languages",
+               p."website", nullif(p."email", 'default@example.com') AS "email",
+               nullif(p."whatsapp", '+1234567890') AS "whatsapp", p."showPrice", p."timeZone", p."status",
+               p."rejectionReason",
+               ARRAY(SELECT ta."providerTypeId" FROM "ProviderTypeAssignment" ta
+                      WHERE ta."providerId" = p."id" ORDER BY ta."providerTypeId") AS "providerTypeIds",
+               p."version", mb_instant(p."createdAt") AS "createdAt", mb_instant(p."updatedAt") AS "updatedAt"
+          FROM "Provider" p
+         WHERE p."id" = provider) x
+$$;
+COMMENT ON FUNCTION mb_provider_body(text) IS 'one provider in any status, as its owner reads it';
+
+-- request: of mb.caller, with `provider`, an id for the new one, and `given`. outcome: created, replayed,
+-- idempotency_mismatch, email_not_verified, provider_exists, or unknown_types with which in `unknown`. Whoever comes
+-- second waits for the first, by the key on "userId".
+CREATE OR REPLACE FUNCTION mb_create_provider(request jsonb)
+    RETURNS TABLE (outcome text, unknown text, body text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    given constant jsonb := request -> 'given';
+    made text;
+BEGIN
+    RETURN QUERY SELECT k.outcome, NULL::text, k."body"
+                   FROM mb_answer(request ->> 'userId', request ->> 'route', request ->> 'key', request ->> 'hash') k;
+    IF FOUND THEN
+        RETURN;
+    ELSIF NOT EXISTS (SELECT FROM "User" u WHERE u."id" = request ->> 'userId' AND u."emailVerified" IS NOT NULL) THEN
+        RETURN QUERY SELECT 'email_not_verified', NULL::text, NULL::text;
+        RETURN;
+    END IF;
+    -- Locked, so that none goes before this is done.
+    PERFORM FROM "ProviderType" t
+      WHERE t."id" IN (SELECT jsonb_array_elements_text(given -> 'providerTypeIds')) FOR KEY SHARE;
+    RETURN QUERY SELECT 'unknown_types', jsonb_agg(g.id ORDER BY g.place)::text, NULL::text
+                   FROM jsonb_array_elements_text(given -> 'providerTypeIds') WITH ORDINALITY g(id, place)
+                  WHERE NOT EXISTS (SELECT FROM "ProviderType" t WHERE t."id" = g.id)
+                 HAVING count(*) > 0;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    INSERT INTO "Provider" ("id", "userId", "name", "bio", "image", "languages", "website", "email", "whatsapp",
+                            "showPrice")
+    VALUES (request ->> 'provider', request ->> 'userId', given ->> 'name', given ->> 'bio', '',
+            ARRAY(SELECT jsonb_array_elements_text(given -> 'languages'))::"Languages"[], given ->> 'website',
+            given ->> 'email', given ->> 'whatsapp', (given ->> 'showPrice')::boolean)
+    ON CONFLICT ("userId") DO NOTHING
+    RETURNING "id" INTO made;
+    IF made IS NULL THEN
+        -- The first one may have been the same request.
+        RETURN QUERY SELECT k.outcome, NULL::text, k."body"
+                       FROM mb_answer(request ->> 'userId', request ->> 'route', request ->> 'key',
+                                      request ->> 'hash') k;
+        IF NOT FOUND THEN
+            RETURN QUERY SELECT 'provider_exists', NULL::text, NULL::text;
+        END IF;
+        RETURN;
+    END IF;
+    INSERT INTO "ProviderTypeAssignment" ("providerId", "providerTypeId")
+    SELECT DISTINCT made, g.id FROM jsonb_array_elements_text(given -> 'providerTypeIds') g(id);
+    body := mb_provider_body(made);
+    PERFORM mb_conclude_record(request, 'Provider', made, 'provider.created', '{"version": 1}', body);
+    outcome := 'created';
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_create_provider(jsonb) IS 'makes the provider of a user, who has one at most';
+
+RESET ROLE;
