@@ -75,4 +75,47 @@ END
 $$;
 COMMENT ON FUNCTION mb_create_provider(jsonb) IS 'makes the provider of a user, who has one at most';
 
+-- request: of mb.caller, with `provider`, `version` and `given`, a merge patch. outcome: changed, version_mismatch or
+-- unknown_zone.
+CREATE OR REPLACE FUNCTION mb_change_provider(request jsonb)
+    RETURNS TABLE (outcome text, body text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    given constant jsonb := request -> 'given';
+    made "Provider";
+BEGIN
+    BEGIN
+        UPDATE "Provider" p
+           SET "name" = coalesce(given ->> 'name', p."name"),
+               "bio" = CASE WHEN given ? 'bio' THEN given ->> 'bio' ELSE p."bio" END,
+               "languages" = CASE WHEN given ? 'languages'
+                                  THEN ARRAY(SELECT jsonb_array_elements_text(given -> 'languages'))::"Languages"[]
+                                  ELSE p."languages" END,
+               "website" = CASE WHEN given ? 'website' THEN given ->> 'website' ELSE p."website" END,
+               "email" = coalesce(given ->> 'email', p."email"),
+               "whatsapp" = coalesce(given ->> 'whatsapp', p."whatsapp"),
+               "showPrice" = coalesce((given ->> 'showPrice')::boolean, p."showPrice"),
+               "timeZone" = coalesce(given ->> 'timeZone', p."timeZone")
+         WHERE p."id" = request ->> 'provider' AND p."version" = (request ->> 'version')::integer
+        RETURNING p.* INTO made;
+    EXCEPTION WHEN check_violation OR invalid_parameter_value THEN -- of "Provider_timeZone_check"
+        RETURN QUERY SELECT 'unknown_zone', NULL::text;
+        RETURN;
+    END;
+    IF made."id" IS NULL THEN
+        RETURN QUERY SELECT 'version_mismatch', NULL::text;
+        RETURN;
+    END IF;
+    body := mb_provider_body(made."id");
+    PERFORM mb_conclude_record(request, 'Provider', made."id", 'provider.changed',
+                               jsonb_build_object('version', made."version", 'fields',
+                                                  (SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(given) k)),
+                               body);
+    outcome := 'changed';
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_change_provider(jsonb) IS 'changes what a provider says of itself';
+
 RESET ROLE;

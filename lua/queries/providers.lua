@@ -12,6 +12,14 @@ return {
 SELECT x.outcome, x.unknown, x.body, x.body::json ->> 'id' AS "id", (x.body::json ->> 'version')::integer AS "version"
   FROM mb_create_provider($1::jsonb) x]]),
 
+  -- $1 request (mb_change_provider).
+  change = query.write("providers.change", [[
+SELECT x.outcome, x.body, (x.body::json ->> 'version')::integer AS "version" FROM mb_change_provider($1::jsonb) x]]),
+
+  -- One in any status. $1 provider.
+  any = query.read("providers.any", [[
+SELECT p."id", mb_provider_body(p."id") AS "body", p."version" FROM "Provider" p WHERE p."id" = $1]]),
+
   -- The one of a user, in any status. $1 user.
   own = query.read("providers.own", [[
 SELECT mb_provider_body(p."id") AS "body", p."version" FROM "Provider" p WHERE p."userId" = $1]]),

@@ -1,4 +1,4 @@
--- Providers as patients see them, and how one becomes one.
+-- Providers as patients see them, and as they themselves and administrators do: one becomes one and changes it.
 local answers = require "validation.answers"
 local conditional = require "mb.conditional"
 local cursor = require "mb.cursor"
@@ -41,6 +41,20 @@ return {
       return 201, json.raw(made.body), {
         ETag = conditional.etag(made.version), Location = "/v1/providers/" .. made.id,
       }
+    end,
+  },
+  {
+    method = "PATCH", path = "/v1/providers/{id}", permission = "providers.change",
+    subject = function(req) return db.query(providers.any, req.params.id)[1] end,
+    summary = "Change what a provider says of itself", description = "A JSON merge patch (RFC 7396).",
+    body = validation.change, headers = { conditional.DEMANDED }, sends = { conditional.ETAG },
+    responses = { [200] = answers.own_provider },
+    handler = function(req, row)
+      conditional.demand(req, row.version)
+      if next(req.body) ~= nil then
+        row = workflow.change(req, row)
+      end
+      return 200, json.raw(row.body), { ETag = conditional.etag(row.version) }
     end,
   },
   {

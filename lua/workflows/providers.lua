@@ -1,5 +1,5 @@
--- How somebody becomes a provider. One statement does it in one round trip (mb_create_provider in
--- migrations/R__providers.sql); here its outcomes become answers.
+-- How somebody becomes a provider and changes what it says of itself. One statement does each in one round trip
+-- (migrations/R__providers.sql); here its outcomes become answers.
 local caller = require "mb.caller"
 local db = require "mb.db"
 local id = require "mb.id"
@@ -43,4 +43,19 @@ local function create(req)
   return done
 end
 
-return { create = create }
+-- row: { id, version } of the provider, as the caller knows it. -> { version, body }, body JSON text. Raises problems.
+local function change(req, row)
+  local request = caller.of(req)
+  request.provider, request.version, request.given = row.id, row.version, req.body
+  local done = db.query(providers.change, json.encode(request))[1]
+  if done.outcome == "version_mismatch" then
+    error(problem(412, "version_mismatch", "this was changed meanwhile: look at it again"))
+  elseif done.outcome == "unknown_zone" then
+    error(problem(422, "validation_failed", "timeZone is no time zone", { errors = json.array {
+      { pointer = "/timeZone", detail = "is no time zone of IANA, such as Africa/Johannesburg" },
+    } }))
+  end
+  return done
+end
+
+return { create = create, change = change }

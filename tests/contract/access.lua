@@ -154,6 +154,9 @@ return {
     ["GET /v1/requirement-types/{id}"] = { own = "*" },
     ["PATCH /v1/requirement-types/{id}"] = { own = ADMINS },
     ["DELETE /v1/requirement-types/{id}"] = { own = ADMINS },
+    ["PATCH /v1/providers/{id}"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
+    },
     ["GET /v1/services"] = { all = "*" },
     ["POST /v1/services"] = { all = ADMINS },
     ["GET /v1/services/{id}"] = { own = "*" },

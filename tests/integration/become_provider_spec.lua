@@ -1,4 +1,4 @@
--- How somebody becomes a provider: once, with a verified address, of types that there are.
+-- How somebody becomes a provider, once, with a verified address, of types that there are; and changes what it says.
 
 local cluster = require "support.cluster"
 local http = require "support.http"
@@ -106,6 +106,51 @@ describe("becoming a provider", function()
       assert.equal("422 " .. pointer, r.status .. " " .. r.json.errors[1].pointer, r.body)
     end
     assert.equal("0", count [["Provider" WHERE "userId" = 'stranger']])
+  end)
+
+  describe("and changing it", function()
+    local made
+
+    before_each(function() made = become("stranger", { bio = "Once." }).json end)
+
+    local function change(who, version, fields)
+      local all = headers(who)
+      all["If-Match"] = version and ('"%d"'):format(version)
+      return app:request("PATCH", "/v1/providers/" .. made.id, { headers = all, body = json.encode(fields) })
+    end
+
+    it("is for its owner and for who administers the platform, each version once", function()
+      local r = change("stranger", 1, { name = "Dr Dlamini", bio = json.null, timeZone = "Europe/Berlin",
+                                        languages = { "German" }, showPrice = false })
+      assert.equal(200, r.status, r.body)
+      assert.equal("Dr Dlamini Europe/Berlin 2", ("%s %s %d"):format(r.json.name, r.json.timeZone, r.json.version))
+      assert.equal(json.null, r.json.bio)
+      assert.same({ "German" }, r.json.languages)
+      assert.is_false(r.json.showPrice)
+      assert.equal("rooms@clinic.example", r.json.email)
+      assert.equal(r.body, mine("stranger").body)
+      assert.equal(412, change("stranger", 1, { name = "Another" }).status)
+      assert.equal(428, change("stranger", nil, { name = "Another" }).status)
+      assert.equal(200, change("admin", 2, { website = "https://clinic.example" }).status)
+      assert.equal(404, change("staff", 3, { name = "Another" }).status)
+      assert.equal("2", count [["Outbox" WHERE "type" = 'provider.changed']])
+      assert.equal("1", count(([["AuditLog" WHERE "action" = 'PROVIDER_CHANGED' AND "userId" = 'admin'
+        AND "resourceId" = '%s' AND "metadata" = '{"fields": ["website"], "version": 3}']]):format(made.id)))
+    end)
+
+    it("takes no placeholder, no zone that there is not, and nothing that is not theirs to say", function()
+      for pointer, fields in pairs {
+        ["/email"] = { email = "default@example.com" }, ["/whatsapp"] = { whatsapp = "+1234567890" },
+        ["/timeZone"] = { timeZone = "Mars/Olympus" }, ["/name"] = { name = json.null },
+        ["/status"] = { status = "ACTIVE" },
+        ["/languages/1"] = { languages = { "German", "German" } }, ["/website"] = { website = "ftp://clinic.example" },
+        ["/averageRating"] = { averageRating = 5 }, ["/providerTypeIds"] = { providerTypeIds = { "type" } },
+      } do
+        local r = change("stranger", 1, fields)
+        assert.equal("422 " .. pointer, r.status .. " " .. r.json.errors[1].pointer, r.body)
+      end
+      assert.equal(1, mine("stranger").json.version)
+    end)
   end)
 
   -- What RACERS requests that meet where they write were answered: status or code -> how many, and the bodies of 201.
