@@ -52,7 +52,7 @@ describe("the jobs process", function()
   end)
 
   it("holds a reload up while it is stopped, and lets it through afterwards", function()
-    local pid = start { MEDBOOKD_RELOAD_LOAD_TIMEOUT = "100ms", MEDBOOKD_RELOAD_DRAIN_TIMEOUT = "0ms" }
+    local pid = start { MEDBOOKD_RELOAD_LOAD_TIMEOUT = "1s", MEDBOOKD_RELOAD_DRAIN_TIMEOUT = "0ms" }
     eventually(function() return metric 'generations{worker="jobs"}' == "1" end)
     app:signal("STOP", pid)
     reloads.stamp(dir, 2)

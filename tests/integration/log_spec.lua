@@ -42,9 +42,9 @@ describe("a log that nobody reads", function()
 
   it("holds up no request, and what it lost is counted", function()
     for _ = 1, 60 do assert.equal(404, app:get(LONG_PATH).status) end
-    for _, target in ipairs { "/livez", "/readyz" } do
-      assert.same({ 200, 200 }, { app:get(target).status, app:admin(target).status })
-    end
+    assert.same({ 200, 200 }, { app:get("/livez").status, app:admin("/livez").status })
+    -- A busy machine may keep a worker from its database for a moment, and that is said.
+    eventually(function() return app:get("/readyz").status == 200 and app:admin("/readyz").status == 200 end)
     assert.is_true(dropped() > 0)
   end)
 

@@ -178,7 +178,7 @@ describe("a plugin that asks the server", function()
     eventually(function() return waiting() > 0 end)
     assert.equal(200, app:get("/v1/providers?limit=1").status)
     for _, client in ipairs(clients) do client:reset() end -- one that closes may still read its answer
-    eventually(function() return waiting() == 0 end)
+    eventually(function() return waiting() == 0 end, { within = 40 })
     holder:write "ROLLBACK;\n"
     holder:close()
     assert.equal(200, ask("get", { key = "a" }).status)
