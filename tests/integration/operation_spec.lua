@@ -523,7 +523,7 @@ describe("a path of the API", function()
   setup(function() app = server.start { database = cluster.fresh() } end)
 
   it("refuses methods that it does not know, and names those that it does", function()
-    for path, methods in pairs { ["/v1/providers"] = "GET, HEAD", ["/v1/bookings"] = "POST" } do
+    for path, methods in pairs { ["/v1/slots"] = "GET, HEAD", ["/v1/bookings"] = "POST" } do
       for _, method in ipairs { "DELETE", "PUT", "PATCH" } do
         local response = app:request(method, path)
         assert.same({ 405, "method_not_allowed", methods },

@@ -426,7 +426,7 @@ describe("scripts short of memory and time", function()
     app = server.start {
       database = database, workers = 1,
       env = {
-        MEDBOOKD_HOME = make_home(), MEDBOOKD_WORKER_SCRIPT_MEMORY = "24MB", MEDBOOKD_DATABASE_POOL_MAX = "2",
+        MEDBOOKD_HOME = make_home(), MEDBOOKD_WORKER_SCRIPT_MEMORY = "32MB", MEDBOOKD_DATABASE_POOL_MAX = "2",
         MEDBOOKD_HTTP_REQUEST_TIMEOUT = "1s",
       },
     }
