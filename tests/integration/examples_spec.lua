@@ -72,10 +72,19 @@ describe("the example of a webhook", function()
     return r.out:match "^(%x+)"
   end
 
+  -- A new subscriber hears what happens from then on: the jobs process notes it a moment after the start.
+  local function await_subscriber(database)
+    eventually(function()
+      return psql.value(database.url, [[SELECT 1 FROM "OutboxCursor"
+        WHERE "subscriber" = 'plugin.clinic.webhook.on.booking.created']])
+    end)
+  end
+
   it("sends one signed request for each event", function()
     local peer = peers.start()
     local database = cluster.fresh "demo"
     local app = start(database, install("hook", peer))
+    await_subscriber(database)
     local booking = book(app, "A")
     eventually(function() return peer:count "request" == 1 end)
     local sent = peer:requests()[1]
@@ -92,6 +101,7 @@ describe("the example of a webhook", function()
     local peer = peers.start()
     local database = cluster.fresh "demo"
     local app = start(database, install("status/503", peer))
+    await_subscriber(database)
     book(app, "A")
     eventually(function() return peer:count "request" >= 3 end, { within = 40 })
     assert.matches("answered 503", psql.value(database.url,

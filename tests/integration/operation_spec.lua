@@ -88,7 +88,7 @@ describe("while a worker hangs", function()
     local hung = app:connect()
     hung:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
     await_hang(app)
-    for _ = 1, 60 do assert.equal(200, app:get("/readyz").status) end
+    for _ = 1, 60 do assert.equal(200, app:get("/v1/provider-types").status) end
     assert.equal(2, #app:workers())
     assert.is_nil(app:log():find("worker hangs", 1, true))
     hung:close()
