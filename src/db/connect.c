@@ -225,8 +225,9 @@ static void on_settings(struct mb_link *l, struct mb_op *op)
 static void start_session(struct mb_link *l)
 {
     struct mb_op *op = mb_op__new(l->db, MB_OP_HOUSE);
+    bool is_counted = l->db->config.is_foreign && !l->db->config.is_rehearsal;
     if (op == NULL || PQsetnonblocking(l->conn, 1) != 0 || PQenterPipelineMode(l->conn) != 1 ||
-        !mb_link__watch(l, UV_READABLE)) {
+        !mb_link__watch(l, UV_READABLE) || (is_counted && !mb_relay__open(l))) {
         if (op != NULL) mb_op__drop(op);
         mb_link__close(l, "could not start a session");
         return;

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 #include "base/clock.h"
 #include "db/fault.h"
@@ -219,22 +218,14 @@ static void take_row(struct mb_link *l, struct mb_op *op, PGresult *row)
 }
 
 /* One value, or a message of an error, may be as large as a gigabyte, and libpq hands it over when it is whole: it is
- * stopped before. How much libpq has read only the socket tells: PIECE at least of what waited, and what is gone. */
-static size_t count_waiting(const struct mb_link *l)
+ * stopped before. */
+static bool is_flooded(struct mb_link *l)
 {
-    const struct mb_db_config *c = &l->db->config;
-    int n = 0;
-    bool is_counted = c->is_foreign && !c->is_rehearsal && !mb_list_is_empty(&l->flight);
-    return is_counted && ioctl(PQsocket(l->conn), FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
-}
-
-static bool is_flooded(struct mb_link *l, size_t waited)
-{
-    enum { PIECE = 8192 };
-    if (waited == 0) return false;
-    size_t left = count_waiting(l), least = waited < PIECE ? waited : PIECE;
+    if (l->relay == NULL) return false;
+    size_t came = mb_relay__pull(l);
+    if (mb_list_is_empty(&l->flight)) return false;
     struct mb_op *op = (struct mb_op *)l->flight.next;
-    op->arrived += waited > left + least ? waited - left : least;
+    op->arrived += came;
     if (op->arrived <= 2 * l->db->config.result_bytes + ARRIVED_MORE) return false;
     exceed(l, op, "bytes");
     return true;
@@ -350,10 +341,9 @@ bool mb_link__receive(struct mb_link *l)
      * poll would report; each further call takes at least half of it. */
     int turns = PQsslInUse(l->conn) ? 3 : 1;
     uint32_t age = l->age;
-    for (int i = 0; i < turns && is_same(l, age); i++) {
-        size_t waited = count_waiting(l);
+    if (is_flooded(l)) return false;
+    for (int i = 0; is_same(l, age) && (i < turns || mb_relay__is_waiting(l)); i++) {
         bool alive = PQconsumeInput(l->conn) == 1;
-        if (is_flooded(l, waited)) break;
         drain(l, age); /* also what came before the end: the reason */
         if (is_same(l, age) && (!alive || PQstatus(l->conn) == CONNECTION_BAD))
             mb_link__close(l, PQerrorMessage(l->conn));

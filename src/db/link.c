@@ -75,6 +75,7 @@ void mb_link__close(struct mb_link *l, const char *why)
     mb_link__drop_cancel(l);
     if (l->tx != NULL) mb_tx__lost(l->tx);
     PQfinish(l->conn);
+    mb_relay__close(l);
     l->conn = NULL;
     l->tx = NULL;
     l->nflight = l->norphans = l->surplus = 0;
@@ -138,6 +139,14 @@ void mb_link__settle(struct mb_link *l)
 void mb_link__flush(struct mb_link *l)
 {
     int left = PQflush(l->conn);
+    if (l->relay != NULL) {
+        bool is_taken = mb_relay__push(l);
+        while (left > 0 && is_taken) {
+            left = PQflush(l->conn);
+            is_taken = mb_relay__push(l);
+        }
+        if (left == 0 && !is_taken) left = 1;
+    }
     if (left < 0)
         mb_link__close(l, PQerrorMessage(l->conn));
     else if (!mb_link__watch(l, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE))

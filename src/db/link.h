@@ -20,12 +20,14 @@ enum mb_savepoint { MB_SAVEPOINT_NONE, MB_SAVEPOINT_ONE, MB_SAVEPOINT_TX };
 struct mb_link_watch;   /* poll handle on a duplicate of the socket */
 struct mb_resolve; /* name look-up in work */
 struct mb_cancel;  /* cancel request in work */
+struct mb_relay;   /* what stands between libpq and the socket */
 
 struct mb_link {
     struct mb_db *db;
     enum mb_link_state state;
     PGconn *conn;
     struct mb_link_watch *watch;
+    struct mb_relay *relay; /* of statements of others, but those of a rehearsal; else NULL */
     struct mb_resolve *resolve;
     struct mb_cancel *cancel; /* while set, nothing new is sent here */
     struct mb_tx *tx;         /* pinned by */
@@ -61,6 +63,18 @@ void mb_link__connect(struct mb_link *l); /* next step of PQconnectPoll */
 /* ---- watch.c: the duplicate of libpq's socket in the loop ---- */
 bool mb_link__watch(struct mb_link *l, int events);
 void mb_link__unwatch(struct mb_link *l);
+
+/* ---- relay.c: libpq's socket, a piece at a time ---- */
+/* Of a connection that has just been made. false: out of descriptors or memory. */
+bool mb_relay__open(struct mb_link *l);
+/* After PQfinish, so that the server hears the end. No effect without one. */
+void mb_relay__close(struct mb_link *l);
+/* Bytes handed to libpq: what came, a piece at most. The end of the connection is one of libpq's socket. */
+size_t mb_relay__pull(struct mb_link *l);
+/* Whether libpq has not read all that it was handed. */
+bool mb_relay__is_waiting(const struct mb_link *l);
+/* Hands to the server what libpq wrote. false: not all of it was taken. */
+bool mb_relay__push(struct mb_link *l);
 
 /* ---- flight.c: statements out, results in ---- */
 void mb_link__send(struct mb_link *l, struct mb_op *op);

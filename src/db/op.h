@@ -55,7 +55,7 @@ struct mb_op {
     uint64_t since_ns;    /* queued, then sent */
     uint64_t ticket;      /* its place among all who wait */
     size_t bytes;         /* is_foreign: of its rows so far, with what the protocol adds to each */
-    size_t arrived;       /* is_foreign: what was read of the socket meanwhile, at least */
+    size_t arrived;       /* is_foreign: what came of the server meanwhile */
     const char *over;     /* is_foreign: "rows" or "bytes" when there were too many */
     PGresult *res;
     struct mb_err err; /* err.rc is the outcome */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "db/pool.h"
@@ -165,6 +166,57 @@ static void speaks_tls(void)
     close_db();
 }
 
+static long peak_kb(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return u.ru_maxrss;
+}
+
+/* Statements of others: what one answers is counted before it is in memory. */
+static void counts_what_comes(const char *more)
+{
+    enum { LONG = 5000000 };
+    static char url[256];
+    struct mb_db_config c = make_config();
+    snprintf(url, sizeof url, "host=localhost port=%d user=postgres dbname=postgres %s", port, more);
+    c.url = url;
+    c.is_foreign = true;
+    c.work_mem_kb = 4096;
+    c.result_rows = 5000;
+    c.result_bytes = 200000;
+    open_db(&c);
+    long before = peak_kb();
+    ok(is(run(MB_DB_READ, "SELECT repeat('x', 100000000)", NULL), "limit_exceeded"), "a value of 100 MB is refused");
+    ok(is(run(MB_DB_READ, "SELECT repeat('x', 100000000)::int", NULL), "limit_exceeded"), "so is such a message");
+    ok(peak_kb() - before < 4096, "neither was in memory (%ld KB)", peak_kb() - before);
+
+    struct reply many[8], r;
+    int right = 0;
+    for (int size = 1; size <= 190000; size = size * 3 + 1) {
+        char text[16];
+        snprintf(text, sizeof text, "%d", size);
+        for (int i = 0; i < 8; i++) start(&many[i], MB_DB_READ, "SELECT repeat('z', $1::int)", text);
+        for (int i = 0; i < 8; i++) {
+            await(&many[i]);
+            right += many[i].rc == MB_OK && PQgetlength(many[i].res, 0, 0) == size;
+            PQclear(many[i].res);
+        }
+    }
+    ok(right == 8 * 11, "values of every size around a piece arrive (%d)", right);
+    start(&r, MB_DB_READ, "SELECT g FROM generate_series(1, 5000) g", NULL);
+    await(&r);
+    ok(r.rc == MB_OK && PQntuples(r.res) == 5000 && strcmp(PQgetvalue(r.res, 4999, 0), "5000") == 0,
+       "so do many rows");
+    PQclear(r.res);
+    static char text[LONG + 1];
+    memset(text, 'v', LONG);
+    ok(is(run(MB_DB_READ, "SELECT length($1::text)", text), "5000000"), "and what is sent, whatever its size");
+    run(MB_DB_READ, "SELECT pg_terminate_backend(pg_backend_pid())", NULL);
+    ok(is(run(MB_DB_READ, "SELECT 1", NULL), "1"), "a new connection takes the place of a lost one");
+    close_db();
+}
+
 /* A listener that accepts nothing and never answers. */
 static void meets_silence(void)
 {
@@ -257,6 +309,8 @@ int main(void)
     looks_names_up();
     tries_every_host();
     speaks_tls();
+    counts_what_comes("sslmode=require");
+    counts_what_comes("sslmode=disable");
     meets_silence();
     backs_off();
     return done();
