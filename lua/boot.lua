@@ -5,6 +5,7 @@ local scripts = ...
 require "mb.problem"
 require "mb.json"
 require "workflows.new_admin" -- for `medbookd admin create`
+local compliance = require "workflows.compliance"
 local events = require "workflows.events"
 local explain = require "mb.explain"
 local jobs = require "workflows.jobs"
@@ -41,6 +42,7 @@ local compiled = routes:compiled()
 mail.load(scripts "mails/")
 jobs.load(scripts "jobs/", plugins.jobs, events.of(scripts "workflows/states/", scripts "resources/"))
 requirements.load(require "validation.overrides")
+compliance.load(require "validation.compliance")
 explain.publish(compiled)
 openapi.publish(compiled, codes)
 problem_page.publish(compiled, codes)

@@ -31,23 +31,18 @@ COMMENT ON FUNCTION mb_booking_body(record) IS 'a row of "Booking" as the API sh
 -- holds it. The planner inlines them. "refusal" is null for what can be booked; filter by "is_open",
 -- which says the same, as the planner takes "refusal IS NULL" for a rare thing.
 
-CREATE OR REPLACE FUNCTION mb_standing_of(provider text, status text)
+CREATE OR REPLACE FUNCTION mb_standing_of(status text, compliant_until timestamptz)
     RETURNS TABLE (refusal text, is_open boolean)
     LANGUAGE sql STABLE
     AS $$
 SELECT x.refusal, CASE WHEN x.refusal IS NULL THEN true ELSE false END
   FROM (SELECT CASE WHEN status NOT IN ('TRIAL', 'ACTIVE') THEN 'provider_not_active'
-                    WHEN EXISTS (
-                        SELECT FROM "RequirementSubmission" r
-                          JOIN "RequirementType" t ON t."id" = r."requirementTypeId"
-                          JOIN "ProviderTypeAssignment" a
-                            ON a."providerId" = r."providerId" AND a."providerTypeId" = t."providerTypeId"
-                         WHERE r."providerId" = provider AND t."isRequired"
-                           AND (r."expiresAt" <= mb_now() OR r."status" = 'REJECTED'))
-                        THEN 'documents_lapsed'
+                    WHEN compliant_until > mb_now() THEN NULL
+                    ELSE 'documents_lapsed'
                END AS refusal) x
 $$;
-COMMENT ON FUNCTION mb_standing_of(text, text) IS 'why nothing of a provider of this status can be booked, or null';
+COMMENT ON FUNCTION mb_standing_of(text, timestamptz) IS
+    'why nothing of a provider of this status that has what is asked of it until then can be booked, or null';
 
 -- The clock keeps PostgreSQL from seeing through a query that reads it. So it is read beside "Provider" and not
 -- in the same query: a condition on the id reaches the table, and nobody is judged whom nobody asked for.
@@ -56,7 +51,7 @@ CREATE OR REPLACE FUNCTION mb_provider_standing() RETURNS TABLE ("id" text, refu
     AS $$
 SELECT p."id", s.refusal, s.is_open
   FROM "Provider" p
- CROSS JOIN LATERAL mb_standing_of(p."id", p."status"::text) s
+ CROSS JOIN LATERAL mb_standing_of(p."status"::text, p."compliantUntil") s
 $$;
 COMMENT ON FUNCTION mb_provider_standing() IS 'each provider''s standing: why nothing of them can be booked, or null';
 

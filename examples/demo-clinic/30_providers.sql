@@ -107,7 +107,7 @@ INSERT INTO demo_login
 SELECT pg_temp.demo_id('user', 1000 + n), 'Sunbird-2026' FROM demo_provider;
 
 INSERT INTO "Provider" ("id", "name", "userId", "bio", "image", "languages", "email", "whatsapp", "showPrice",
-                        "status", "approvedById", "approvedAt", "trialStarted", "trialStatus")
+                        "status", "approvedById", "approvedAt", "trialStarted", "trialStatus", "compliantUntil")
 SELECT pg_temp.demo_id('prov', n), demo_provider.name, account."id", bio,
        'https://images.demo.example/providers/' || n || '.jpg', languages::"Languages"[], account."email",
        account."whatsapp", n % 8 <> 7, status::"ProviderStatus",
@@ -115,7 +115,8 @@ SELECT pg_temp.demo_id('prov', n), demo_provider.name, account."id", bio,
        CASE WHEN status <> 'PENDING_APPROVAL' THEN mb_now() END,
        CASE status WHEN 'TRIAL' THEN mb_now() WHEN 'TRIAL_EXPIRED' THEN mb_now() - interval '40 days' END,
        CASE status WHEN 'TRIAL' THEN 'ACTIVE' WHEN 'TRIAL_EXPIRED' THEN 'EXPIRED' WHEN 'ACTIVE' THEN 'CONVERTED'
-            ELSE 'NOT_STARTED' END::"TrialStatus"
+            ELSE 'NOT_STARTED' END::"TrialStatus",
+       CASE WHEN status <> 'PENDING_APPROVAL' THEN timestamptz 'infinity' END
 FROM demo_provider JOIN "User" AS account ON account."id" = pg_temp.demo_id('user', 1000 + n)
 ON CONFLICT DO NOTHING;
 

@@ -40,7 +40,7 @@ SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."ave
   FROM (SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
                p."totalReviews", p."timeZone"
           FROM "Provider" p
-         CROSS JOIN LATERAL mb_standing_of(p."id", p."status"::text) ps
+         CROSS JOIN LATERAL mb_standing_of(p."status"::text, p."compliantUntil") ps
          WHERE ps.is_open
            AND (p."name", p."id") > (coalesce($7::text, ''), coalesce($8::text, ''))
            AND ($4::text IS NULL OR p."languages" @> ARRAY[$4::"Languages"])

@@ -33,7 +33,7 @@ SELECT s."id", s."providerId", p."name" AS "providerName", s."serviceId", ]] .. 
  CROSS JOIN LATERAL (
      SELECT p."name", p."showPrice"
        FROM "Provider" p
-      CROSS JOIN LATERAL mb_standing_of(p."id", p."status"::text) ps
+      CROSS JOIN LATERAL mb_standing_of(p."status"::text, p."compliantUntil") ps
       WHERE p."id" = s."providerId" AND ps.is_open
      OFFSET 0) p
  CROSS JOIN LATERAL (
@@ -89,7 +89,7 @@ SELECT to_json(ARRAY(
          SELECT x FROM (
            SELECT p."id", p."name", p."image", p."languages", p."averageRating", p."totalReviews", p."timeZone"
              FROM "Provider" p
-            CROSS JOIN LATERAL mb_standing_of(p."id", p."status"::text) ps
+            CROSS JOIN LATERAL mb_standing_of(p."status"::text, p."compliantUntil") ps
             WHERE p."id" = $1 AND ps.is_open) x)) AS "providers",
        to_json(ARRAY(
          SELECT x FROM (

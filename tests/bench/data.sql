@@ -16,11 +16,13 @@ INSERT INTO "User" ("id", "name", "email")
 SELECT bench_id('user', n), 'Provider ' || n, 'provider' || n || '@example.org'
   FROM generate_series(1, 100) n;
 
-INSERT INTO "Provider" ("id", "name", "userId", "bio", "image", "languages", "email", "whatsapp", "status")
+INSERT INTO "Provider" ("id", "name", "userId", "bio", "image", "languages", "email", "whatsapp", "status",
+                        "compliantUntil")
 SELECT bench_id('prov', n), 'Dr Bench ' || n, bench_id('user', n),
        'Family doctor with fifteen years of practice; sees adults and children.',
        'https://images.example.org/' || n || '.jpg', '{English}',
-       'provider' || n || '@example.org', '+2782' || lpad(n::text, 7, '0'), 'ACTIVE'
+       'provider' || n || '@example.org', '+2782' || lpad(n::text, 7, '0'), 'ACTIVE',
+       'infinity'
   FROM generate_series(1, 100) n;
 
 INSERT INTO "ProviderTypeAssignment" ("providerId", "providerTypeId")

@@ -57,8 +57,8 @@ return {
     },
     ["/v1/providers"] = {
       add = [[INSERT INTO "User" ("id") VALUES ('addedu%d');
-        INSERT INTO "Provider" ("id", "name", "userId", "image", "status")
-        VALUES ('added%d', chr(65 + %d %% 26) || 'x', 'addedu%d', 'x', 'ACTIVE')]],
+        INSERT INTO "Provider" ("id", "name", "userId", "image", "status", "compliantUntil")
+        VALUES ('added%d', chr(65 + %d %% 26) || 'x', 'addedu%d', 'x', 'ACTIVE', 'infinity')]],
       remove = [[DELETE FROM "Provider" WHERE "id" LIKE 'added%'; DELETE FROM "User" WHERE "id" LIKE 'addedu%']],
     },
     ["/v1/requirement-types"] = {

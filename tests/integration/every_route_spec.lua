@@ -27,7 +27,7 @@ INSERT INTO "Booking" ("id", "slotId", "clientId", "providerId", "serviceId", "s
                        "cancelledAt", "reasonCode")
 SELECT 'foreign', NULL, 'stranger', 'provider2', 'service', 'config2', '2100-02-01 08:00Z', '2100-02-01 08:30Z',
        1, false, true, 'CANCELLED', 'F0RE1GN0', 0, 0, now(), 'x';
-UPDATE "Provider" SET "status" = 'ACTIVE';
+UPDATE "Provider" SET "status" = 'ACTIVE', "compliantUntil" = 'infinity';
 INSERT INTO "User" ("id", "email", "emailVerified") VALUES ('target', 'target@example.net', now());
 INSERT INTO "ProviderType" ("id", "name") SELECT 'type' || i, chr(70 + 3 * i) || 'ist' FROM generate_series(1, 3) i;
 INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")

@@ -267,3 +267,52 @@ describe("the trial status", function()
     assert.equal("TRIAL_EXPIRED", psql.value(database.url, [[SELECT "status" FROM "Provider"]]))
   end)
 end)
+
+-- Providers of the release before are held to what they were held to until now.
+describe("until when providers comply", function()
+  local database
+
+  local function ask(id, status, expires)
+    psql.run(database.url, ([[INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId",
+                                                             "isRequired")
+      VALUES ('%s', '%s', 'TEXT', 'type', %s);
+      INSERT INTO "RequirementSubmission" ("requirementTypeId", "providerId", "status", "documentMetadata", "expiresAt")
+      VALUES ('%s', 'p', '%s', '{"value": "x"}', %s)]]):format(id, id, id ~= "optional", id, status, expires))
+  end
+
+  local function until_when()
+    migrate(database.url, "up", "48")
+    return psql.value(database.url, [[SELECT coalesce("compliantUntil"::text, 'never') FROM "Provider"]])
+  end
+
+  before_each(function()
+    database = cluster.fresh "empty"
+    migrate(database.url, "up", "47")
+    psql.run(database.url, [[INSERT INTO "User" ("id") VALUES ('u');
+      INSERT INTO "Provider" ("id", "name", "userId", "image", "status") VALUES ('p', 'x', 'u', 'x', 'ACTIVE');
+      INSERT INTO "ProviderType" ("id", "name") VALUES ('type', 'x'), ('other', 'y');
+      INSERT INTO "ProviderTypeAssignment" ("providerId", "providerTypeId") VALUES ('p', 'type')]])
+  end)
+
+  it("is for ever where nothing was rejected and nothing expires", function()
+    ask("waiting", "PENDING", "NULL")
+    ask("optional", "REJECTED", "'2000-01-01'")
+    assert.equal("infinity", until_when())
+  end)
+
+  it("is when the first of what is required expires, even if that was long ago", function()
+    ask("first", "APPROVED", "'2031-01-01Z'")
+    ask("second", "PENDING", "'2030-01-01Z'")
+    assert.equal("2030-01-01 00:00:00+00", until_when())
+    assert.equal("2", psql.value(database.url, [[SELECT count(*) FROM "RequirementSubmission"
+      WHERE "approvedAt" IS NOT NULL AND "approvedMetadata" = '{"value": "x"}']]))
+  end)
+
+  it("is never where something required was rejected", function()
+    ask("first", "APPROVED", "'2031-01-01Z'")
+    ask("second", "REJECTED", "'2031-01-01Z'")
+    assert.equal("never", until_when())
+    assert.equal("1", psql.value(database.url, [[SELECT count(*) FROM "RequirementSubmission"
+      WHERE "approvedAt" IS NULL]]))
+  end)
+end)

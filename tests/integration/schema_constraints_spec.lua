@@ -8,6 +8,7 @@ local psql = require "support.psql"
 -- name -> a statement that this constraint alone refuses, on the rows of fixtures/one_of_each.sql.
 local CHECKS <const> = {
   User_email_check = [[UPDATE "User" SET "email" = '@example.org' WHERE "id" = 'user']],
+  RequirementSubmission_approvedMetadata_check = [[UPDATE "RequirementSubmission" SET "approvedAt" = NULL]],
   Session_tokenHash_check = [[UPDATE "Session" SET "tokenHash" = 'a token in the clear']],
   Session_expiresAt_check = [[UPDATE "Session" SET "expiresAt" = "createdAt"]],
   SignInCode_codeHash_check = [[UPDATE "SignInCode" SET "codeHash" = 'a code in the clear']],
