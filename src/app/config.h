@@ -144,7 +144,7 @@ enum mb_config_type {
     X(http_max_chunk_extensions, "http.max_chunk_extensions", BYTES, "16KB", 0, 1048576, "",       \
       "chunk extensions of one request body, and zeros before chunk sizes")                        \
     X(http_max_body, "http.max_body", BYTES, "1MB", 0, 1073741824, "",                             \
-      "request body, over any route's own")                                                        \
+      "request body, over any route's own; a streamed one has its route's alone")                                                        \
     X(http_max_json_body, "http.max_json_body", BYTES, "64KB", 64, 1073741824, "",                 \
       "request body of a route that sets no max_body of its own")                                  \
     X(http_max_query_fields, "http.max_query_fields", INT, "64", 1, 10000, "",                     \

@@ -84,6 +84,7 @@ int mb_stream_read(lua_State *L, struct mb_stream *s)
     struct mb_task *task = mb_task_check(L, "req:read");
     if (s->route->body != MB_BODY_STREAM) return luaL_error(L, "req:read needs a route with body = \"stream\"");
     if (s->in.len == 0 && !s->in_ended) {
+        mb_http_body_want(s->http);
         s->reader = new_wait(L, s);
         return mb_task_wait(L, s->reader, (lua_KContext)s, read_more);
     }

@@ -34,7 +34,7 @@ struct mb_http_limits {
     uint32_t max_headers;                 /* http.max_headers, number of fields */
     uint32_t max_target;                  /* http.max_target, request target */
     uint32_t max_chunk_extensions;        /* http.max_chunk_extensions, of all chunks of a body */
-    uint64_t max_body;                    /* http.max_body, ceiling over any route's own */
+    uint64_t max_body;                    /* http.max_body, ceiling over the own one of a BUFFER route */
     uint32_t max_pipeline_bytes;          /* http.max_pipeline_bytes, read ahead while a request runs */
     uint32_t max_output_bytes;            /* http.max_output_bytes, queued for one slow reader */
     uint32_t head_timeout;                /* http.head_timeout, first byte to end of head */
@@ -146,8 +146,11 @@ void mb_http_set_generation(struct mb_http_request *r, const char *name);
  * set before the reply. False when it is not to be sent (see mb_http_reply), or without memory. */
 bool mb_http_set_field(struct mb_http_request *r, struct mb_str name, struct mb_str value);
 
-/* In on_head. max_bytes is cut to limits.max_body; a longer body is answered 413. */
+/* In on_head. A longer body than max_bytes is answered 413; of a BUFFER route they are cut to limits.max_body. */
 void mb_http_accept_body(struct mb_http_request *r, enum mb_body_mode mode, uint64_t max_bytes);
+/* The handler of a STREAM route wants its body: a client that waits to be asked for it (100 Continue) is. Who
+ * answers before that is sent no body by such a client. */
+void mb_http_body_want(struct mb_http_request *r);
 void mb_http_body_resume(struct mb_http_request *r);
 /* In on_head: whether the announced body comes uncompressed and, where JSON is wanted, as JSON. What
  * does not is answered 415 here, with what is accepted (RFC 9110 section 15.5.16). */

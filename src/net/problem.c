@@ -86,7 +86,7 @@ void mb_request__refuse(struct mb_http_request *r, enum mb_fault fault)
 void mb_request__refuse_size(struct mb_http_request *r)
 {
     char detail[160];
-    bool own = r->body_max < r->conn->server->config.limits.max_body;
+    bool own = r->mode == MB_BODY_STREAM || r->body_max < r->conn->server->config.limits.max_body;
     snprintf(detail, sizeof detail, "the body is over %llu bytes (%s)",
              (unsigned long long)r->body_max,
              own ? "the limit of this route, by default http.max_json_body" : "http.max_body");

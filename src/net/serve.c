@@ -34,11 +34,6 @@ static void announce(struct mb_http_request *r)
     r->stage = mb_http_has_body(r) ? MB_STAGE_WAIT : MB_STAGE_COMPLETE;
     r->deadline_ns = deadline_from_now(s);
     r->conn->progress = true;
-    if (r->body_left > s->config.limits.max_body) {
-        r->body_max = s->config.limits.max_body;
-        mb_request__refuse_size(r);
-        return;
-    }
     if (mb_reply__by_server(r))
         return;
     r->announced = true;
@@ -203,20 +198,33 @@ void mb_serve__writable(struct mb_conn *c)
 
 /* ---- what a handler decides about the body ---- */
 
-static void start_body(struct mb_http_request *r)
+void mb_http_body_want(struct mb_http_request *r)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct mb_conn *c = r->conn;
+    if (!r->expects_continue || r->stage != MB_STAGE_BODY || r->reply != MB_REPLY_NONE)
+        return;
+    r->expects_continue = false;
+    if (r->body_seen > 0) /* it did not wait */
+        return;
+    r->body_started = uv_now(c->server->loop);
+    c->progress = true;
+    if (mb_buf_add(mb_output__buf(c), go_on, sizeof go_on - 1) != MB_OK)
+        mb_conn__cut(c);
+    mb_conn__schedule(c);
+}
+
+static void start_body(struct mb_http_request *r)
+{
     if (r->body_left > r->body_max) {
         mb_request__refuse_size(r);
         return;
     }
     r->stage = MB_STAGE_BODY;
     r->body.max = (size_t)r->body_max;
-    r->body_started = uv_now(c->server->loop);
-    if (r->expects_continue && mb_buf_add(mb_output__buf(c), go_on, sizeof go_on - 1) != MB_OK)
-        mb_conn__cut(c);
-    r->expects_continue = false;
+    r->body_started = uv_now(r->conn->server->loop);
+    if (r->mode == MB_BODY_BUFFER)
+        mb_http_body_want(r);
 }
 
 /* A body that a NONE route gets stays unread; mb_http_reply decides what becomes of it. */
@@ -227,7 +235,7 @@ void mb_http_accept_body(struct mb_http_request *r, enum mb_body_mode mode, uint
         return;
     r->accepted = true;
     r->mode = (uint8_t)mode;
-    r->body_max = max_bytes < most ? max_bytes : most;
+    r->body_max = mode == MB_BODY_STREAM || max_bytes < most ? max_bytes : most;
     r->ready_due = mode != MB_BODY_BUFFER || r->stage == MB_STAGE_COMPLETE;
     if (r->stage == MB_STAGE_WAIT && mode != MB_BODY_NONE)
         start_body(r);

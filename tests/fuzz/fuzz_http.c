@@ -65,8 +65,10 @@ static void on_ready(void *ctx, struct mb_http_request *r)
     struct mb_str path = mb_http_path(r);
     struct mb_http_header copied = {MB_STR("X-Path"), path};
     (void)ctx;
-    if (first_letter(r) == 's')
+    if (first_letter(r) == 's') {
+        mb_http_body_want(r);
         return;
+    }
     if (first_letter(r) == 'o') {
         mb_http_begin(r, 200, "text/plain", &copied, 1);
         (void)mb_http_write(r, path);

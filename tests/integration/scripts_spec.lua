@@ -25,7 +25,6 @@ describe("scripts", function()
       env = {
         MEDBOOKD_HOME = make_home(), MEDBOOKD_WORKER_SCRIPT_MEMORY = "32MB", MEDBOOKD_DATABASE_POOL_MAX = "2",
         MEDBOOKD_WORKER_SCRIPT_CPU = "10s",
-        MEDBOOKD_HTTP_MAX_BODY = "8MB",
         MEDBOOKD_DATABASE_STATEMENT_TIMEOUT = "2s",
       },
     }
@@ -259,6 +258,31 @@ describe("scripts", function()
   it("answers without having read a streamed body", function()
     local r = app:request("POST", "/probe/upload-unread", { body = ("x"):rep(100000) })
     assert.equal(200, r.status)
+  end)
+
+  it("is sent no body by who waits to be asked for it, unless it reads it", function()
+    for path, body in pairs { ["upload-unread"] = false, upload = "hello" } do
+      local c = app:connect()
+      c:send("POST /probe/" .. path .. " HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+      if body then
+        assert.equal(100, c:read().status)
+        c:send(body)
+      end
+      assert.equal(200, c:read().status)
+      c:close()
+    end
+  end)
+
+  it("has a ceiling of its own for a streamed body, whatever http.max_body says", function()
+    for _, framing in ipairs { "Content-Length: 1025", "Transfer-Encoding: chunked" } do
+      local c = app:connect()
+      c:send("POST /probe/upload-late HTTP/1.1\r\nHost: a\r\n" .. framing .. "\r\n\r\n")
+      if framing:find "chunked" then c:send "401\r\n" end
+      local r = c:read()
+      assert.same({ 413, "body_too_large" }, { r.status, r.json.code })
+      assert.is_truthy(r.json.detail:find("over 1024 bytes (the limit of this route", 1, true), r.json.detail)
+      c:close()
+    end
   end)
 
   it("reads a body in pieces that is larger than the scripts' share of memory", function()

@@ -278,7 +278,9 @@ static void on_ready(void *ctx, struct mb_http_request *r)
         begin_stream(w);
     else if (path_is(r, "/bad"))
         reply_bad(w);
-    else if (!path_is(r, "/hang") && !path_is(r, "/sink") && !path_is(r, "/drip"))
+    else if (path_is(r, "/sink") || path_is(r, "/drip"))
+        mb_http_body_want(r);
+    else if (!path_is(r, "/hang"))
         reply_echo(w);
 }
 
