@@ -1,6 +1,7 @@
 #include "bind/rows_parts.h"
 
 #include <lauxlib.h>
+#include <sodium.h>
 #include <stdlib.h>
 
 /* Rows and row handles for Lua; as JSON they are written by rows_json.c. */
@@ -37,6 +38,8 @@ void mb_rows_push(lua_State *L, struct mb_task *task, PGresult **res)
     mb_task_claim(task, &r->claim, release);
 }
 
+/* Of those that a script closes too, `local rows <close> = db.query(…)`: who reads much in turns needs only one turn's
+ * room. */
 static int rows_gc(lua_State *L)
 {
     struct rows *r = lua_touserdata(L, 1);
@@ -124,6 +127,18 @@ enum mb_rc mb_rows_encode(lua_State *L, int index, const struct mb_rows_form *fo
     return mb_rows__json(res, rows ? -1 : row->index, rows ? rows->count : 1, form, out, err);
 }
 
+/* "\\x6869" -> its bytes, however they are printed. */
+static void push_bytes(lua_State *L, const char *s, size_t n)
+{
+    luaL_Buffer b;
+    size_t length;
+    char *out = luaL_buffinitsize(L, &b, n / 2);
+    if (n < 2 || s[0] != '\\' || s[1] != 'x' ||
+        sodium_hex2bin((unsigned char *)out, n / 2, s + 2, n - 2, NULL, &length, NULL) != 0)
+        luaL_error(L, "bytes come as hex: bytea_output of the database is not to be changed");
+    luaL_pushresultsize(&b, length);
+}
+
 static void push_field(lua_State *L, const PGresult *res, int row, int col)
 {
     const char *s = PQgetvalue(res, row, col);
@@ -138,6 +153,7 @@ static void push_field(lua_State *L, const PGresult *res, int row, int col)
     case OID_INT2:
     case OID_INT4:
     case OID_INT8: lua_pushinteger(L, (lua_Integer)strtoll(s, NULL, 10)); return;
+    case OID_BYTEA: push_bytes(L, s, n); return;
     case OID_FLOAT4:
     case OID_FLOAT8: lua_pushnumber(L, strtod(s, NULL)); return;
     case OID_TIMESTAMP:
@@ -168,7 +184,7 @@ static int row_index(lua_State *L)
 void mb_rows_register(lua_State *L)
 {
     static const luaL_Reg rows[] = {
-        {"__gc", rows_gc}, {"__len", rows_len}, {"__index", rows_index}, {NULL, NULL}};
+        {"__gc", rows_gc}, {"__close", rows_gc}, {"__len", rows_len}, {"__index", rows_index}, {NULL, NULL}};
     static const luaL_Reg row[] = {{"__index", row_index}, {NULL, NULL}};
     luaL_newmetatable(L, ROWS_TYPE);
     luaL_setfuncs(L, rows, 0);

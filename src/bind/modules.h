@@ -18,6 +18,7 @@ int mb_open_time(lua_State *L);       /* mb.time: now, parse, format, sleep */
 int mb_open_crypto(lua_State *L);     /* mb.crypto */
 int mb_open_signature(lua_State *L);  /* mb.signature: holds */
 int mb_open_id(lua_State *L);         /* mb.id: cuid, reference */
+int mb_open_bytes(lua_State *L);      /* mb.bytes: sha256, parameter */
 int mb_open_text(lua_State *L);       /* mb.text: measure, is_email, is_phone, distance */
 int mb_open_shape(lua_State *L);      /* mb.shape */
 int mb_open_config(lua_State *L);     /* mb.config: the configuration, declare */

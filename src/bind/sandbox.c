@@ -66,6 +66,7 @@ static const struct mb_vm_module c_modules[] = {
     {"mb.rate", mb_open_rate},     {"mb.source", open_source},
     {"mb.background", mb_open_background}, {"mb.signature", mb_open_signature},
     {"mb.money", mb_open_money},   {"mb.tier", mb_open_tier},
+    {"mb.bytes", mb_open_bytes},
 };
 
 static lua_CFunction find_among(const struct mb_vm_module *list, size_t n, const char *module)

@@ -291,6 +291,11 @@ describe("scripts", function()
     assert.same({ bytes = 6 * 1024 * 1024, several = true }, r.json)
   end)
 
+  it("takes bytes as they are, and rows back before a request ends", function()
+    assert.is_true(answers("bytes", 200).json.same)
+    assert.same({ one = false, again = 1 }, answers("closed-rows", 200).json)
+  end)
+
   it("runs statements together and keeps an empty array an array", function()
     local r = answers("both", 200)
     assert.is_truthy(r.body:find('"empty":[]', 1, true))
