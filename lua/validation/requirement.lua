@@ -12,6 +12,7 @@
 -- All faults of a file are told when scripts load; what does not fit a row, or matches none, is told with the
 -- effective configuration. Which answers do: validation/requirement_answer.lua.
 local faults = require "mb.faults"
+local file_type = require "mb.file_type"
 local pattern = require "mb.pattern"
 local days_of = require("validation.day").days_of
 
@@ -33,6 +34,8 @@ end
 
 local function is_text(value) return type(value) == "string" end
 
+local function is_format(value) return is_text(value) and file_type.named(value) ~= nil end
+
 local function is_whole(value, least, most)
   return type(value) == "number" and math.tointeger(value) ~= nil and value >= least and value <= most
 end
@@ -49,8 +52,8 @@ local VALUES <const> = {
   number = { "a number", function(v) return type(v) == "number" end },
   year = { "a year such as 1960", function(v) return is_whole(v, 1000, 9999) end },
   day = { "a day such as 2026-11-26", function(v) return is_text(v) and days_of(v) ~= nil end },
-  formats = { "a file format or a list of them, as \"PDF\"", function(v)
-    return is_text(v) or is_list_of(v, is_text)
+  formats = { "a file format or a list of them, of " .. table.concat(file_type.names, ", "), function(v)
+    return is_format(v) or is_list_of(v, is_format)
   end },
   options = { "a list of { value = …, label = … }", function(v) return is_list_of(v, is_option) end },
   other = { "a table of minLength, maxLength and required", function(v) return type(v) == "table" end },

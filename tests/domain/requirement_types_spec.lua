@@ -13,6 +13,7 @@ local REFUSED <const> = {
   { "TEXT", { pattern = "(" }, "", "pattern" },
   { "BOOLEAN", { maxLength = 4 }, "/maxLength", "unknown key" },
   { "DOCUMENT", { maxSizeMB = 0 }, "", "over 0" },
+  { "DOCUMENT", { expectedFormat = { "PDF", "EXE" } }, "/expectedFormat", "of JPG, PDF, PNG, WEBP" },
   { "DATE", { minDate = "2026-02-30" }, "/minDate", "a day" },
   { "FUTURE_DATE", { dateFormat = "DD" }, "", "YYYY-MM-DD" },
   { "PAST_DATE", { minYear = 12 }, "/minYear", "a year" },
