@@ -146,6 +146,8 @@ local function check_moves(spec, by_name, note)
     for _, it in ipairs(list or {}) do
       if it.opens or it.closes then
         note(("moves.%s: the step at %s has a time"):format(action, it.at), "it wants a route of its own")
+      elseif not it.to then
+        note(("moves.%s: the step at %s leads to one of several"):format(action, it.at), "it wants a route of its own")
       end
     end
   end

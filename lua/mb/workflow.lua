@@ -10,6 +10,7 @@
 --     guards = { paid = "boolean" }, effects = { event = "string" },   -- what transitions may say
 --     tells = "booking", begins = "created",       -- the outbox tells "booking.<event>" of each effect `event`, and
 --                                                  -- "booking.created" when there is a new one
+--     also = { "changed" },                        -- and these, which are no steps
 --     transitions = {
 --       on.confirm { from = "PENDING", to = "CONFIRMED", who = rules.confirm, when = { closes = "startTime" },
 --                    guards = { … }, effects = { event = "confirmed" } }, …
@@ -17,7 +18,7 @@
 --   }
 --
 -- `who` is a permission rule, or workflow.server for a step that the server takes by itself (a job): no
--- caller may. `when` tells the time at which it may be taken: { opens = point, closes = point }, one of them or both,
+-- caller may. `to` may be a list: the statement finds by the row which of these states it leads to. `when` tells the time at which it may be taken: { opens = point, closes = point }, one of them or both,
 -- where a point is a column, "startTime", or { "startTime", before = "booking.cancel_until" }, { "endTime", after = … }
 -- with the configuration key of a duration; or workflow.any_time. Guards and effects are values for the statement that
 -- makes the change, by names that the workflow declares: that statement judges the time and the guards, and writes,
@@ -27,7 +28,7 @@ local faults = require "mb.faults"
 
 local KEYS <const> = {
   resource = "string", enum = "string", states = "table", initial = "table", final = "table", transitions = "table",
-  times = "table", guards = "table", effects = "table", tells = "string", begins = "string",
+  times = "table", guards = "table", effects = "table", tells = "string", begins = "string", also = "table",
 }
 local REQUIRED <const> = { "resource", "enum", "states", "initial", "final", "transitions" }
 local TRANSITION_KEYS <const> = { from = true, to = true, who = true, when = true, guards = true, effects = true }
@@ -161,12 +162,14 @@ local function point_of(point)
   return type(point) == "string" and { point } or point
 end
 
-local function from_list(from)
-  return type(from) == "table" and from or { from }
+-- The states that `from` or `to` names.
+local function list_of(it)
+  return type(it) == "table" and it or { it }
 end
 
 local function check_ends(it, states, known, final, note)
-  local from, to = from_list(it.spec.from), it.spec.to
+  local from, to = list_of(it.spec.from), list_of(it.spec.to)
+  local is_end = set_of(to)
   if #from == 0 then
     note("`from` is missing", "the state or the list of states that this leaves")
   end
@@ -175,20 +178,23 @@ local function check_ends(it, states, known, final, note)
       note(("it leaves %s, which is no state"):format(tostring(state)), faults.nearest(state, states))
     elseif final[state] then
       note(("it leaves %s, which is final"):format(state), "take it out of `final`, or out of `from`")
-    elseif state == to then
+    elseif is_end[state] then
       note(("it leads from %s to itself"):format(state))
     end
   end
-  if to == nil then
+  if #to == 0 then
     note("`to` is missing", "the state that this leads to")
-  elseif not known[to] then
-    note(("it leads to %s, which is no state"):format(tostring(to)), faults.nearest(to, states))
+  end
+  for _, state in ipairs(to) do
+    if not known[state] then
+      note(("it leads to %s, which is no state"):format(tostring(state)), faults.nearest(state, states))
+    end
   end
 end
 
 -- What nobody can ever take: the same action from the same state, decided by the same rule before.
 local function check_duplicates(it, seen, note)
-  for _, state in ipairs(from_list(it.spec.from)) do
+  for _, state in ipairs(list_of(it.spec.from)) do
     local key = ("%s %s %s"):format(it.action, state, it.spec.who and it.spec.who.name)
     if seen[key] then
       note(("it is the same as the one at %s: %s from %s"):format(seen[key], it.action, tostring(state)),
@@ -224,10 +230,11 @@ local function check_paths(spec, final, note)
   repeat
     local grew = false
     for _, it in ipairs(spec.transitions) do
-      for _, state in ipairs(is_transition(it) and from_list(it.spec.from) or {}) do
+      for _, state in ipairs(is_transition(it) and list_of(it.spec.from) or {}) do
         leaves[state] = true
-        if reached[state] and it.spec.to ~= nil and not reached[it.spec.to] then
-          reached[it.spec.to], grew = true, true
+        for _, to in ipairs(reached[state] and list_of(it.spec.to) or {}) do
+          grew = grew or not reached[to]
+          reached[to] = true
         end
       end
     end
@@ -260,6 +267,17 @@ local function check_keys(spec, note)
   return is_whole
 end
 
+local function check_also(spec, note)
+  for i, event in ipairs(spec.also or {}) do
+    if type(event) ~= "string" or not event:find "^%l[%l_]*$" then
+      note(("also[%d] is no name of an event"):format(i), "names are of small letters and _")
+    end
+  end
+  if spec.also and not spec.tells then
+    note("`also` names events, but nobody is told of any", "name `tells`")
+  end
+end
+
 local function check(spec, at)
   local found = faults.new()
   local function note(text, hint)
@@ -278,6 +296,7 @@ local function check(spec, at)
     end
   end
   check_paths(spec, context.final, note)
+  check_also(spec, note)
   found:raise()
 end
 
@@ -319,6 +338,9 @@ function machine:events()
   local list = {}
   if self.tells then
     list[1] = self.begins and ("%s.%s"):format(self.tells, self.begins)
+    for _, event in ipairs(self.also) do
+      list[#list + 1] = ("%s.%s"):format(self.tells, event)
+    end
     for _, it in ipairs(self.transitions) do
       list[#list + 1] = it.effects.event and ("%s.%s"):format(self.tells, it.effects.event)
     end
@@ -341,12 +363,14 @@ local function new(spec)
   check(spec, at)
   local made = {
     resource = spec.resource, enum = spec.enum, states = spec.states, tells = spec.tells, begins = spec.begins,
-    transitions = {}, by_action = {},
+    also = spec.also or {}, transitions = {}, by_action = {},
   }
   for i, it in ipairs(spec.transitions) do
-    local from = from_list(it.spec.from)
+    local from = list_of(it.spec.from)
+    local to = list_of(it.spec.to)
     local one = {
-      action = it.action, at = it.at, from = from, leaves = set_of(from), to = it.spec.to, who = it.spec.who,
+      action = it.action, at = it.at, from = from, leaves = set_of(from), to = #to == 1 and to[1] or nil, ends = to,
+      who = it.spec.who,
       opens = point_of(it.spec.when.opens), closes = point_of(it.spec.when.closes),
       guards = it.spec.guards or {}, effects = it.spec.effects or {},
     }

@@ -138,6 +138,39 @@ describe("a workflow", function()
     end
   end)
 
+  it("has steps that lead to one of several states, each of which there is", function()
+    local function with(to)
+      return {
+        final = {}, states = { "OPEN", "SHUT", "LOCKED", "AJAR" },
+        transitions = {
+          on.shut { from = { "OPEN", "AJAR" }, to = "SHUT", who = doors.use, when = any },
+          on.lock { from = "SHUT", to = "LOCKED", who = doors.use, when = any },
+          on.free { from = "LOCKED", to = to, who = doors.lock, when = any },
+        },
+      }
+    end
+    local made = door(with { "OPEN", "AJAR" })
+    assert.same({ "OPEN", "AJAR" }, made.by_action.free[1].ends)
+    assert.is_nil(made.by_action.free[1].to)
+    assert.same({ "SHUT", { "SHUT" } }, { made.by_action.shut[1].to, made.by_action.shut[1].ends })
+    assert.equal("free: it leads from LOCKED to itself", faults_of(with { "OPEN", "AJAR", "LOCKED" }))
+    local text = faults_of(with { "OPEN", "AJARR" })
+    assert.matches("free: it leads to AJARR, which is no state (did you mean 'AJAR'?)", text, 1, true)
+    assert.matches("nothing leads to the state AJAR (", text, 1, true)
+    assert.matches("free: `to` is missing", faults_of(with {}), 1, true)
+  end)
+
+  it("names the events that are told of it, those of no step too", function()
+    local made = door { tells = "door", begins = "made", also = { "painted" }, transitions = {
+      on.shut { from = "OPEN", to = "SHUT", who = doors.use, when = any, effects = { event = "shut" } },
+      on.lock { from = "SHUT", to = "LOCKED", who = doors.use, when = any },
+    } }
+    assert.same({ "door.made", "door.painted", "door.shut" }, made:events())
+    assert.equal("also[2] is no name of an event (names are of small letters and _)",
+      faults_of { tells = "door", also = { "painted", "Painted" } })
+    assert.equal("`also` names events, but nobody is told of any (name `tells`)", faults_of { also = { "painted" } })
+  end)
+
   it("says of every step when it may be taken", function()
     local function fault_of(when)
       return faults_of {
