@@ -38,8 +38,9 @@ CREATE OR REPLACE FUNCTION mb_conclude_move(request jsonb, resource text, id tex
 DECLARE
     at constant timestamptz := date_trunc('milliseconds', mb_now());
 BEGIN
-    INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus", "userId", "createdAt")
-    VALUES (resource, id, action, from_status, to_status, request ->> 'userId', at);
+    INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus", "userId", "reason",
+                                 "createdAt")
+    VALUES (resource, id, action, from_status, to_status, request ->> 'userId', reason, at);
     IF event IS NOT NULL THEN
         INSERT INTO "Outbox" ("type", "resource", "resourceId", "payload", "createdAt")
         VALUES (event, resource, id, jsonb_build_object('status', to_status, 'version', version), at);

@@ -18,12 +18,13 @@
 --   }
 --
 -- `who` is a permission rule, or workflow.server for a step that the server takes by itself (a job): no
--- caller may. `to` may be a list: the statement finds by the row which of these states it leads to. `when` tells the time at which it may be taken: { opens = point, closes = point }, one of them or both,
--- where a point is a column, "startTime", or { "startTime", before = "booking.cancel_until" }, { "endTime", after = … }
--- with the configuration key of a duration; or workflow.any_time. Guards and effects are values for the statement that
--- makes the change, by names that the workflow declares: that statement judges the time and the guards, and writes,
--- under its lock. An action may have several transitions: the first one counts that leaves the row's status and whose
--- `who` lets the caller in. Everything is checked when scripts load; mb.transition runs it.
+-- caller may. `to` may be a list: the statement finds by the row which of these states it leads to. `when` tells the
+-- time at which it may be taken: { opens = point, closes = point }, one of them or both, where a point is a column,
+-- "startTime", or { "startTime", before = "booking.cancel_until" }, { "endTime", after = … } with the configuration key
+-- of a duration; or workflow.any_time. Guards and effects are values for the statement that makes the change, by names
+-- that the workflow declares: that statement judges the time and the guards, and writes, under its lock. An action may
+-- have several transitions: the first one counts that leaves the row's status and whose `who` lets the caller in.
+-- Everything is checked when scripts load; mb.transition runs it.
 local faults = require "mb.faults"
 
 local KEYS <const> = {

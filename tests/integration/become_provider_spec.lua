@@ -7,6 +7,7 @@ local lock = require "support.lock"
 local paths = require "support.paths"
 local psql = require "support.psql"
 local server = require "support.server"
+local status = require "support.status"
 
 local RACERS <const> = 4 -- each holds a connection of the pool
 
@@ -70,8 +71,8 @@ describe("becoming a provider", function()
     assert.equal("1", count(([["Outbox" WHERE "type" = 'provider.created' AND "resourceId" = '%s']]):format(r.json.id)))
     assert.equal("1", count(([["AuditLog" WHERE "action" = 'PROVIDER_CREATED' AND "userId" = 'stranger'
       AND "resourceId" = '%s']]):format(r.json.id)))
-    database.run(([[UPDATE "Provider" SET "status" = 'ACTIVE' WHERE "id" = '%s']]):format(r.json.id))
-    assert.equal('"2"', mine("stranger").headers.etag)
+    database.run(status.sql("PENDING_APPROVAL", "ACTIVE", ([["id" = '%s']]):format(r.json.id)))
+    assert.equal('"4"', mine("stranger").headers.etag)
     assert.equal(json.null, app:request("GET", r.headers.location).json.image)
   end)
 

@@ -5,6 +5,7 @@ local cluster = require "support.cluster"
 local paths = require "support.paths"
 local process = require "support.process"
 local psql = require "support.psql"
+local statuses = require "support.status"
 local temp = require "support.temp"
 
 local serial = 0
@@ -315,7 +316,7 @@ describe("a booking is refused with", function()
   for _, status in ipairs { "PENDING_APPROVAL", "REJECTED", "APPROVED", "TRIAL_EXPIRED", "PAYMENT_OVERDUE",
                             "SUSPENDED", "CANCELLED" } do
     it("not_bookable when the provider is " .. status, function()
-      refused("not_bookable", "0930", { key = "k2" }, ([[UPDATE "Provider" SET "status" = '%s']]):format(status))
+      refused("not_bookable", "0930", { key = "k2" }, statuses.sql("ACTIVE", status))
     end)
   end
   for why, sql in pairs {

@@ -25,6 +25,7 @@ local CHECKS <const> = {
   Service_defaultPrice_check = [[UPDATE "Service" SET "defaultPrice" = -0.01]],
   Provider_averageRating_check = [[UPDATE "Provider" SET "averageRating" = 5.1]],
   Provider_totalReviews_check = [[UPDATE "Provider" SET "totalReviews" = -1]],
+  Provider_suspendedFrom_check = [[UPDATE "Provider" SET "suspendedFrom" = 'TRIAL']],
   Provider_timeZone_check = [[UPDATE "Provider" SET "timeZone" = 'SAST']],
   ServiceAvailabilityConfig_duration_check = [[UPDATE "ServiceAvailabilityConfig" SET "duration" = 0]],
   ServiceAvailabilityConfig_price_check = [[UPDATE "ServiceAvailabilityConfig" SET "price" = -1]],
