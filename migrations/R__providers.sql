@@ -20,14 +20,15 @@ $$;
 COMMENT ON FUNCTION mb_provider_body(text) IS 'one provider in any status, as its owner reads it';
 
 -- request: of mb.caller, with `provider`, an id for the new one, and `given`. outcome: created, replayed,
--- idempotency_mismatch, email_not_verified, provider_exists, or unknown_types with which in `unknown`. Whoever comes
--- second waits for the first, by the key on "userId".
+-- idempotency_mismatch, email_not_verified, provider_exists, or unknown_types with those in `unknown` that there are not
+-- or that are retired. Types are named by id or slug. Whoever comes second waits for the first, by the key on "userId".
 CREATE OR REPLACE FUNCTION mb_create_provider(request jsonb)
     RETURNS TABLE (outcome text, unknown text, body text)
     LANGUAGE plpgsql VOLATILE
     AS $$
 DECLARE
     given constant jsonb := request -> 'given';
+    types text[];
     made text;
 BEGIN
     RETURN QUERY SELECT k.outcome, NULL::text, k."body"
@@ -38,12 +39,17 @@ BEGIN
         RETURN QUERY SELECT 'email_not_verified', NULL::text, NULL::text;
         RETURN;
     END IF;
-    -- Locked, so that none goes before this is done.
-    PERFORM FROM "ProviderType" t
-      WHERE t."id" IN (SELECT jsonb_array_elements_text(given -> 'providerTypeIds')) FOR KEY SHARE;
-    RETURN QUERY SELECT 'unknown_types', jsonb_agg(g.id ORDER BY g.place)::text, NULL::text
-                   FROM jsonb_array_elements_text(given -> 'providerTypeIds') WITH ORDINALITY g(id, place)
-                  WHERE NOT EXISTS (SELECT FROM "ProviderType" t WHERE t."id" = g.id)
+    -- In the order of the request; an id wins over a slug.
+    SELECT array_agg((SELECT t."id" FROM "ProviderType" t WHERE g.id IN (t."id", t."slug") ORDER BY t."id" = g.id DESC
+                       LIMIT 1) ORDER BY g.place)
+      INTO types
+      FROM jsonb_array_elements_text(given -> 'providerTypeIds') WITH ORDINALITY g(id, place);
+    -- Locked, so that none goes or is retired before this is done.
+    PERFORM FROM "ProviderType" t WHERE t."id" = ANY (types) ORDER BY t."id" FOR SHARE;
+    RETURN QUERY SELECT 'unknown_types', jsonb_agg(given -> 'providerTypeIds' -> (g.place - 1)::integer
+                                                   ORDER BY g.place)::text, NULL::text
+                   FROM unnest(types) WITH ORDINALITY g(id, place)
+                  WHERE NOT EXISTS (SELECT FROM "ProviderType" t WHERE t."id" = g.id AND t."isActive")
                  HAVING count(*) > 0;
     IF FOUND THEN
         RETURN;
@@ -66,7 +72,7 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO "ProviderTypeAssignment" ("providerId", "providerTypeId")
-    SELECT DISTINCT made, g.id FROM jsonb_array_elements_text(given -> 'providerTypeIds') g(id);
+    SELECT DISTINCT made, g.id FROM unnest(types) g(id);
     body := mb_provider_body(made);
     PERFORM mb_conclude_record(request, 'Provider', made, 'provider.created', '{"version": 1}', body);
     outcome := 'created';

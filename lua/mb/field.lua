@@ -5,22 +5,26 @@
 --   required         of the body of POST
 --   nullable         it may be null: left out of a new one, removed by a PATCH with null
 --   default          what a new one has that says nothing; a list is empty then
+--   filled           a trigger of the table gives a new one that says nothing a value
 --   shown_to         a permission rule: others see null
 --   select           SQL of its value where it is no column of the table, whose row is called t; not to be written
 --   description, example
 --
--- and what its own kind says: the keys of SPECS below.
+-- and what its own kind says: the keys of SPECS below. A slug, of which a resource has one at most, is by what people
+-- and rule files know a row; it is written at creation or never. Where it is unique `within` what another field names,
+-- an id `of` a table that has slugs too, people write both: general-practitioner.hpcsa-number.
 local faults = require "mb.faults"
 local with = require "mb.with"
 local json = require "mb.json"
 
 local COMMON <const> = {
   create = "boolean", change = "boolean", required = "boolean", nullable = "boolean", default = "any",
-  shown_to = "table", select = "string", description = "string", example = "any",
+  filled = "boolean", shown_to = "table", select = "string", description = "string", example = "any",
 }
 -- kind -> the keys that it knows beside the common ones
 local SPECS <const> = {
-  id = { of = "string" }, line = { min = "number", max = "number" }, text = { max = "number" },
+  id = { of = "string" }, slug = { max = "number", within = "string" }, line = { min = "number", max = "number" },
+  text = { max = "number" },
   email = {}, phone = {}, url = { max = "number" },
   integer = { min = "number", max = "number" }, number = { min = "number", max = "number" },
   decimal = { min = "string", max = "string", digits = "number", scale = "number" },
@@ -45,10 +49,13 @@ local function check(kind, options, at)
   if options.select and (options.create or options.change) then
     found:add(at, ("field.%s: what is selected by SQL of its own is not written"):format(kind))
   elseif options.create and not options.required and not options.nullable and options.default == nil
-    and kind ~= "list" then
-    found:add(at, ("field.%s: a new row without it needs a value"):format(kind), "say required, nullable or default")
-  elseif options.required and (options.nullable or options.default ~= nil) then
-    found:add(at, ("field.%s: what is required has no default and is not nullable"):format(kind))
+    and not options.filled and kind ~= "list" then
+    found:add(at, ("field.%s: a new row without it needs a value"):format(kind),
+      "say required, nullable, default or filled")
+  elseif options.required and (options.nullable or options.default ~= nil or options.filled) then
+    found:add(at, ("field.%s: what is required has no default, is not filled and not nullable"):format(kind))
+  elseif kind == "slug" and options.change then
+    found:add(at, "field.slug: what others know it by does not change")
   end
   found:raise()
 end
@@ -107,6 +114,14 @@ end
 local KINDS <const> = {
   id = texts("line", 64), line = texts("line", 200), text = texts("text", 10000),
   email = texts("email", 254), phone = texts("phone"),
+  slug = function(options)
+    return { type = "string", format = "line", maxLength = options.max or 200 }, { type = "string" }, "text",
+      function(value)
+        if not value:find "^[%l%d%-]+$" or ("-" .. value .. "-"):find("--", 1, true) then
+          return "is small letters and digits, with single hyphens between"
+        end
+      end
+  end,
   url = function(options)
     return { type = "string", format = "line", maxLength = options.max or 2000 }, { type = "string" }, "text",
       function(value)
@@ -151,8 +166,8 @@ local KINDS <const> = {
 
 local EXAMPLES <const> = { id = "cm3b0q8zk0000v9l4h2d7x1ab" } -- what says more than the type alone
 
--- { kind, order, at, create, change, required, nullable, default, shown_to, input, output, type, wrong, of }, where
--- wrong(value) tells what is wrong with a value beside what its schema says.
+-- { kind, order, at, create, change, required, nullable, default, shown_to, input, output, type, wrong, of, within },
+-- where wrong(value) tells what is wrong with a value beside what its schema says.
 local function make(kind, options)
   local at = faults.here(3)
   check(kind, options, at)
@@ -164,7 +179,7 @@ local function make(kind, options)
     nullable = options.nullable, default = options.default, shown_to = options.shown_to, sql = options.select,
     input = input and with(input, told),
     output = with(output, with(told, { nullable = options.nullable or options.shown_to ~= nil or nil })),
-    type = type, wrong = wrong, of = kind == "id" and options.of or nil, words = options.words,
+    type = type, wrong = wrong, of = kind == "id" and options.of or nil, words = options.words, within = options.within,
   }
 end
 

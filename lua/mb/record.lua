@@ -102,13 +102,29 @@ end
 
 -- ---- statements ----
 
+-- The id of the row whose id or else whose slug a parameter is; where slugs are unique within another table's row,
+-- with that one's before it and a point between.
+local function sql_of_named(self, parameter)
+  local name, within, source = self.table, self.slug.within, ""
+  local slug = parameter
+  if within then
+    source = (' JOIN %s o ON o."id" = s.%s AND o."slug" = split_part(%s, \'.\', 1)'):format(
+      quoted(self.by_name[within].of), quoted(within), parameter)
+    slug = ("substr(%s, length(split_part(%s, '.', 1)) + 2)"):format(parameter, parameter)
+  end
+  return ([[coalesce((SELECT s."id" FROM %s s WHERE s."id" = %s),
+                         (SELECT s."id" FROM %s s%s WHERE s.%s = %s))]]):format(quoted(name), parameter, quoted(name),
+    source, quoted(self.slug.name), slug)
+end
+
 local function make_get(self)
   local place, names = parameters()
   local id = place "id"
   return statement(query.read, self.name .. ".get", ([[
 SELECT %s%s
   FROM %s t
- WHERE t."id" = %s]]):format(columns_of(self, place), hidden_of(self), quoted(self.table), id), names)
+ WHERE t."id" = %s]]):format(columns_of(self, place), hidden_of(self), quoted(self.table),
+    self.slug and sql_of_named(self, id) or id), names)
 end
 
 -- $request: of mb.caller. outcome: created, replayed or idempotency_mismatch; body: JSON text, byte for byte the same
@@ -357,7 +373,7 @@ end
 local record = {}
 record.__index = record
 
--- The row, with what rules look at; nil when there is none.
+-- The row, with what rules look at; nil when there is none. id: also its slug, where rows have one.
 function record:get(req, id)
   local get = self.statements.get
   if #get.names == 1 then -- nothing is hidden from anybody
@@ -419,13 +435,13 @@ end
 
 -- spec: name, table, tells (the beginning of its events), fields (a list, each with its name; shown_to a condition or
 -- nil), view (condition), hidden (columns that rules look at and answers do not show, as "_userId"), sort and filter as
--- mb.resource has them, may (which of create, change, delete there are), sets; machine (mb.workflow, or nil) and moves:
--- action -> { sets }.
+-- mb.resource has them, slug (the field that is one, or nil), may (which of create, change, delete there are), sets;
+-- machine (mb.workflow, or nil) and moves: action -> { sets }.
 local function new(spec)
   local self = setmetatable({
     name = spec.name, table = spec.table, tells = spec.tells, fields = spec.fields, view = spec.view,
-    hidden = spec.hidden, filters = spec.filter, filter_names = {}, by_name = {}, sorts = {}, sets = spec.sets,
-    machine = spec.machine, moves = {},
+    hidden = spec.hidden, slug = spec.slug, filters = spec.filter, filter_names = {}, by_name = {}, sorts = {},
+    sets = spec.sets, machine = spec.machine, moves = {},
   }, record)
   for _, it in ipairs(spec.fields) do
     self.by_name[it.name] = it

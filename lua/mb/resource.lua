@@ -13,6 +13,7 @@
 --   }
 --
 -- The table has "id", "version", "createdAt" and "updatedAt", and a trigger that counts versions (mb_count_version).
+-- A field of the kind slug lets routes take it in the place of an id; an id wins.
 -- What `may` does not name there is no route for; `view` and a list there always are. Lists are in the first order of
 -- `sort` unless asked otherwise; each order and each filter wants an index. Events are <tells>.created, .changed and
 -- .deleted; `tells` is the name of the table as service or provider_type. `one` is what people call one of them, where
@@ -44,6 +45,11 @@ local REQUIRED <const> = { "name", "table", "fields", "list", "may" }
 local ACTIONS <const> = { view = true, create = true, change = true, delete = true }
 local OWN_FIELDS <const> = { id = true, version = true, createdAt = true, updatedAt = true }
 
+-- "ProviderType" -> "provider type"
+local function words_of(name)
+  return (name:gsub("%u", function(letter) return " " .. letter:lower() end):gsub("^ ", ""))
+end
+
 -- ---- checking ----
 
 local function check_keys(spec, note)
@@ -72,6 +78,24 @@ local function check_may(may, note)
   if not may.view then
     note("may says nothing about `view`", "who may see a row decides what lists show")
   end
+end
+
+-- The field that is the slug of rows, if there is one.
+local function find_slug(fields, by_name, note)
+  local slug
+  for _, it in ipairs(fields) do
+    local within = it.within and by_name[it.within]
+    if it.kind == "slug" and slug then
+      note(("fields %s and %s are slugs"):format(slug.name, it.name), "a row is known by one")
+    elseif it.kind == "slug" then
+      slug = it
+    end
+    if it.within and not (within and within.of) then
+      note(("field %s is within '%s', which names no row of another table"):format(it.name, it.within),
+        faults.nearest(it.within, faults.names_of(by_name)))
+    end
+  end
+  return slug
 end
 
 -- The fields as a list in the order in which they were written, each with its name.
@@ -249,7 +273,7 @@ local function refuse(self, found)
   local constraint = problem.is(found) and found.constraint
   local code = constraint and self.refuse[constraint]
   if code then
-    local name = constraint:match("^" .. self.table .. "_(%w+)_key$")
+    local name = constraint:match("^" .. self.table .. "_.-(%w+)_key$")
     error(problem(409, code, ("another %s has this %s already"):format(self.one, name or "value"),
       name and { errors = json.array { { pointer = "/" .. name, detail = "is taken" } } } or nil))
   end
@@ -317,6 +341,8 @@ local function get_route(self, subject)
   return {
     method = "GET", path = self.path .. "/{id}", permission = self.may.view.name, subject = subject,
     auth = self.has_hidden or nil, summary = ("One %s"):format(self.one), sends = { conditional.ETAG },
+    description = self.slug and "By its id or its slug" .. (self.slug.within
+      and (", behind that of its %s and a point"):format(words_of(self.by_name[self.slug.within].of)) or ""),
     responses = { [200] = self.answer },
     handler = function(_, row) return 200, row, { ETag = conditional.etag(row.version) } end,
   }
@@ -464,11 +490,6 @@ end
 
 -- ---- making ----
 
--- "ProviderType" -> "provider type"
-local function words_of(name)
-  return (name:gsub("%u", function(letter) return " " .. letter:lower() end):gsub("^ ", ""))
-end
-
 -- The columns that the rules look at and no field shows: those written with _.
 local function hidden_columns(may)
   local made = {}
@@ -511,6 +532,7 @@ local function new(spec)
     by_name[it.name] = it
   end
   check_list(spec.list, by_name, note)
+  local slug = find_slug(fields, by_name, note)
   if spec.moves then
     check_moves(spec, by_name, note)
   end
@@ -528,11 +550,11 @@ local function new(spec)
     one = spec.one or words, many = spec.name:gsub("-", " "), fields = fields, by_name = by_name, may = spec.may,
     refuse = spec.refuse or {}, in_use = spec.in_use or {}, check = spec.check, has_hidden = has_hidden,
     sort = spec.list.sort, filter = spec.list.filter or {}, hidden = hidden_columns(spec.may),
-    tells = spec.tells or words:gsub(" ", "_"), workflow = spec.workflow, moves = spec.moves or {},
+    tells = spec.tells or words:gsub(" ", "_"), workflow = spec.workflow, moves = spec.moves or {}, slug = slug,
   }
   self.record = record.new {
     name = spec.name, table = spec.table, tells = self.tells, fields = fields, view = condition.of(spec.may.view),
-    hidden = self.hidden, sort = self.sort, filter = self.filter, may = spec.may, sets = spec.sets,
+    slug = slug, hidden = self.hidden, sort = self.sort, filter = self.filter, may = spec.may, sets = spec.sets,
     machine = self.workflow, moves = self.moves,
   }
   self.answer = answer_schema(self)

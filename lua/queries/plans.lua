@@ -5,8 +5,14 @@ local PRICED <const> = [[p."id", p."slug", p."name", p."currency", p."interval",
        p."tierPricing", p."isActive"]]
 
 return {
-  -- $1 plan, in any state.
-  find = query.read("plans.find", [[SELECT ]] .. PRICED .. [[ FROM "SubscriptionPlan" p WHERE p."id" = $1]]),
+  -- $1 plan, its id or slug, in any state.
+  find = query.read("plans.find", [[
+SELECT ]] .. PRICED .. [[
+
+  FROM "SubscriptionPlan" p
+ WHERE $1 IN (p."id", p."slug")
+ ORDER BY p."id" = $1 DESC
+ LIMIT 1]]),
 
   -- Those that are for sale, by name. $1 how many at most.
   active = query.read("plans.active", [[

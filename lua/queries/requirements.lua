@@ -6,18 +6,22 @@ return {
   organizations = query.read("requirements.organizations",
     [[SELECT o."id" FROM "Organization" o WHERE o."id" = ANY($1::text[])]]),
 
-  -- Provider types with the names of their requirements; a type without any has one row whose name is null.
-  names = query.read("requirements.names", [[
-SELECT p."name" AS "providerType", r."name"
+  -- The slugs of provider types with those of their requirements, retired ones too; a type without any has one row
+  -- whose slug is null.
+  slugs = query.read("requirements.slugs", [[
+SELECT p."slug" AS "providerType", r."slug"
   FROM "ProviderType" p
   LEFT JOIN "RequirementType" r ON r."providerTypeId" = p."id"]]),
-  -- The requirements of a provider type, in the order in which they are shown. A type without any has one
-  -- row whose id is null. `today`: the day it is, as 2026-11-26. $1 provider type, $2 time zone of that day.
+
+  -- The requirements of a provider type that are asked, in the order in which they are shown. A type without any has
+  -- one row whose id is null. `today`: the day it is, as 2026-11-26; `isActive`: of the type. $1 provider type, its id
+  -- or slug, $2 time zone of that day.
   of_type = query.read("requirements.of_type", [[
-SELECT r."id", r."name", r."description", r."isRequired", r."validationType", r."validationConfig",
-       p."name" AS "providerType", to_char(mb_now() AT TIME ZONE $2, 'YYYY-MM-DD') AS "today"
-  FROM "ProviderType" p
-  LEFT JOIN "RequirementType" r ON r."providerTypeId" = p."id"
- WHERE p."id" = $1
+SELECT r."id", r."slug", r."name", r."description", r."isRequired", r."validationType", r."validationConfig",
+       r."effectiveFrom", p."slug" AS "providerType", p."isActive",
+       to_char(mb_now() AT TIME ZONE $2, 'YYYY-MM-DD') AS "today"
+  FROM (SELECT t."id", t."slug", t."isActive"
+          FROM "ProviderType" t WHERE $1 IN (t."id", t."slug") ORDER BY t."id" = $1 DESC LIMIT 1) p
+  LEFT JOIN "RequirementType" r ON r."providerTypeId" = p."id" AND r."isActive"
  ORDER BY r."displayPriority", r."id"]]),
 }

@@ -6,7 +6,7 @@ local validation = require "validation.plans"
 return require("mb.resource").new {
   name = "plans", table = "SubscriptionPlan", one = "plan", title = "Plan", tells = "plan",
   fields = {
-    slug = field.line { create = true, required = true, max = 60, example = "standard" },
+    slug = field.slug { create = true, required = true, max = 60, example = "standard" },
     name = field.line { create = true, change = true, required = true, max = 100, example = "Standard" },
     description = field.text { create = true, change = true, nullable = true, max = 2000,
       example = "30 slots a month, and as many more as you like." },

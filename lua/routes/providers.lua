@@ -28,7 +28,8 @@ return {
   {
     method = "POST", path = "/v1/providers", permission = "providers.create",
     summary = "Become a provider",
-    description = "Of the types that are named; it waits for its approval then. Your own address must be verified.",
+    description = "Of the types that are named, each by its id or its slug; it waits for its approval then. Your own "
+      .. "address must be verified.",
     body = validation.create, headers = { idempotency.HEADER },
     sends = {
       conditional.ETAG, { name = "Location", description = "path of the new provider",

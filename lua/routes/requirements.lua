@@ -4,7 +4,6 @@ local db = require "mb.db"
 local json = require "mb.json"
 local overrides = require "validation.overrides"
 local problem = require "mb.problem"
-local requirement = require "validation.requirement"
 local requirement_answer = require "validation.requirement_answer"
 local requirement_types = require "validation.requirement_types"
 local requirements = require "queries.requirements"
@@ -15,27 +14,30 @@ local workflow = require "workflows.requirements"
 -- Whoever answers is no provider yet, as far as the server knows: their day is that of the installation.
 local ZONE <const> = server_config "time_zone"
 
--- What is asked, each with its configuration in force and where that came from, the key of the type, and the day it
--- is; nil without such a type.
-local function effective(provider_type, organization)
-  local rows = db.query(requirements.of_type, provider_type, ZONE)
-  local list = #rows > 0 and json.array() or nil
-  for i = 1, #rows do
-    local row = rows[i]
+-- The type of a request as its rule wants it, with the rows of what it asks; nil without such a type.
+local function find(req)
+  local rows = db.query(requirements.of_type, req.params.id, ZONE)
+  return rows[1] and { isActive = rows[1].isActive, rows = rows }
+end
+
+-- What is asked, each with its configuration in force and where that came from.
+local function effective(asked, organization)
+  local list = json.array()
+  for i = 1, #asked.rows do
+    local row = asked.rows[i]
     if row.id then
       local config, sources, ignored = overrides:effective({
-        providerType = row.providerType, name = row.name, validationType = row.validationType,
+        providerType = row.providerType, slug = row.slug, validationType = row.validationType,
         config = requirement_types.config_of(row.validationConfig),
       }, organization)
       list[#list + 1] = {
-        id = row.id, key = requirement.slug(row.name), name = row.name, description = row.description,
-        isRequired = row.isRequired, validationType = row.validationType, config = config, sources = sources,
-        ignored = json.array(ignored),
+        id = row.id, key = row.slug, name = row.name, description = row.description,
+        isRequired = row.isRequired, effectiveFrom = row.effectiveFrom, validationType = row.validationType,
+        config = config, sources = sources, ignored = json.array(ignored),
       }
     end
   end
-  local first = rows[1]
-  return list, first and requirement.slug(first.providerType), first and first.today
+  return list
 end
 
 -- What is written for this type, or nearly for it, and matches nothing.
@@ -49,23 +51,22 @@ local function unmatched(provider_type)
   return list
 end
 
-local function unknown_type()
-  return problem(404, "not_found", "provider type not found")
-end
-
 -- The pointer of the field that holds an answer of this type.
 local function field_of(type_name, answer)
   return type_name == "DOCUMENT" and "document" or answer.values and "values" or "value"
 end
 
 local function judge_all(list, given, today)
-  local by_id, open = {}, {}
+  local known, open = {}, {}
   for _, it in ipairs(list) do
-    by_id[it.id], open[it.id] = it, it.isRequired
+    known[it.key] = it
+  end
+  for _, it in ipairs(list) do
+    known[it.id], open[it.id] = it, it.isRequired
   end
   local judged, errors = json.array(), json.array()
   for i, answer in ipairs(given) do
-    local it = by_id[answer.requirementId]
+    local it = known[answer.requirementId]
     local at = ("/answers/%d/"):format(i - 1)
     if not it then
       errors[#errors + 1] = { pointer = at .. "requirementId", detail = "is not asked of this provider type" }
@@ -88,26 +89,23 @@ end
 
 return {
   {
-    method = "GET", path = "/v1/provider-types/{id}/requirements", permission = "public",
+    method = "GET", path = "/v1/provider-types/{id}/requirements", permission = "provider_types.view", subject = find,
     summary = "What providers of a type are asked, and by which rules answers are judged",
+    description = "Of a type by its id or its slug.",
     query = validation.list,
     responses = { [200] = answers.requirements },
-    handler = function(req)
-      local list, key = effective(req.params.id, req.query.organizationId)
-      return list and { data = list, unmatched = unmatched(key) } or unknown_type()
+    handler = function(req, asked)
+      return { data = effective(asked, req.query.organizationId), unmatched = unmatched(asked.rows[1].providerType) }
     end,
   },
   {
-    method = "POST", path = "/v1/provider-types/{id}/requirements/check", permission = "public",
-    summary = "Judge answers without keeping them",
+    method = "POST", path = "/v1/provider-types/{id}/requirements/check", permission = "provider_types.view",
+    subject = find, summary = "Judge answers without keeping them",
     body = validation.check,
     responses = { [200] = answers.judged },
-    handler = function(req)
-      local list, _, today = effective(req.params.id, req.body.organizationId)
-      if not list then
-        return unknown_type()
-      end
-      local judged, errors, missing = judge_all(list, req.body.answers, today)
+    handler = function(req, asked)
+      local list = effective(asked, req.body.organizationId)
+      local judged, errors, missing = judge_all(list, req.body.answers, asked.rows[1].today)
       if #errors > 0 then
         return problem(422, "validation_failed", errors[1].pointer:sub(2) .. " " .. errors[1].detail,
           { errors = errors })

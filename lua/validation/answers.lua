@@ -143,8 +143,10 @@ table.move({
 }, 1, 2, #NEW_BOOKING + 1, NEW_BOOKING)
 
 local requirement = object("Requirement", {
-  "id", id, "key", text "hpcsa-number", "name", text "HPCSA number", "description", maybe(text "As on your card."),
-  "isRequired", truth, "validationType", text "TEXT", "config", map(true, "in force"),
+  "id", id, "key", with(text "hpcsa-number", { description = "its slug, which rule files write too" }),
+  "name", text "HPCSA number", "description", maybe(text "As on your card."), "isRequired", truth,
+  "effectiveFrom", with(instant, { description = "from when on whoever was approved before needs an answer" }),
+  "validationType", text "TEXT", "config", map(true, "in force"),
   "sources", map(text "database", "where each key of config came from"),
   "ignored", list(object("IgnoredConfiguration", { "source", text "database", "reason", text "unknown key 'max'" })),
 })

@@ -4,15 +4,8 @@ local tier = require "mb.tier"
 
 local MOST_SLOTS <const> = 999999999 -- of src/kernel/tier.h
 
-local function is_slug(text)
-  return not text:find "[^%l%d%-]" and text:find "^[^%-]" and text:find "[^%-]$" and not text:find("--", 1, true)
-end
-
 -- Notes what is wrong with a plan that would be stored.
 local function check(values, fail)
-  if not is_slug(values.slug) then
-    fail("/slug", "is small letters and digits, with single hyphens between")
-  end
   if not money.has_cents(values.currency) then
     fail("/currency", "must be a currency of ISO 4217 that has two minor digits, such as ZAR")
   end

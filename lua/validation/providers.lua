@@ -50,7 +50,8 @@ return {
     type = "object", title = "NewProvider", required = { "name", "languages", "email", "whatsapp", "providerTypeIds" },
     properties = with(PROPERTIES, {
       showPrice = with(PROPERTIES.showPrice, { default = true }),
-      providerTypeIds = { type = "array", maxItems = 20, items = line(64, "cm3b0q8zk0000v9l4h2d7x1ab") },
+      providerTypeIds = { type = "array", maxItems = 20, items = line(100, "general-practitioner"),
+        description = "ids or slugs of types that are not retired" },
     }),
     check = check_own,
   },

@@ -7,7 +7,7 @@
 --     ["hpcsa-number"] = of.text { pattern = "^MP\\d{6}$", maxLength = requirement.none },
 --   })
 --
--- The names are those of the rows, in small letters with hyphens (slug). A third argument
+-- Both keys are the slugs of rows, as the API shows them and routes take them. A third argument
 -- { organization = id } limits a file to what is asked for that organization. `none` takes a key away.
 -- All faults of a file are told when scripts load; what does not fit a row, or matches none, is told with the
 -- effective configuration. Which answers do: validation/requirement_answer.lua.
@@ -168,7 +168,8 @@ local of = setmetatable({}, {
   __newindex = function() error("`of` takes no new types", 2) end,
 })
 
--- The stable key of a name: "HPCSA Number" -> "hpcsa-number".
+-- What somebody who writes a name in the place of a slug may mean, "HPCSA Number" -> "hpcsa-number": the slug that a
+-- row gets from its name too (mb_slug).
 local function slug(name)
   return (name:lower():gsub("[^%w]+", "-"):gsub("^%-", ""):gsub("%-$", ""))
 end
@@ -202,7 +203,7 @@ local function overrides(provider_type, items, scope, at)
   local found = faults.new()
   if type(provider_type) ~= "string" or provider_type ~= slug(provider_type) then
     found:add(at, ("'%s' is no key of a provider type"):format(tostring(provider_type)),
-      "a name in small letters with hyphens, as general-practitioner")
+      "its slug, in small letters with hyphens, as general-practitioner")
   end
   if scope ~= nil and (type(scope) ~= "table" or not is_text(scope.organization)) then
     found:add(at, "the third argument is { organization = \"<id>\" }, or nothing for all")
@@ -276,17 +277,17 @@ local function mismatch(layer, known, types, organizations)
   end
 end
 
--- What matches no row: a list of { source, reason, providerType = key of the type that it is about or nearest to, or
--- nil }, in the order of the sources. rows: { providerType =, name = of a requirement or nil }, one for each
+-- What matches no row: a list of { source, reason, providerType = slug of the type that it is about or nearest to, or
+-- nil }, in the order of the sources. rows: { providerType = its slug, slug = of a requirement or nil }, one for each
 -- requirement and each type without any; those: { id = }, one for each that there is of book.organizations.
 function book:unmatched(rows, those)
   local known, organizations, list = {}, {}, {}
   for i = 1, #rows do
     local row = rows[i]
-    local of_type = known[slug(row.providerType)] or {}
-    known[slug(row.providerType)] = of_type
-    if row.name then
-      of_type[slug(row.name)] = true
+    local of_type = known[row.providerType] or {}
+    known[row.providerType] = of_type
+    if row.slug then
+      of_type[row.slug] = true
     end
   end
   for i = 1, #those do
@@ -307,7 +308,7 @@ function book:unmatched(rows, those)
   return list
 end
 
--- The configuration in force for a row { providerType, name, validationType, config }: config, where each
+-- The configuration in force for a row { providerType = slug, slug, validationType, config }: config, where each
 -- key came from ({ [key] = source }), and what was left out ({ { source, reason } }), for people to read.
 function book:effective(row, organization)
   local config, sources, ignored = {}, {}, {}
@@ -326,7 +327,7 @@ function book:effective(row, organization)
     config, sources = {}, {}
     ignored[#ignored + 1] = { source = "database", reason = why }
   end
-  for _, layer in ipairs(self.layers[slug(row.providerType) .. "/" .. slug(row.name)] or {}) do
+  for _, layer in ipairs(self.layers[row.providerType .. "/" .. row.slug] or {}) do
     if layer.organization == nil or layer.organization == organization then
       local merged = over(config, layer.config)
       local reason = layer.type ~= row.validationType

@@ -1,5 +1,6 @@
 -- What the query and body of requirement routes may hold.
 local text = require "mb.text"
+local with = require "mb.with"
 
 local id = { type = "string", format = "line", maxLength = 64, example = "cm3b0q8zk0000v9l4h2d7x1ab" }
 
@@ -7,7 +8,7 @@ local answer = {
   type = "object",
   required = { "requirementId" },
   properties = {
-    requirementId = id,
+    requirementId = with(id, { description = "its id or its slug" }),
     value = { type = "string", format = "verbatim", maxLength = 1000, example = "MP0123456", -- trimmed on demand
       description = "true or false, a text, a number, a day such as 2026-11-26, or one choice" },
     values = { type = "array", maxItems = 50, items = { type = "string", format = "line", maxLength = 200 },

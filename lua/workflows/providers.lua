@@ -14,7 +14,7 @@ local REFUSALS <const> = {
   idempotency_mismatch = { 422, "this Idempotency-Key was sent with another request before" },
 }
 
--- Names each id that is no provider type, at its place in the body.
+-- Names each that is no provider type, or no longer, at its place in the body.
 local function refuse_types(given, unknown)
   local is_unknown, errors = {}, json.array()
   for _, type_id in ipairs(unknown) do
@@ -23,7 +23,8 @@ local function refuse_types(given, unknown)
   for i, type_id in ipairs(given) do
     if is_unknown[type_id] then
       errors[#errors + 1] = {
-        pointer = ("/providerTypeIds/%d"):format(i - 1), detail = ("'%s' is no provider type"):format(type_id),
+        pointer = ("/providerTypeIds/%d"):format(i - 1),
+        detail = ("'%s' is no provider type, or is retired"):format(type_id),
       }
     end
   end

@@ -7,7 +7,7 @@ local queries = require "queries.requirements"
 
 -- As book:unmatched of validation.requirement; overrides: the book that is in force.
 local function unmatched(overrides)
-  return overrides:unmatched(db.all({ queries.names }, { queries.organizations, overrides.organizations }))
+  return overrides:unmatched(db.all({ queries.slugs }, { queries.organizations, overrides.organizations }))
 end
 
 -- Tells the log when these scripts come into force.

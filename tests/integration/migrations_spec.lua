@@ -210,6 +210,29 @@ describe("migrations whose runner is killed", function()
   end)
 end)
 
+describe("the slugs of what was there before", function()
+  it("are made of names, one for each row", function()
+    local database = cluster.fresh "empty"
+    migrate(database.url, "up", "49")
+    psql.run(database.url, [[
+      INSERT INTO "ProviderType" ("id", "name") VALUES ('1', 'Foot Doctor'), ('2', 'FOOT doctor'), ('3', '???');
+      INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
+      SELECT i::text, name, 5, 5, kind
+        FROM (VALUES (1, 'Visit', '1'), (2, 'visit 2', '1'), (3, 'Visit', '1'), (4, 'Visit', '2')) v (i, name, kind);
+      INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId", "createdAt")
+      VALUES ('1', 'Number', 'TEXT', '1', '2026-01-01'), ('2', 'Number', 'TEXT', '1', '2026-02-01')]])
+    migrate(database.url, "up")
+    local function slugs(name)
+      return psql.value(database.url, ([[SELECT string_agg("slug", ' ' ORDER BY "id") FROM "%s"]]):format(name))
+    end
+    assert.matches("^foot%-doctor foot%-doctor%-2 c[%l%d]+$", slugs "ProviderType")
+    assert.equal("visit visit-2 visit-3 visit", slugs "Service")
+    assert.equal("number number-2", slugs "RequirementType")
+    assert.equal("2026-03-02 2026-04-02", psql.value(database.url, [[
+      SELECT string_agg("effectiveFrom"::date::text, ' ' ORDER BY "id") FROM "RequirementType" WHERE "isActive"]]))
+  end)
+end)
+
 -- Servers of the release before write providers while the steps are taken: they know no trial columns.
 describe("the trial status", function()
   local database

@@ -444,3 +444,29 @@ describe("a resource", function()
     end)
   end)
 end)
+
+describe("the page of a resource", function()
+  it("does not load with a slug that says nothing, and says where", function()
+    local dir = make_home()
+    local file = dir .. "/lua/resources/services.lua"
+    local text = paths.read(file)
+    for _, case in ipairs {
+      { "within = \"providerTypeId\"", "within = \"providerType\"",
+        "field slug is within 'providerType', which names no row of another table (did you mean 'providerTypeId'?)" },
+      { "within = \"providerTypeId\"", "within = \"name\"",
+        "field slug is within 'name', which names no row of another table" },
+      { "name = field.line", "name = field.slug", "field.slug: what others know it by does not change" },
+      { "name = field.line { create = true, change = true", "name = field.slug { create = true",
+        "fields name and slug are slugs (a row is known by one)" },
+      { "filled = true, within", "within", "field.slug: a new row without it needs a value" },
+      { "create = true, filled = true, within", "create = true, required = true, filled = true, within",
+        "field.slug: what is required has no default, is not filled and not nullable" },
+    } do
+      local from, to = text:find(case[1], 1, true)
+      paths.write(file, text:sub(1, from - 1) .. case[2] .. text:sub(to + 1))
+      local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = dir } })
+      assert.equal(1, result.code, case[3])
+      assert.matches(case[3], result.err, 1, true)
+    end
+  end)
+end)

@@ -57,6 +57,9 @@ local CHECKS <const> = {
   SubscriptionPlan_currency_check = [[UPDATE "SubscriptionPlan" SET "currency" = 'Rand']],
   SubscriptionPlan_includedSlots_check = [[UPDATE "SubscriptionPlan" SET "includedSlots" = -1]],
   SubscriptionPlan_tierPricing_check = [[UPDATE "SubscriptionPlan" SET "tierPricing" = '[5]']],
+  ProviderType_slug_check = [[UPDATE "ProviderType" SET "slug" = 'two.words']],
+  Service_slug_check = [[UPDATE "Service" SET "slug" = '-']],
+  RequirementType_slug_check = [[UPDATE "RequirementType" SET "slug" = '']],
   SubscriptionPlan_slug_check = [[UPDATE "SubscriptionPlan" SET "slug" = 'Two words']],
   SubscriptionPlan_maxProviders_check = [[UPDATE "SubscriptionPlan" SET "maxProviders" = 0]],
   SubscriptionPlan_maxLocations_check = [[UPDATE "SubscriptionPlan" SET "maxLocations" = 0]],
@@ -104,7 +107,10 @@ local UNIQUES <const> = {
   OrganizationInvitation_organizationId_email_pending_key =
     another("OrganizationInvitation", '{"id": "2", "email": "NEW@example.org", "token": "2", "membershipId": null}'),
   Location_googlePlaceId_key = another("Location", '{"id": "2"}'),
-  ProviderType_name_key = another("ProviderType", '{"id": "2"}'),
+  ProviderType_name_key = another("ProviderType", '{"id": "2", "slug": "2"}'),
+  ProviderType_slug_key = another("ProviderType", '{"id": "2", "name": "2"}'),
+  Service_providerTypeId_slug_key = another("Service", '{"id": "2"}'),
+  RequirementType_providerTypeId_slug_key = another("RequirementType", '{"id": "2"}'),
   Provider_userId_key = another("Provider", '{"id": "2"}'),
   ProviderTypeAssignment_providerId_providerTypeId_key = another("ProviderTypeAssignment", '{"id": "2"}'),
   OrganizationProviderConnection_organizationId_providerId_key =

@@ -6,6 +6,7 @@ package.path = "lua/?.lua;" .. package.path
 local pattern = require "mb.pattern"
 local requirement = require "validation.requirement"
 local requirement_answer = require "validation.requirement_answer"
+local slugs = require "fixtures.slugs"
 
 local of <const> = requirement.of
 
@@ -72,7 +73,7 @@ describe("a file of requirements", function()
       return made
     end)
     assert.equal(table.concat({
-      "1: 'General Practitioner' is no key of a provider type (a name in small letters with hyphens, as "
+      "1: 'General Practitioner' is no key of a provider type (its slug, in small letters with hyphens, as "
         .. "general-practitioner)",
       "1: the third argument is { organization = \"<id>\" }, or nothing for all",
       "1: 'i' is a table (write of.text { … }, of.document { … })",
@@ -91,15 +92,14 @@ describe("a file of requirements", function()
     assert.matches("no new types", refusal(function() of.text = 1 end), 1, true)
   end)
 
-  it("makes keys of names", function()
-    assert.equal("hpcsa-number", requirement.slug "HPCSA Number")
-    assert.equal("x-y", requirement.slug " (X) / y ")
+  it("makes slugs of names as the schema does", function()
+    for name, slug in pairs(slugs) do assert.equal(slug, requirement.slug(name), name) end
   end)
 end)
 
 describe("what is in force", function()
   local ROW <const> = {
-    providerType = "Dentist", name = "The Number", validationType = "TEXT",
+    providerType = "dentist", slug = "the-number", validationType = "TEXT",
     config = { minLength = 2, maxLength = 4, helpText = "h" },
   }
 
@@ -138,7 +138,7 @@ describe("what is in force", function()
     assert.same(ROW.config, config)
     assert.equal("it is about NUMBER, the requirement is TEXT", ignored[1].reason)
     assert.equal("'minLength' is over 'maxLength': no answer would do", ignored[2].reason)
-    local row = { providerType = "Dentist", name = "x", validationType = "TEXT",
+    local row = { providerType = "dentist", slug = "x", validationType = "TEXT",
                   config = { regex = "x", maxLength = "5", pattern = "^a$" } }
     config, _, ignored = book:effective(row)
     assert.same({ pattern = "^a$" }, config)

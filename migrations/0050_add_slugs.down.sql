@@ -1,0 +1,11 @@
+CREATE INDEX "RequirementType_providerTypeId_idx" ON "RequirementType" ("providerTypeId");
+DROP TRIGGER "RequirementType_effectiveFrom" ON "RequirementType";
+DROP TRIGGER "RequirementType_slug" ON "RequirementType";
+DROP TRIGGER "Service_slug" ON "Service";
+DROP TRIGGER "ProviderType_slug" ON "ProviderType";
+DROP FUNCTION mb_fill_effective_from();
+ALTER TABLE "RequirementType" DROP COLUMN "effectiveFrom", DROP COLUMN "isActive", DROP COLUMN "slug";
+ALTER TABLE "Service" DROP COLUMN "isActive", DROP COLUMN "slug";
+ALTER TABLE "ProviderType" DROP COLUMN "isActive", DROP COLUMN "slug";
+DROP FUNCTION mb_fill_slug();
+DROP FUNCTION mb_slug(text);
