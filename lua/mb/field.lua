@@ -169,7 +169,7 @@ local EXAMPLES <const> = { id = "cm3b0q8zk0000v9l4h2d7x1ab" } -- what says more 
 -- { kind, order, at, create, change, required, nullable, default, shown_to, input, output, type, wrong, of, within },
 -- where wrong(value) tells what is wrong with a value beside what its schema says.
 local function make(kind, options)
-  local at = faults.here(3)
+  local at = faults.here(2) -- of whoever called field.<kind>, which has made place for this call
   check(kind, options, at)
   count = count + 1
   local input, output, type, wrong = KINDS[kind](options)

@@ -466,6 +466,8 @@ describe("the page of a resource", function()
       paths.write(file, text:sub(1, from - 1) .. case[2] .. text:sub(to + 1))
       local result = process.run({ paths.binary(), "check" }, { cwd = "/", env = { MEDBOOKD_HOME = dir } })
       assert.equal(1, result.code, case[3])
+      local place = case[3]:find "^field%." and "%d+:%d+: " or " "
+      assert.matches("^medbookd: resources/services%.lua:" .. place, result.err)
       assert.matches(case[3], result.err, 1, true)
     end
   end)
