@@ -10,7 +10,8 @@ SELECT row_to_json(x)::text
   FROM (SELECT p."id", p."name", p."bio", nullif(p."image", '') AS "image", p."languages"::text[] AS "languages",
                p."website", nullif(p."email", 'default@example.com') AS "email",
                nullif(p."whatsapp", '+1234567890') AS "whatsapp", p."showPrice", p."timeZone", p."status",
-               p."rejectionReason",
+               p."rejectionReason", mb_instant(p."approvedAt") AS "approvedAt", p."trialStatus",
+               mb_instant(p."trialStarted") AS "trialStarted", mb_instant(p."trialEnded") AS "trialEnded",
                ARRAY(SELECT ta."providerTypeId" FROM "ProviderTypeAssignment" ta
                       WHERE ta."providerId" = p."id" ORDER BY ta."providerTypeId") AS "providerTypeIds",
                p."version", mb_instant(p."createdAt") AS "createdAt", mb_instant(p."updatedAt") AS "updatedAt"

@@ -20,6 +20,7 @@ local KINDS <const> = {
     local n = s:find "^-?%d+$" and math.tointeger(tonumber(s))
     return n ~= nil and -1 << 31 <= n and n < 1 << 31 -- of PostgreSQL
   end,
+  bigint = function(s) return s:find "^-?%d+$" ~= nil and math.tointeger(tonumber(s)) ~= nil end,
   decimal = function(s)
     return s:find "^-?%d+%.?%d*$" ~= nil and #s <= 40
   end,
@@ -42,8 +43,8 @@ local function is_sound(value, kind)
   return type(value) == "string" and KINDS[needed](value)
 end
 
--- The values of a cursor made of these kinds ("instant", "text", "integer" or "decimal", with ? behind what may be
--- nil); nothing when there is none.
+-- The values of a cursor made of these kinds ("instant", "text", "integer", "bigint" or "decimal", with ? behind what
+-- may be nil); nothing when there is none.
 local function decode(text, ...)
   if text == nil then
     return

@@ -6,6 +6,33 @@ local query = require "mb.query"
 local IS_NAMED <const> = [[position(lower($3) IN lower(
     concat_ws(chr(10), l."name", l."formattedAddress", array_to_string(l."searchTerms", chr(10))))) > 0]]
 
+-- What is shown of the provider p; to whom prices are, by SQL.
+local function shown(prices)
+  return ([[SELECT p."id", p."name", p."bio", nullif(p."image", '') AS "image", p."languages"::text[] AS "languages",
+       p."website",
+       nullif(p."email", 'default@example.com') AS "email", nullif(p."whatsapp", '+1234567890') AS "whatsapp",
+       p."showPrice", p."averageRating", p."totalReviews", p."timeZone",
+       ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
+               JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
+              WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
+       to_json(ARRAY(
+         SELECT x FROM (
+           SELECT DISTINCT ON (v."displayPriority", v."name", v."id", c."locationId")
+                  v."id", v."name", v."description", c."duration",
+                  CASE WHEN %s THEN c."price"::text END AS "price",
+                  c."locationId", c."isOnlineAvailable", c."isInPerson"
+             FROM "ServiceAvailabilityConfig" c
+             JOIN "Service" v ON v."id" = c."serviceId"
+            WHERE c."providerId" = p."id"
+            ORDER BY v."displayPriority", v."name", v."id", c."locationId", c."createdAt") x)) AS "services",
+       to_json(ARRAY(
+         SELECT x FROM (
+           SELECT l."id", l."name", l."formattedAddress", l."coordinates", l."phone"
+             FROM "Location" l
+            WHERE l."id" IN (SELECT c."locationId" FROM "ServiceAvailabilityConfig" c WHERE c."providerId" = p."id")
+            ORDER BY l."name") x)) AS "locations"]]):format(prices)
+end
+
 return {
   -- $1 request (mb_create_provider). id and version: of the body, where there is one.
   create = query.write("providers.create", [[
@@ -18,7 +45,7 @@ SELECT x.outcome, x.body, (x.body::json ->> 'version')::integer AS "version" FRO
 
   -- One in any status. $1 provider.
   any = query.read("providers.any", [[
-SELECT p."id", mb_provider_body(p."id") AS "body", p."version" FROM "Provider" p WHERE p."id" = $1]]),
+SELECT p."id", mb_provider_body(p."id") AS "body", p."version", p."status" FROM "Provider" p WHERE p."id" = $1]]),
 
   -- The one of a user, in any status. $1 user.
   own = query.read("providers.own", [[
@@ -73,31 +100,18 @@ SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."ave
  ORDER BY p."name", p."id"]]),
 
   -- One provider with types, services and locations. $1 provider; no row unless it trades.
-  get = query.read("providers.get", [[
-SELECT p."id", p."name", p."bio", nullif(p."image", '') AS "image", p."languages"::text[] AS "languages",
-       p."website",
-       nullif(p."email", 'default@example.com') AS "email", nullif(p."whatsapp", '+1234567890') AS "whatsapp",
-       p."showPrice", p."averageRating", p."totalReviews", p."timeZone",
-       ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
-               JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
-              WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
-       to_json(ARRAY(
-         SELECT x FROM (
-           SELECT DISTINCT ON (v."displayPriority", v."name", v."id", c."locationId")
-                  v."id", v."name", v."description", c."duration",
-                  CASE WHEN p."showPrice" THEN c."price"::text END AS "price",
-                  c."locationId", c."isOnlineAvailable", c."isInPerson"
-             FROM "ServiceAvailabilityConfig" c
-             JOIN "Service" v ON v."id" = c."serviceId"
-            WHERE c."providerId" = p."id"
-            ORDER BY v."displayPriority", v."name", v."id", c."locationId", c."createdAt") x)) AS "services",
-       to_json(ARRAY(
-         SELECT x FROM (
-           SELECT l."id", l."name", l."formattedAddress", l."coordinates", l."phone"
-             FROM "Location" l
-            WHERE l."id" IN (SELECT c."locationId" FROM "ServiceAvailabilityConfig" c WHERE c."providerId" = p."id")
-            ORDER BY l."name") x)) AS "locations"
+  get = query.read("providers.get", shown [[p."showPrice"]] .. [[
+
   FROM "Provider" p
   JOIN mb_provider_standing() ps ON ps."id" = p."id"
  WHERE p."id" = $1 AND ps.refusal IS DISTINCT FROM 'provider_not_active']]),
+
+  -- The same in any status, with what it and administrators read beside that, and its prices. $1 provider.
+  whole = query.read("providers.whole", shown "true" .. [[,
+       p."status", p."rejectionReason", p."approvedAt", p."trialStatus", p."trialStarted", p."trialEnded",
+       ARRAY(SELECT ta."providerTypeId" FROM "ProviderTypeAssignment" ta
+              WHERE ta."providerId" = p."id" ORDER BY ta."providerTypeId") AS "providerTypeIds",
+       p."version", p."createdAt", p."updatedAt"
+  FROM "Provider" p
+ WHERE p."id" = $1]]),
 }

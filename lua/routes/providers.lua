@@ -5,8 +5,10 @@ local cursor = require "mb.cursor"
 local db = require "mb.db"
 local idempotency = require "mb.idempotency"
 local json = require "mb.json"
+local permit = require "mb.permit"
 local problem = require "mb.problem"
 local providers = require "queries.providers"
+local rules = require "permissions.providers"
 local validation = require "validation.providers"
 local workflow = require "workflows.providers"
 
@@ -71,12 +73,16 @@ return {
     end,
   },
   {
-    method = "GET", path = "/v1/providers/{id}", permission = "public",
+    method = "GET", path = "/v1/providers/{id}", permission = "public", auth = true,
     summary = "One provider with services, prices, languages and locations",
+    description = "Itself and administrators see it in any status, and its status.", sends = { conditional.ETAG },
     responses = { [200] = answers.provider },
     handler = function(req)
-      return db.query(providers.get, req.params.id)[1]
-        or problem(404, "not_found", "provider not found")
+      local id = req.params.id
+      local is_theirs = req.user_id and permit.judge(req, { id = id }):allows(rules.view)
+      local row = db.query(is_theirs and providers.whole or providers.get, id)[1]
+        or error(problem(404, "not_found", "provider not found"))
+      return 200, row, is_theirs and { ETag = conditional.etag(row.version) } or nil
     end,
   },
 }

@@ -64,19 +64,28 @@ local provider_card = object("ProviderCard", {
   "nextSlotId", maybe(id), "nextSlotAt", maybe(instant),
 })
 
+local provider_status <const> = { type = "string", enum = {
+  "PENDING_APPROVAL", "REJECTED", "APPROVED", "TRIAL", "TRIAL_EXPIRED", "ACTIVE", "PAYMENT_OVERDUE", "SUSPENDED",
+  "CANCELLED",
+} }
+local trial_status <const> = {
+  type = "string", enum = { "NOT_STARTED", "ACTIVE", "EXPIRING_SOON", "EXPIRED", "CONVERTED" },
+}
+local trial_ended <const> = with(instant, { nullable = true, description = "when the trial ends, or ended" })
+local rejection <const> = maybe(text "The certificate is not legible.")
+local version <const> = { type = "integer", minimum = 1, description = "also the ETag" }
+
 -- As mb_provider_body writes it (migrations/R__providers.sql).
 local own_provider = object("OwnProvider", {
   "id", id, "name", provider_name, "bio", maybe(text "General practice since 2004."), "image", image,
   "languages", languages, "website", maybe(text "https://clinic.example"), "email", maybe(email),
   "whatsapp", maybe(phone), "showPrice", truth, "timeZone", time_zone,
-  "status", { type = "string", enum = {
-    "PENDING_APPROVAL", "REJECTED", "APPROVED", "TRIAL", "TRIAL_EXPIRED", "ACTIVE", "PAYMENT_OVERDUE", "SUSPENDED",
-    "CANCELLED",
-  } },
-  "rejectionReason", maybe(text "The certificate is not legible."), "providerTypeIds", list(id),
-  "version", { type = "integer", minimum = 1, description = "also the ETag" }, "createdAt", instant,
-  "updatedAt", instant,
+  "status", provider_status, "rejectionReason", rejection, "approvedAt", maybe(instant),
+  "trialStatus", maybe(trial_status), "trialStarted", maybe(instant), "trialEnded", trial_ended,
+  "providerTypeIds", list(id), "version", version, "createdAt", instant, "updatedAt", instant,
 })
+
+local function own(schema) return with(schema, { description = "for itself and administrators" }) end
 
 local provider = object("Provider", {
   "id", id, "name", provider_name, "bio", maybe(text "General practice since 2004."), "image", image,
@@ -91,6 +100,10 @@ local provider = object("Provider", {
   "locations", list(object("Location", {
     "id", id, "name", place_name, "formattedAddress", address, "coordinates", coordinates, "phone", maybe(phone),
   })),
+}, {
+  status = own(provider_status), rejectionReason = own(rejection), approvedAt = own(maybe(instant)),
+  trialStatus = own(maybe(trial_status)), trialStarted = own(maybe(instant)), trialEnded = own(trial_ended),
+  providerTypeIds = own(list(id)), version = own(version), createdAt = own(instant), updatedAt = own(instant),
 })
 
 local SEVERAL <const> = { description = "where several providers are searched" }
@@ -187,6 +200,11 @@ return {
   object = object,
   providers = page(provider_card),
   provider = provider, own_provider = own_provider,
+  provider_history = page(object("ProviderStep", {
+    "id", text "17", "action", text "approve", "fromStatus", provider_status, "toStatus", provider_status,
+    "reason", maybe(text "The certificate is not legible."),
+    "by", { type = "string", enum = { "PROVIDER", "ADMIN", "SERVER" } }, "createdAt", instant,
+  })),
   slots = page(slot, { included = included }),
   booking = object("Booking", BOOKING),
   new_booking = object("NewBooking", NEW_BOOKING),

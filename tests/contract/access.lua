@@ -24,7 +24,8 @@ return {
     users = { table = "User", own = "patient", foreign = "stranger" },
   },
   -- Lists that are walked, by their path: SQL that adds row number %d somewhere among the others, its id "added…"; SQL
-  -- that removes those rows; the query that they need, the id in their path, what tells a row where that is not its id.
+  -- that removes those rows, unless none ever goes; the query that they need, the id in their path, what tells a row
+  -- where that is not its id.
   lists = {
     ["/v1/me/api-keys"] = {
       add = [[INSERT INTO "ApiKey" ("id", "userId", "name", "prefix", "tokenHash", "permissions")
@@ -60,6 +61,11 @@ return {
         INSERT INTO "Provider" ("id", "name", "userId", "image", "status", "compliantUntil")
         VALUES ('added%d', chr(65 + %d %% 26) || 'x', 'addedu%d', 'x', 'ACTIVE', 'infinity')]],
       remove = [[DELETE FROM "Provider" WHERE "id" LIKE 'added%'; DELETE FROM "User" WHERE "id" LIKE 'addedu%']],
+    },
+    ["/v1/providers/{id}/history"] = {
+      id = "provider",
+      add = [[INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus")
+        VALUES ('Provider', 'provider', 'added%d', 'ACTIVE', 'SUSPENDED')]],
     },
     ["/v1/requirement-types"] = {
       add = [[INSERT INTO "RequirementType" ("id", "name", "validationType", "displayPriority", "providerTypeId")
@@ -149,6 +155,17 @@ return {
     ["GET /v1/providers"] = { all = "*" },
     ["POST /v1/providers"] = { all = "+" },
     ["GET /v1/providers/{id}"] = { own = "*" },
+    ["POST /v1/providers/{id}/activate"] = { own = ADMINS, rows = { own = "provider2" } },
+    ["POST /v1/providers/{id}/approve"] = { own = ADMINS, rows = { own = "provider2" } },
+    ["POST /v1/providers/{id}/cancel"] = { own = "doctor2", rows = { own = "provider2" } },
+    ["GET /v1/providers/{id}/history"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
+    },
+    ["POST /v1/providers/{id}/reinstate"] = { own = ADMINS, rows = { own = "provider2" } },
+    ["POST /v1/providers/{id}/reject"] = { own = ADMINS, rows = { own = "provider2" } },
+    ["POST /v1/providers/{id}/reset"] = { own = ADMINS, rows = { own = "provider2" } },
+    ["POST /v1/providers/{id}/start-trial"] = { own = "doctor2", rows = { own = "provider2" } },
+    ["POST /v1/providers/{id}/suspend"] = { own = ADMINS, rows = { own = "provider2" } },
     ["GET /v1/requirement-types"] = { all = "*" },
     ["POST /v1/requirement-types"] = { all = ADMINS },
     ["GET /v1/requirement-types/{id}"] = { own = "*" },
