@@ -133,6 +133,7 @@ SELECT s."id", d."status", CASE WHEN d."status" = 'BLOCKED' THEN e."id" END
                  AND mb_too_close(s."startTime", s."endTime", c."bufferBefore", c."bufferAfter",
                                   b."startTime", b."endTime", b."bufferBefore", b."bufferAfter"))
               THEN 'INVALID'
+          WHEN NOT c."isActive" THEN 'INVALID'
           ELSE 'AVAILABLE'
       END AS "status"
       OFFSET 0) d -- keeps the planner from working the status out for each mention of it
@@ -143,6 +144,7 @@ $$;
 COMMENT ON FUNCTION mb_slot_status(text, timestamptz, timestamptz) IS
     'what the status of each slot of a provider that a cause at this time reaches has to be, from all causes';
 
+-- What was booked keeps the price that it was booked for; free again, it has that of today.
 CREATE OR REPLACE FUNCTION mb_refresh(provider text, since timestamptz, until timestamptz) RETURNS integer
     LANGUAGE plpgsql VOLATILE
     AS $$
@@ -151,6 +153,9 @@ DECLARE
 BEGIN
     UPDATE "CalculatedAvailabilitySlot" s
        SET "status" = d."status"::"SlotStatus", "blockedByEventId" = d."blockedByEventId",
+           "price" = CASE WHEN s."status" <> 'BOOKED' THEN s."price"
+                          ELSE (SELECT c."price" FROM "ServiceAvailabilityConfig" c WHERE c."id" = s."serviceConfigId")
+                     END,
            "version" = s."version" + 1, "lastCalculated" = mb_now(), "updatedAt" = mb_now()
       FROM mb_slot_status(provider, since, until) d
      WHERE s."id" = d."id"
@@ -268,9 +273,9 @@ CREATE OR REPLACE FUNCTION mb_offer(slot text, request jsonb)
     LANGUAGE sql STABLE
     AS $$
 SELECT coalesce(
-           mb_slot_refusal(s."status"::text),
+           CASE WHEN c."isActive" OR s."status" <> 'INVALID' THEN mb_slot_refusal(s."status"::text) END,
            CASE WHEN s."startTime" <= mb_now() THEN 'slot_past'
-                WHEN coalesce(p.refusal, a.refusal) IS NOT NULL THEN 'not_bookable'
+                WHEN coalesce(p.refusal, a.refusal) IS NOT NULL OR NOT c."isActive" THEN 'not_bookable'
                 WHEN EXISTS (
                     SELECT FROM mb_holds(s."providerId", s."startTime", s."endTime", s."serviceConfigId") h
                      WHERE h."holder" IS DISTINCT FROM request ->> 'holdToken') THEN 'slot_held'
@@ -280,7 +285,7 @@ SELECT coalesce(
                 WHEN NOT CASE WHEN coalesce(x.online, s."isOnlineAvailable") THEN s."isOnlineAvailable"
                               ELSE s."isInPerson" END THEN 'mode_unavailable'
            END),
-       coalesce(p.refusal, a.refusal),
+       coalesce(p.refusal, a.refusal, CASE WHEN NOT c."isActive" THEN 'config_retired' END),
        s."providerId", s."serviceId", s."serviceConfigId", s."locationId", v."organizationId", s."startTime",
        s."endTime", s."price", coalesce(x.online, s."isOnlineAvailable"), c."bufferBefore", c."bufferAfter",
        v."requiresConfirmation"
@@ -350,7 +355,10 @@ BEGIN
       FROM "CalculatedAvailabilitySlot" s WHERE s."id" = slot;
     IF owner IS NULL THEN
         outcome := 'slot_not_found';
-    ELSIF outcome IS NULL THEN
+    ELSIF outcome = 'slot_overlapped' THEN -- or retired, which mb_offer tells apart
+        SELECT o.outcome INTO outcome FROM mb_offer(slot, request) o;
+    END IF;
+    IF owner IS NOT NULL AND outcome IS NULL THEN
         SELECT g."reach" INTO reach FROM "ProviderAgenda" g WHERE g."providerId" = owner FOR NO KEY UPDATE;
     END IF;
     IF request ? 'key' THEN

@@ -145,13 +145,13 @@ ON CONFLICT DO NOTHING;
 -- At the house, and where the week has online hours also without a house. Doctors in the house can
 -- be seen on the screen too.
 INSERT INTO "ServiceAvailabilityConfig" ("id", "serviceId", "providerId", "locationId", "duration", "price",
-                                         "isOnlineAvailable", "isInPerson")
+                                         "isOnlineAvailable", "isInPerson", "isStanding")
 SELECT pg_temp.demo_id('conf', provider * 1000 + service * 10), pg_temp.demo_id('serv', service),
        pg_temp.demo_id('prov', provider), pg_temp.demo_id('loca', location), minutes, price,
-       service <= 2, true
+       service <= 2, true, true
 FROM demo_offer WHERE hours <> 'evening'
 UNION ALL
 SELECT pg_temp.demo_id('conf', provider * 1000 + service * 10 + 1), pg_temp.demo_id('serv', service),
-       pg_temp.demo_id('prov', provider), NULL, minutes, price, true, false
+       pg_temp.demo_id('prov', provider), NULL, minutes, price, true, false, true
 FROM demo_offer WHERE hours IN ('mixed', 'evening')
 ON CONFLICT DO NOTHING;

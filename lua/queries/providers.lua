@@ -17,19 +17,19 @@ local function shown(prices)
               WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
        to_json(ARRAY(
          SELECT x FROM (
-           SELECT DISTINCT ON (v."displayPriority", v."name", v."id", c."locationId")
-                  v."id", v."name", v."description", c."duration",
+           SELECT v."id", v."name", v."description", c."duration",
                   CASE WHEN %s THEN c."price"::text END AS "price",
                   c."locationId", c."isOnlineAvailable", c."isInPerson"
              FROM "ServiceAvailabilityConfig" c
              JOIN "Service" v ON v."id" = c."serviceId"
-            WHERE c."providerId" = p."id"
-            ORDER BY v."displayPriority", v."name", v."id", c."locationId", c."createdAt") x)) AS "services",
+            WHERE c."providerId" = p."id" AND c."isStanding" AND c."isActive"
+            ORDER BY v."displayPriority", v."name", v."id", c."locationId") x)) AS "services",
        to_json(ARRAY(
          SELECT x FROM (
            SELECT l."id", l."name", l."formattedAddress", l."coordinates", l."phone"
              FROM "Location" l
-            WHERE l."id" IN (SELECT c."locationId" FROM "ServiceAvailabilityConfig" c WHERE c."providerId" = p."id")
+            WHERE l."id" IN (SELECT c."locationId" FROM "ServiceAvailabilityConfig" c
+                            WHERE c."providerId" = p."id" AND c."isStanding" AND c."isActive")
             ORDER BY l."name") x)) AS "locations"]]):format(prices)
 end
 
@@ -79,7 +79,7 @@ SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."ave
                SELECT FROM "ServiceAvailabilityConfig" c
                  JOIN "Service" v ON v."id" = c."serviceId"
                  LEFT JOIN "Location" l ON l."id" = c."locationId"
-                WHERE c."providerId" = p."id"
+                WHERE c."providerId" = p."id" AND c."isStanding" AND c."isActive"
                   AND ($2 IS NULL OR $2 IN (v."id", v."name"))
                   AND ($5 IS NULL OR CASE WHEN $5 THEN c."isOnlineAvailable" ELSE c."isInPerson" END)
                   AND ($3::text IS NULL OR ]] .. IS_NAMED .. [[)))

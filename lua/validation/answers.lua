@@ -106,6 +106,16 @@ local provider = object("Provider", {
   providerTypeIds = own(list(id)), version = own(version), createdAt = own(instant), updatedAt = own(instant),
 })
 
+-- As mb_service_config_body writes it (migrations/R__service_configs.sql).
+local minutes <const> = { type = "integer", minimum = 0, description = "minutes" }
+local service_config = object("ServiceConfig", {
+  "id", id, "providerId", id, "serviceId", id, "locationId", maybe(id), "duration", with(minutes, { example = 30 }),
+  "price", price, "isOnlineAvailable", truth, "isInPerson", truth, "bufferBefore", minutes, "bufferAfter", minutes,
+  "isActive", with(truth, { description = "false: it is retired" }),
+  "version", { type = "integer", minimum = 1, description = "also the ETag" }, "createdAt", instant,
+  "updatedAt", instant,
+})
+
 local SEVERAL <const> = { description = "where several providers are searched" }
 
 local slot = object("Slot", {
@@ -237,6 +247,7 @@ return {
     "version", { type = "integer", minimum = 1, description = "also the ETag" }, "createdAt", instant,
     "updatedAt", instant,
   }),
+  service_config = service_config, service_configs = page(service_config),
   requirements = object("Requirements", {
     "data", list(requirement),
     "unmatched", list(object("UnmatchedOverride", {

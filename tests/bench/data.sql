@@ -32,9 +32,9 @@ INSERT INTO "_ProviderToService" ("A", "B")
 SELECT p."id", s."id" FROM "Provider" p, "Service" s;
 
 INSERT INTO "ServiceAvailabilityConfig"
-       ("id", "serviceId", "providerId", "duration", "price", "isOnlineAvailable", "isInPerson")
+       ("id", "serviceId", "providerId", "duration", "price", "isOnlineAvailable", "isInPerson", "isStanding")
 SELECT bench_id('conf', p * 3 + s - 3), bench_id('serv', s), bench_id('prov', p),
-       v."defaultDuration", v."defaultPrice", false, true
+       v."defaultDuration", v."defaultPrice", false, true, true
   FROM generate_series(1, 100) p, generate_series(1, 3) s
   JOIN "Service" v ON v."id" = bench_id('serv', s);
 

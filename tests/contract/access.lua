@@ -1,8 +1,9 @@
 -- Who gets through to what: every route, and each caller of tests/fixtures/people.sql. A route that is not here fails
 -- tests/integration/every_route_spec.lua. Whoever is not named is refused: 401 without a token, else 403 or 404; so is
 -- everybody where the row does not exist. `all` of a route without a row; `own` and `foreign` of one with a row: the
--- rows below, unless `rows` of the route tells others. "*" is everybody, "+" everybody who is signed in. `refuses`: it
--- may answer 401, 403 or 404 of its own, as a sign-in does.
+-- rows below, unless `rows` of the route tells others, with / between the ids of a path that has several; so does
+-- `table` the table. "*" is everybody, "+" everybody who is signed in. `refuses`: it may answer 401, 403 or 404 of its
+-- own, as a sign-in does.
 
 local CLINIC <const> = "doctor user chief manager clerk admin root" -- who run the appointment of the own booking
 local ADMINS <const> = "admin root"
@@ -66,6 +67,16 @@ return {
       id = "provider",
       add = [[INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus")
         VALUES ('Provider', 'provider', 'added%d', 'ACTIVE', 'SUSPENDED')]],
+    },
+    ["/v1/providers/{id}/service-configs"] = {
+      id = "provider",
+      add = [[INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
+          VALUES ('addedc%d', 'x', 30, 1, 'type');
+        INSERT INTO "ServiceAvailabilityConfig" ("id", "serviceId", "providerId", "duration", "price", "isInPerson",
+          "isStanding", "createdAt")
+        VALUES ('added%d', 'addedc%d', 'provider', 30, 1, true, true, now() - %d %% 7 * interval '99 days')]],
+      remove = [[DELETE FROM "ServiceAvailabilityConfig" WHERE "id" LIKE 'added%';
+        DELETE FROM "Service" WHERE "id" LIKE 'addedc%']],
     },
     ["/v1/requirement-types"] = {
       add = [[INSERT INTO "RequirementType" ("id", "name", "validationType", "displayPriority", "providerTypeId")
@@ -166,6 +177,20 @@ return {
     ["POST /v1/providers/{id}/reset"] = { own = ADMINS, rows = { own = "provider2" } },
     ["POST /v1/providers/{id}/start-trial"] = { own = "doctor2", rows = { own = "provider2" } },
     ["POST /v1/providers/{id}/suspend"] = { own = ADMINS, rows = { own = "provider2" } },
+    ["GET /v1/providers/{id}/service-configs"] = { own = "*" },
+    ["POST /v1/providers/{id}/service-configs"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
+      table = "ServiceAvailabilityConfig",
+    },
+    ["GET /v1/providers/{id}/service-configs/{configId}"] = { own = "*", rows = { own = "provider/config" } },
+    ["PATCH /v1/providers/{id}/service-configs/{configId}"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, table = "ServiceAvailabilityConfig",
+      rows = { own = "provider/config", foreign = "provider2/config2" },
+    },
+    ["DELETE /v1/providers/{id}/service-configs/{configId}"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS,
+      rows = { own = "provider/config", foreign = "provider2/config2" },
+    },
     ["GET /v1/requirement-types"] = { all = "*" },
     ["POST /v1/requirement-types"] = { all = ADMINS },
     ["GET /v1/requirement-types/{id}"] = { own = "*" },

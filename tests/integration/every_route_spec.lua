@@ -21,8 +21,9 @@ UPDATE "User" SET "password" = '$argon2id$never-shown', "emailVerified" = now(),
        "email" = coalesce("email", "id" || '@example.net') WHERE "id" <> 'patient';
 UPDATE "User" SET "password" = '$argon2id$never-shown', "emailVerified" = now(), "phone" = '+27829999999'
  WHERE "id" = 'patient';
-INSERT INTO "ServiceAvailabilityConfig" ("id", "serviceId", "providerId", "duration", "price", "isInPerson")
-VALUES ('config2', 'service', 'provider2', 30, 1, true);
+INSERT INTO "ServiceAvailabilityConfig" ("id", "serviceId", "providerId", "duration", "price", "isInPerson",
+                                         "isStanding")
+VALUES ('config2', 'service', 'provider2', 30, 1, true, true);
 INSERT INTO "Booking" ("id", "slotId", "clientId", "providerId", "serviceId", "serviceConfigId", "startTime", "endTime",
                        "price", "isOnline", "isInPerson", "status", "reference", "bufferBefore", "bufferAfter",
                        "cancelledAt", "reasonCode")
@@ -86,7 +87,14 @@ describe("every route", function()
     local method, path = route:match "(%u+) (.*)"
     local all = { headers = { Authorization = token_of(who) and "Bearer " .. token_of(who) or nil } }
     for key, value in pairs(options or {}) do all[key] = value end
-    return app:request(method, (path:gsub("{%w+}", ((id or "none"):gsub(" ", "%%%%20")))), all)
+    local ids = {}
+    for one in (id or "none"):gmatch "[^/]+" do ids[#ids + 1] = one:gsub(" ", "%%20") end
+    local n = 0
+    local target = path:gsub("{%w+}", function()
+      n = n + 1
+      return ids[n] or ids[1]
+    end)
+    return app:request(method, target, all)
   end
 
   local function resource_of(route) return route:match "/v1/([%w-]+)" end
@@ -221,7 +229,8 @@ describe("every route", function()
         bodies = bodies + 1
         schema = schema.properties and schema or document.components.schemas[schema["$ref"]:match "[^/]+$"]
         local declared = schema.properties or {}
-        local name, others = access.resources[resource_of(route)].table, { "invented" }
+        local name = access.routes[route].table or access.resources[resource_of(route)].table
+        local others = { "invented" }
         for _, column in ipairs(database.query(([[SELECT "attname" FROM pg_attribute
           WHERE attrelid = '"%s"'::regclass AND attnum > 0 AND NOT attisdropped]]):format(name))) do
           if not declared[column.attname] then others[#others + 1] = column.attname end

@@ -339,3 +339,27 @@ describe("until when providers comply", function()
       WHERE "approvedAt" IS NULL]]))
   end)
 end)
+
+-- Configs of the release before are what a provider takes, or copies of it: nothing says which.
+describe("the configs of a provider", function()
+  it("stand once for each place: the oldest, and nothing of the rest is lost", function()
+    local database = cluster.fresh "empty"
+    migrate(database.url, "up", "50")
+    psql.run(database.url, [[INSERT INTO "User" ("id") VALUES ('u'), ('v');
+      INSERT INTO "Provider" ("id", "name", "userId", "image") VALUES ('p', 'x', 'u', 'x'), ('q', 'x', 'v', 'x');
+      INSERT INTO "ProviderType" ("id", "name") VALUES ('type', 'x');
+      INSERT INTO "Organization" ("id", "name") VALUES ('o', 'x');
+      INSERT INTO "Location" ("id", "organizationId", "name", "googlePlaceId", "formattedAddress", "coordinates")
+      VALUES ('l', 'o', 'x', 'x', 'x', '{"lat": 0, "lng": 0}');
+      INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
+      VALUES ('s', 'x', 1, 1, 'type');
+      INSERT INTO "ServiceAvailabilityConfig" ("id", "providerId", "serviceId", "locationId", "duration", "price",
+                                               "createdAt") VALUES
+        ('copy', 'p', 's', NULL, 1, 1, '2026-01-02'), ('first', 'p', 's', NULL, 1, 1, '2026-01-01'),
+        ('place', 'p', 's', 'l', 1, 1, '2026-01-03'), ('other', 'q', 's', NULL, 1, 1, '2026-01-04')]])
+    migrate(database.url, "up", "51")
+    assert.equal("copy false 1,first true 1,other true 1,place true 1", psql.value(database.url, [[
+      SELECT string_agg("id" || ' ' || "isStanding"::text || ' ' || "version", ',' ORDER BY "id")
+        FROM "ServiceAvailabilityConfig" WHERE "isActive"]]))
+  end)
+end)

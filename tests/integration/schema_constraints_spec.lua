@@ -132,6 +132,8 @@ local UNIQUES <const> = {
   Subscription_locationId_base_key =
     [[UPDATE "Subscription" SET "providerId" = NULL, "locationId" = 'location';]]
     .. another("Subscription", '{"id": "2"}'),
+  ServiceAvailabilityConfig_providerId_serviceId_locationId_key =
+    [[UPDATE "ServiceAvailabilityConfig" SET "serviceId" = 'service', "locationId" = NULL]],
   Job_kind_key_live_key = another("Job", '{"id": "2"}'),
   UsageRecord_slotId_key = another("UsageRecord", '{"id": "2"}'),
 }
