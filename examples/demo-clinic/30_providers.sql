@@ -133,25 +133,25 @@ ON CONFLICT DO NOTHING;
 
 -- Every provider offers what the type offers; refills are left to every second doctor.
 CREATE TEMPORARY TABLE demo_offer ON COMMIT DROP AS
-SELECT demo_provider.n AS provider, demo_service.n AS service, location, hours, minutes,
-       price + 50 * (demo_provider.n % 4) AS price
+SELECT demo_provider.n AS provider, demo_service.n AS service, demo_service."id" AS "serviceId", location,
+       hours, minutes, price + 50 * (demo_provider.n % 4) AS price
 FROM demo_provider JOIN demo_service ON demo_service.type = ANY (types)
-WHERE demo_service.name <> 'Prescription Refill' OR demo_provider.n % 2 = 0;
+WHERE slug <> 'prescription-refill' OR demo_provider.n % 2 = 0;
 
 INSERT INTO "_ProviderToService" ("A", "B")
-SELECT pg_temp.demo_id('prov', provider), pg_temp.demo_id('serv', service) FROM demo_offer
+SELECT pg_temp.demo_id('prov', provider), "serviceId" FROM demo_offer
 ON CONFLICT DO NOTHING;
 
 -- At the house, and where the week has online hours also without a house. Doctors in the house can
 -- be seen on the screen too.
 INSERT INTO "ServiceAvailabilityConfig" ("id", "serviceId", "providerId", "locationId", "duration", "price",
                                          "isOnlineAvailable", "isInPerson", "isStanding")
-SELECT pg_temp.demo_id('conf', provider * 1000 + service * 10), pg_temp.demo_id('serv', service),
+SELECT pg_temp.demo_id('conf', provider * 1000 + service * 10), "serviceId",
        pg_temp.demo_id('prov', provider), pg_temp.demo_id('loca', location), minutes, price,
        service <= 2, true, true
 FROM demo_offer WHERE hours <> 'evening'
 UNION ALL
-SELECT pg_temp.demo_id('conf', provider * 1000 + service * 10 + 1), pg_temp.demo_id('serv', service),
+SELECT pg_temp.demo_id('conf', provider * 1000 + service * 10 + 1), "serviceId",
        pg_temp.demo_id('prov', provider), NULL, minutes, price, true, false, true
 FROM demo_offer WHERE hours IN ('mixed', 'evening')
 ON CONFLICT DO NOTHING;

@@ -67,7 +67,7 @@ local ORDERED <const> = { { "minLength", "maxLength" }, { "min", "max" }, { "min
 
 local TYPES <const> = {
   BOOLEAN = { trueLabel = "text", falseLabel = "text", defaultValue = "flag", mustBeTrue = "flag" },
-  DOCUMENT = { expectedFormat = "formats", maxSizeMB = "number" },
+  DOCUMENT = { expectedFormat = "formats", maxSizeMB = "number", expiresWith = "text" },
   TEXT = {
     minLength = "count", maxLength = "count", pattern = "text", patternError = "text", caseSensitive = "flag",
     trimWhitespace = "flag",

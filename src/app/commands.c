@@ -282,13 +282,13 @@ static int migrate(const struct mb_options *o, const struct mb_config *config)
 
 struct demo {
     const char *url;
-    struct mb_bundle files;
+    struct mb_bundle reference, files;
 };
 
 static enum mb_rc load_demo_files(void *ctx, struct mb_err *err)
 {
     const struct demo *demo = ctx;
-    return mb_demo_load(demo->url, &demo->files, stdout, err);
+    return mb_demo_load(demo->url, &demo->reference, &demo->files, stdout, err);
 }
 
 static int load_demo(const struct mb_options *o, const struct mb_config *config)
@@ -304,12 +304,15 @@ static int load_demo(const struct mb_options *o, const struct mb_config *config)
         rc = mb_site_migrate(&site, &migrations,
                              site.postgres != NULL ? MB_SCHEMA_UP : MB_SCHEMA_VERIFY, -1, NULL,
                              &err);
+    if (rc == MB_OK)
+        rc = mb_site_read(&site, "migrations/" MB_SITE_REFERENCE, ".sql", &demo.reference, &err);
     if (rc == MB_OK) rc = mb_site_read(&site, "examples/demo-clinic", ".sql", &demo.files, &err);
     demo.url = site.owner_url;
     const struct mb_child_plan child = {.user = &site.user, .signals = &site.signals};
     if (rc == MB_OK) rc = mb_child_call(&child, load_demo_files, &demo, &err);
     int code = rc == MB_OK ? EXIT_SUCCESS : fail(&err);
     mb_site_close(&site, false);
+    mb_bundle_free(&demo.reference);
     mb_bundle_free(&demo.files);
     mb_site_migrations_free(&migrations);
     return code;

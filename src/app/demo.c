@@ -81,26 +81,35 @@ static enum mb_rc cut_slots(struct mb_sql_files *d, struct mb_err *err)
     return refresh(d, err);
 }
 
-static enum mb_rc load(struct mb_sql_files *d, const struct mb_bundle *files, struct mb_err *err)
+static enum mb_rc run(struct mb_sql_files *d, const struct mb_bundle *files, struct mb_err *err)
 {
-    enum mb_rc rc = begin(d, err);
+    enum mb_rc rc = MB_OK;
     for (size_t i = 0; i < files->count && rc == MB_OK; i++) {
         mb_sql_files_say(d, "%s", files->files[i].name);
         rc = mb_sql_files_run_file(d, &files->files[i], NULL, err);
     }
+    return rc;
+}
+
+static enum mb_rc load(struct mb_sql_files *d, const struct mb_bundle *reference,
+                       const struct mb_bundle *files, struct mb_err *err)
+{
+    enum mb_rc rc = begin(d, err);
+    if (rc == MB_OK) rc = run(d, reference, err);
+    if (rc == MB_OK) rc = run(d, files, err);
     if (rc == MB_OK) rc = set_passwords(d, err);
     if (rc == MB_OK) rc = cut_slots(d, err);
     return rc == MB_OK ? mb_sql_files_run(d, "COMMIT", "commit", NULL, err) : rc;
 }
 
-enum mb_rc mb_demo_load(const char *database_url, const struct mb_bundle *files, FILE *progress,
-                        struct mb_err *err)
+enum mb_rc mb_demo_load(const char *database_url, const struct mb_bundle *reference,
+                        const struct mb_bundle *files, FILE *progress, struct mb_err *err)
 {
     struct mb_sql_files d;
     if (files->count == 0) return mb_fail(err, MB_E_INVALID, "demo: there are no data files");
     if (sodium_init() < 0) return mb_fail(err, MB_E_IO, "demo: cannot set up cryptography");
     enum mb_rc rc = mb_sql_files_open(&d, "demo", database_url, progress, err);
-    if (rc == MB_OK) rc = load(&d, files, err);
+    if (rc == MB_OK) rc = load(&d, reference, files, err);
     mb_sql_files_close(&d);
     return rc;
 }

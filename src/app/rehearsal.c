@@ -29,7 +29,7 @@ struct rehearsal {
     struct mb_config config;
     char folder[MB_PATH_MAX], mail_folder[MB_PATH_MAX + 8];
     struct mb_site site;
-    struct mb_bundle scripts, helpers, clinic, sql;
+    struct mb_bundle scripts, helpers, reference, clinic, sql;
     struct mb_site_migrations migrations;
     char *plugin[MB_MAX_PLUGINS]; /* that have tables */
     size_t nplugins;
@@ -75,7 +75,7 @@ static enum mb_rc prepare_database(void *ctx, struct mb_err *err)
     const struct rehearsal *r = ctx;
     char server_url[2 * MB_PATH_MAX + 128]; /* the last dbname counts */
     (void)snprintf(server_url, sizeof server_url, "%s dbname=postgres", r->site.owner_url);
-    enum mb_rc rc = mb_demo_load(r->site.owner_url, &r->clinic, NULL, err);
+    enum mb_rc rc = mb_demo_load(r->site.owner_url, &r->reference, &r->clinic, NULL, err);
     for (size_t i = 0; rc == MB_OK && i < r->sql.count; i++) /* texts of a bundle end with a NUL */
         rc = run_all(r->site.owner_url, &r->sql.files[i].text.ptr, 1, err);
     if (rc == MB_OK) rc = run_all(server_url, copy_sql, sizeof copy_sql / sizeof *copy_sql, err);
@@ -109,6 +109,8 @@ static enum mb_rc open_database(struct rehearsal *r, struct mb_err *err)
     if (rc == MB_OK) rc = mb_site_migrations(&r->site, &r->migrations, err);
     if (rc == MB_OK) rc = name_plugins(r, err);
     if (rc == MB_OK) rc = mb_site_migrate(&r->site, &r->migrations, MB_SCHEMA_UP, -1, NULL, err);
+    if (rc == MB_OK)
+        rc = mb_site_read(&r->site, "migrations/" MB_SITE_REFERENCE, ".sql", &r->reference, err);
     if (rc == MB_OK) rc = mb_site_read(&r->site, "examples/demo-clinic", ".sql", &r->clinic, err);
     if (rc == MB_OK) rc = mb_site_read(&r->site, "lua/" MB_SITE_HELPERS, ".sql", &r->sql, err);
     const struct mb_child_plan child = {.user = &r->site.user, .signals = &r->site.signals};
@@ -334,6 +336,7 @@ int mb_rehearse(const struct mb_config *config, const struct mb_rehearsal *rehea
     mb_bundle_free(&r.helpers);
     mb_site_migrations_free(&r.migrations);
     for (size_t i = 0; i < r.nplugins; i++) free(r.plugin[i]);
+    mb_bundle_free(&r.reference);
     mb_bundle_free(&r.clinic);
     mb_bundle_free(&r.sql);
     return rc == MB_OK ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -76,10 +76,11 @@ describe("./dev", function()
     local output = child:output()
     assert.matches("^==> starting medbookd, its database and the demo clinic\n", output)
     local files, loaded = {}, {}
-    for _, file in ipairs(native.list(paths.root .. "/examples/demo-clinic")) do
-      files[#files + 1] = file:match "^.*%.sql$"
+    for _, folder in ipairs { "migrations/reference", "examples/demo-clinic" } do
+      local names = native.list(paths.root .. "/" .. folder)
+      table.sort(names)
+      for _, file in ipairs(names) do files[#files + 1] = file:match "^.*%.sql$" end
     end
-    table.sort(files)
     for file in output:gmatch "\ndemo: ([%w_]+%.sql)" do loaded[#loaded + 1] = file end
     assert.same(files, loaded)
     assert.matches("\ndemo: %d+ slots cut from %d+ offers of time and service\n.*\nmedbookd is ready: http://",
