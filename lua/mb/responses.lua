@@ -5,7 +5,10 @@ local schema = require "mb.schema"
 
 -- ---- as they are written ----
 
-local function is_media_type(it) return type(it) == "string" and it:find "^%l+/[%w.+-]+" ~= nil end
+-- Or a range of them.
+local function is_media_type(it)
+  return type(it) == "string" and (it == "*/*" or it:find "^%l+/%*$" or it:find "^%l+/[%w.+-]+") ~= nil
+end
 
 -- { media = "text/csv", example = "…" } of a stream; nil of a schema.
 local function stream_of(it)

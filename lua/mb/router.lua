@@ -14,10 +14,10 @@
 -- handed on to the handler, with the judge (mb.permit), who also answers for other rules on that row.
 -- `limit`: how often it may be asked (mb.limit). `lists`: the rule stands in the statement of the handler
 -- (mb.condition), which shows the rows that it allows; nobody is refused but who sends no token where one is needed.
--- `responses` is a schema, a media type (or { media =, example = }) or false (no body) for each status, `errors` the
--- codes of problems that this route has beyond those of its kind: answers are held to both. A route without
--- `responses` promises nothing. `headers` are the fields that it reads, each with the `errors` that come of it, `sends`
--- those that it adds to what succeeds; an ETag there makes a GET conditional.
+-- `responses` is a schema, a media type or range of them (or { media =, example = }) or false (no body) for each
+-- status, `errors` the codes of problems that this route has beyond those of its kind: answers are held to both. A
+-- route without `responses` promises nothing. `headers` are the fields that it reads, each with the `errors` that come
+-- of it, `sends` those that it adds to what succeeds; an ETag there makes a GET conditional.
 -- Unknown keys, missing keys and wrong types are faults at load.
 local faults = require "mb.faults"
 local limit = require "mb.limit"

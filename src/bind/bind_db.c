@@ -181,10 +181,11 @@ static void on_later(void *ctx, enum mb_rc rc, PGresult *res, const struct mb_er
 }
 
 /* For what is of use and not needed, such as noting that somebody was here: a database that is busy or away
- * does without. Wrong parameters raise. */
+ * does without. Also in the __close of a request that was cut. Wrong parameters raise. */
 static int l_later(lua_State *L)
 {
-    struct mb_task *task = mb_task_check(L, "db.later");
+    struct mb_task *task = mb_task_of(L);
+    if (!task) return luaL_error(L, "db.later outside of a request");
     const struct mb_statement *s = mb_statement_at(L, 1);
     struct mb_str values[MB_STATEMENT_PARAMS];
     int n = mb_statement_params(L, 2, lua_gettop(L), values);

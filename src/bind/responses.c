@@ -97,10 +97,13 @@ enum mb_rc mb_response_holds(lua_State *L, struct mb_response *it, struct mb_str
     return rc;
 }
 
+/* declared: a media type or a range of them, as image/\* (RFC 9110 section 12.5.1). */
 static bool is_media(const char *said, const char *declared)
 {
-    size_t n = strcspn(said, "; \t");
-    return mb_str_ieq((struct mb_str){said, n}, mb_str_z(declared));
+    size_t n = strcspn(said, "; \t"), range = strcspn(declared, "*");
+    if (declared[range] == '\0') return mb_str_ieq((struct mb_str){said, n}, mb_str_z(declared));
+    if (strcmp(declared, "*/*") == 0) return memchr(said, '/', n) != NULL;
+    return n > range && mb_str_ieq((struct mb_str){said, range}, (struct mb_str){declared, range});
 }
 
 enum mb_rc mb_responses_stream(const struct mb_responses *r, int status, const char *media,
