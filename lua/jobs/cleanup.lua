@@ -1,8 +1,10 @@
 -- Takes away what has had its time: answers kept for repetitions, sessions, accounts that nobody verified, links of
--- mails, codes of sign-ins, attempts to sign in, codes of numbers, values of plugins, finished jobs, old events.
+-- mails, codes of sign-ins, attempts to sign in, codes of numbers, files that did not come in whole, values of plugins,
+-- finished jobs, old events.
 local cleanup = require "queries.cleanup"
 local config = require "mb.config"
 local db = require "mb.db"
+local files = require "workflows.files"
 local jobs = require "workflows.jobs"
 
 local KEEP_JOBS <const> = config.declare("jobs.keep", {
@@ -44,6 +46,7 @@ return {
     remove(cleanup.login_attempts, KEEP_ATTEMPTS)
     remove(cleanup.contact_codes)
     remove(cleanup.contact_code_counts)
+    remove(cleanup.files, files.IDLE)
     remove(cleanup.plugin_state)
     remove(cleanup.jobs, KEEP_JOBS)
     remove(cleanup.events, KEEP_EVENTS, jobs.subscribers())

@@ -10,10 +10,15 @@ local function agent_of(req)
   return beyond and agent:sub(1, beyond - 1) or agent
 end
 
+-- { userId, address, agent, requestId }: of a request that may be repeated as it is.
+local function who(req)
+  return { userId = req.user_id, address = req.client, agent = agent_of(req), requestId = req.id }
+end
+
 -- { userId, address, agent, requestId, and with a key: key, hash, route, answerStatus }. answer_status: of the
 -- answer that is kept if the change is made. A key counts for one path, so that of two bookings each has its own.
 local function of(req, answer_status)
-  local made = { userId = req.user_id, address = req.client, agent = agent_of(req), requestId = req.id }
+  local made = who(req)
   made.key, made.hash = idempotency.of(req, req.body)
   if made.key then
     made.route = req.method .. " " .. req.route:gsub("{(%w+)}", req.params)
@@ -22,4 +27,4 @@ local function of(req, answer_status)
   return made
 end
 
-return { of = of }
+return { of = of, who = who }

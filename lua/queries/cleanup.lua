@@ -2,6 +2,15 @@
 local query = require "mb.query"
 
 return {
+  -- Files whose sender has left, and their pieces. $1 most rows, $2 how long nothing has come.
+  files = query.write("cleanup.files", [[
+WITH gone AS (
+    DELETE FROM "ProviderFile" WHERE "id" IN (
+        SELECT "id" FROM "ProviderFile" WHERE "completedAt" IS NULL AND "touchedAt" <= (SELECT mb_now() - $2::interval)
+         LIMIT $1::integer FOR UPDATE SKIP LOCKED)
+    RETURNING 1)
+SELECT count(*)::integer AS "removed" FROM gone]]),
+
   -- Answers that no repetition gets any more. $1 most rows.
   idempotency_keys = query.write("cleanup.idempotency_keys", [[
 WITH gone AS (

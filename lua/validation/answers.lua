@@ -254,6 +254,12 @@ return {
       "source", text "validation/requirements/doctors.lua:3", "reason", text "there is no requirement 'hpcsa-numbre'",
     })),
   }),
+  document = object("Document", {
+    "fileName", text "hpcsa.pdf",
+    "fileSize", { type = "integer", minimum = 1, description = "bytes", example = 48213 },
+    "fileType", text "application/pdf",
+    "sha256", text "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+  }),
   judged = object("JudgedAnswers", {
     "data", list(object("JudgedAnswer", {
       "requirementId", id,

@@ -7,6 +7,8 @@
 
 local CLINIC <const> = "doctor user chief manager clerk admin root" -- who run the appointment of the own booking
 local ADMINS <const> = "admin root"
+-- A document of each provider that was approved, and another that waits.
+local DOCUMENTS <const> = { own = "provider/paper", foreign = "provider2/paper" }
 
 return {
   -- By the first part of the path after /v1: ids of a row that is one's own and of one that is not, and the table whose
@@ -196,6 +198,15 @@ return {
     ["GET /v1/requirement-types/{id}"] = { own = "*" },
     ["PATCH /v1/requirement-types/{id}"] = { own = ADMINS },
     ["DELETE /v1/requirement-types/{id}"] = { own = ADMINS },
+    ["PUT /v1/providers/{id}/submissions/{requirementType}/document"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = DOCUMENTS,
+    },
+    ["GET /v1/providers/{id}/submissions/{requirementType}/document"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = DOCUMENTS,
+    },
+    ["DELETE /v1/providers/{id}/submissions/{requirementType}/document"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = DOCUMENTS, refuses = true,
+    },
     ["PATCH /v1/providers/{id}"] = {
       own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
     },

@@ -38,6 +38,18 @@ SELECT 'requirement' || i, 'Licence', 'BOOLEAN', 'type' FROM generate_series(1, 
 INSERT INTO "SubscriptionPlan" ("id", "name", "basePrice", "interval", "includedSlots", "tierPricing", "isActive")
 VALUES ('retired', 'Once', 1, 'MONTHLY', 0, '{"1+": 0}', false);
 UPDATE "SubscriptionPlan" SET "basePrice" = "basePrice" + 1;
+INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId")
+VALUES ('paper', 'Paper', 'DOCUMENT', 'type');
+INSERT INTO "ProviderFile" ("id", "providerId", "size", "reserved", "mediaType", "sha256", "completedAt")
+SELECT f || ' of ' || "id", "id", 11, 11, 'application/pdf', repeat('0', 64), now()
+  FROM "Provider", unnest('{approved,waiting}'::text[]) f;
+INSERT INTO "ProviderFilePiece" ("fileId", "number", "bytes") SELECT "id", 1, 'only theirs' FROM "ProviderFile"
+ WHERE "completedAt" IS NOT NULL;
+INSERT INTO "RequirementSubmission" ("requirementTypeId", "providerId", "documentMetadata", "approvedMetadata",
+                                     "approvedAt")
+SELECT 'paper', "id", jsonb_build_object('fileId', 'waiting of ' || "id", 'fileName', 'a.pdf'),
+       jsonb_build_object('fileId', 'approved of ' || "id", 'fileName', 'a.pdf'), now()
+  FROM "Provider";
 INSERT INTO "User" ("id") VALUES ('doctor3');
 INSERT INTO "Provider" ("id", "name", "userId", "image", "status") VALUES ('provider3', 'y', 'doctor3', 'y', 'ACTIVE');
 UPDATE "Provider" SET "compliantUntil" = 'infinity';
@@ -59,6 +71,7 @@ ON CONFLICT DO NOTHING;
 INSERT INTO "Account" ("id", "userId", "type", "provider", "providerAccountId")
 SELECT k || ' of ' || "id", "id", 'oidc', k, "id" FROM "User", unnest('{account,another}'::text[]) k
 ON CONFLICT DO NOTHING]]
+local THEIRS <const> = "only theirs" -- a document, which its provider and administrators read
 local SECRETS <const> = { "$argon2", "tokenHash", "never-shown" }
 local CONTACTS <const> = { ["sipho@example.org"] = "patient admin root", ["+27829999999"] = "patient admin root" }
 
@@ -144,6 +157,7 @@ describe("every route", function()
   -- Nothing that must not be shown is in an answer.
   local function expect_discreet(r, who, what)
     for _, secret in ipairs(SECRETS) do assert.is_nil(r.body:find(secret, 1, true), what .. " shows " .. secret) end
+    if not words("doctor doctor2 admin root")[who] then assert.is_nil(r.body:find(THEIRS, 1, true), what) end
     for contact, readers in pairs(CONTACTS) do
       if not words(readers)[who] then assert.is_nil(r.body:find(contact, 1, true), what .. " shows " .. contact) end
     end

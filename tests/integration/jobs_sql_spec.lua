@@ -211,6 +211,11 @@ describe("the server's own jobs", function()
              ('doctor', 'whatsapp', '+27825550123', mb_now() + interval '1 min');
       INSERT INTO "ContactCodeCount"
       VALUES ('old', 1, mb_now() - interval '1 s'), ('new', 1, mb_now() + interval '1 min');
+      UPDATE "ProviderFile" SET "touchedAt" = mb_now() - interval '11 min';
+      INSERT INTO "ProviderFile" ("id", "providerId", "reserved", "size", "touchedAt", "mediaType", "sha256",
+                                  "completedAt")
+      VALUES ('coming', 'provider', 1, 0, mb_now() - interval '9 min', NULL, NULL, NULL),
+             ('complete', 'provider', 1, 1, mb_now() - interval '9 days', 'x', repeat('0', 64), now());
       INSERT INTO "SignInCode" ("codeHash", "provider", "providerAccountId", "email", "expiresAt")
       SELECT encode(sha256(n::text::bytea), 'hex'), 'cleanup', n, 'x@people.example', mb_now() + n * interval '1 s'
         FROM unnest('{-60,-1,60}'::int[]) n;
@@ -223,6 +228,8 @@ describe("the server's own jobs", function()
     assert.equal("whatsapp", value [[SELECT string_agg("kind", ' ') FROM "ContactCode" WHERE "userId" = 'doctor']])
     assert.equal("60", value [[SELECT string_agg("providerAccountId", ' ') FROM "SignInCode"
       WHERE "provider" = 'cleanup']])
+    assert.equal("coming complete 0", value [[SELECT string_agg("id", ' ' ORDER BY "id") || ' '
+      || (SELECT count(*) FROM "ProviderFilePiece") FROM "ProviderFile"]])
     assert.equal("new", value [[SELECT string_agg("key", ' ') FROM "ContactCodeCount" WHERE "key" IN ('old', 'new')]])
   end)
 

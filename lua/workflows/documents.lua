@@ -1,0 +1,73 @@
+-- How a document becomes the answer to a requirement: it comes in as a file, then one statement makes it the answer
+-- that waits for a review. What was approved before counts on until that.
+local caller = require "mb.caller"
+local db = require "mb.db"
+local documents = require "queries.documents"
+local file_type = require "mb.file_type"
+local files = require "workflows.files"
+local json = require "mb.json"
+local problem = require "mb.problem"
+
+local function request_of(req, row)
+  local request = caller.who(req)
+  request.provider, request.requirementType = row.id, row.requirementTypeId
+  return request
+end
+
+local function refuse_size(most)
+  error(problem(413, "body_too_large", ("the document is over %d bytes"):format(most)))
+end
+
+-- The pieces of the body, joined until the first has the bytes that tell what it is.
+local function first_piece(req)
+  local head = ""
+  while #head < file_type.HEAD do
+    local piece = req:read()
+    if not piece then
+      break
+    end
+    head = head .. piece
+  end
+  return head
+end
+
+-- Takes the body of the request as the document `name`, of at most `most` bytes. type_of(head) -> name of its type, or
+-- raises. row: of documents.of. -> { fileName, fileSize, fileType, sha256 }. Raises problems.
+local function upload(req, row, name, most, type_of)
+  local told = math.tointeger(tonumber(req:header "content-length"))
+  if told and told > most then
+    refuse_size(most)
+  end
+  local replaced = row.file ~= row.approvedFile and row.file or nil
+  local file <close> = files.begin(row.id, told or most, replaced)
+  local piece = first_piece(req)
+  local type_name = type_of(piece)
+  while piece do
+    if file.size + #piece > most then
+      refuse_size(most)
+    end
+    file:write(piece)
+    piece = req:read()
+  end
+  local document = {
+    fileId = file.id, fileName = file_type.with_ending(name, type_name), sha256 = file:finish(),
+    fileSize = file.size, fileType = file_type.types[type_name].media,
+  }
+  local request = request_of(req, row)
+  request.document = document
+  file.kept = db.query(documents.submit, json.encode(request))[1].isThere
+  if not file.kept then
+    error(problem(408, "body_too_slow", "the document came too slowly to be kept"))
+  end
+  document.fileId = nil
+  return document
+end
+
+-- Takes back what waits for a review, or was refused. Raises not_found when nothing does.
+local function withdraw(req, row)
+  if not db.query(documents.withdraw, json.encode(request_of(req, row)))[1].wasThere then
+    error(problem(404, "not_found", "no document waits for a review"))
+  end
+end
+
+return { upload = upload, withdraw = withdraw }

@@ -1,0 +1,123 @@
+-- Documents and images of providers as they come in and are read. Repeatable: run again whenever this text changes, so
+-- a change that old servers must not see needs a new name.
+SET LOCAL ROLE medbookd_owner;
+
+-- Makes room for a file of at most `reserved` bytes, of `most` that a provider may have waiting for a review or coming
+-- in; the one that it will take the place of, `replaced`, does not count, nor what was approved, nor the image. False:
+-- there is no room. Whoever has sent nothing for as long as `idle` has left.
+CREATE OR REPLACE FUNCTION mb_begin_file(provider text, file text, reserved bigint, most bigint, replaced text,
+                                         idle interval)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    taken bigint;
+BEGIN
+    PERFORM FROM "Provider" p WHERE p."id" = provider FOR NO KEY UPDATE;
+    DELETE FROM "ProviderFile" f
+     WHERE f."providerId" = provider AND f."completedAt" IS NULL AND f."touchedAt" <= mb_now() - idle;
+    SELECT coalesce(sum(f."reserved"), 0) INTO taken
+      FROM "ProviderFile" f
+     WHERE f."providerId" = provider AND f."id" IS DISTINCT FROM replaced
+       AND (f."completedAt" IS NULL
+            OR EXISTS (SELECT FROM "RequirementSubmission" s
+                        WHERE s."providerId" = provider AND s."documentMetadata" ->> 'fileId' = f."id"
+                          AND s."approvedMetadata" ->> 'fileId' IS DISTINCT FROM f."id"));
+    IF taken + mb_begin_file.reserved > most THEN
+        RETURN false;
+    END IF;
+    INSERT INTO "ProviderFile" ("id", "providerId", "reserved") VALUES (file, provider, mb_begin_file.reserved);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION mb_begin_file(text, text, bigint, bigint, text, interval) IS 'makes room for a file that comes in';
+
+-- False: the file is gone. What is lost with the machine are files that were not complete: no piece waits for the disk,
+-- the end of the file does.
+CREATE OR REPLACE FUNCTION mb_append_file(file text, number integer, bytes bytea) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    UPDATE "ProviderFile" f SET "size" = f."size" + octet_length(bytes), "touchedAt" = mb_now()
+     WHERE f."id" = file AND f."completedAt" IS NULL;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO "ProviderFilePiece" ("fileId", "number", "bytes") VALUES (file, number, bytes);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION mb_append_file(text, integer, bytea) IS 'the next piece of a file that comes in';
+
+-- Ends a file: from now on it is what it is. False: it is gone.
+CREATE OR REPLACE FUNCTION mb_end_file(file text, media_type text, digest text) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+BEGIN
+    UPDATE "ProviderFile" f
+       SET "reserved" = f."size", "mediaType" = media_type, "sha256" = digest, "completedAt" = mb_now()
+     WHERE f."id" = file AND f."completedAt" IS NULL;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION mb_end_file(text, text, text) IS 'ends a file that came in';
+
+-- request: of mb.caller, with `provider`, `requirementType` and `document`, the metadata of a file that came in. Of two
+-- at once the last one stays. False: the file is gone.
+CREATE OR REPLACE FUNCTION mb_submit_document(request jsonb) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    document constant jsonb := request -> 'document';
+    at constant timestamptz := date_trunc('milliseconds', mb_now());
+    made "RequirementSubmission";
+BEGIN
+    PERFORM FROM "Provider" p WHERE p."id" = request ->> 'provider' FOR NO KEY UPDATE;
+    IF NOT mb_end_file(document ->> 'fileId', document ->> 'fileType', document ->> 'sha256') THEN
+        RETURN false;
+    END IF;
+    INSERT INTO "RequirementSubmission" AS s ("requirementTypeId", "providerId", "documentMetadata", "submittedAt")
+    VALUES (request ->> 'requirementType', request ->> 'provider', document, at)
+    ON CONFLICT ("requirementTypeId", "providerId") DO UPDATE
+       SET "status" = 'PENDING', "documentMetadata" = document, "submittedAt" = at, "notes" = NULL,
+           "validatedAt" = NULL, "validatedById" = NULL
+    RETURNING s.* INTO made;
+    PERFORM mb_conclude_record(request, 'RequirementSubmission', made."id", 'submission.answered',
+                               jsonb_build_object('providerId', made."providerId"), NULL);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION mb_submit_document(jsonb) IS 'makes a file that came in the answer to a requirement';
+
+-- request: of mb.caller, with `provider` and `requirementType`. What was approved is the answer again; without it there
+-- is none. False: nothing was waiting.
+CREATE OR REPLACE FUNCTION mb_withdraw_document(request jsonb) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    found_id text;
+BEGIN
+    PERFORM FROM "Provider" p WHERE p."id" = request ->> 'provider' FOR NO KEY UPDATE;
+    UPDATE "RequirementSubmission" s
+       SET "status" = 'APPROVED', "documentMetadata" = s."approvedMetadata", "submittedAt" = s."approvedAt", "notes" = NULL
+     WHERE s."requirementTypeId" = request ->> 'requirementType' AND s."providerId" = request ->> 'provider'
+       AND s."status" <> 'APPROVED' AND s."approvedMetadata" IS NOT NULL
+    RETURNING s."id" INTO found_id;
+    IF found_id IS NULL THEN
+        DELETE FROM "RequirementSubmission" s
+         WHERE s."requirementTypeId" = request ->> 'requirementType' AND s."providerId" = request ->> 'provider'
+           AND s."status" <> 'APPROVED'
+        RETURNING s."id" INTO found_id;
+    END IF;
+    IF found_id IS NULL THEN
+        RETURN false;
+    END IF;
+    PERFORM mb_conclude_record(request, 'RequirementSubmission', found_id, 'submission.withdrawn',
+                               jsonb_build_object('providerId', request ->> 'provider'), NULL);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION mb_withdraw_document(jsonb) IS 'takes back a document that waits for its review';
+
+RESET ROLE;
