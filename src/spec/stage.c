@@ -14,7 +14,14 @@
 #include "bind/rows.h"
 #include "spec/limit.h"
 
-enum { PATIENCE_MS = 60000, CLOSE_MS = 2000, ROUNDS = 1000, PIECE = 65536, ROUNDED_MS = 2 };
+enum {
+    PATIENCE_MS = 60000,
+    CLOSE_MS = 2000,
+    ROUNDS = 1000,
+    IDLE_ROUNDS = 2,
+    PIECE = 65536,
+    ROUNDED_MS = 2
+};
 enum { COUNTERS = 1024 };
 
 struct mb_stage {
@@ -314,18 +321,18 @@ enum mb_rc mb_stage_run_jobs(struct mb_stage *s, struct mb_stage_jobs *ended, st
 {
     const struct mb_background_stats *stats = &s->stats.jobs;
     const struct mb_stage_jobs before = {stats->done, stats->retried, stats->dead};
-    bool is_due = true;
-    mb_stage_pause(
-        s, ROUNDED_MS); /* columns keep milliseconds: what is due now may be due in half a one */
-    for (int i = 0; i < ROUNDS && is_due; i++) {
+    int idle = 0; /* rounds in a row; columns keep milliseconds: what is due may be so in half a one */
+    for (int i = 0; i < ROUNDS && idle < IDLE_ROUNDS; i++) {
         uint64_t sum = stats->done + stats->retried + stats->dead;
+        mb_stage_pause(s, ROUNDED_MS);
         mb_background_turn(s->background);
         if (!come_to_rest(s)) return mb_fail(err, MB_E_REQUEST_TIMEOUT, "a job does not end");
-        is_due = stats->waiting > 0 && stats->done + stats->retried + stats->dead > sum;
+        idle = stats->done + stats->retried + stats->dead > sum ? 0 : idle + 1;
     }
     *ended = (struct mb_stage_jobs){stats->done - before.done, stats->retried - before.retried,
                                     stats->dead - before.dead};
-    return is_due ? mb_fail(err, MB_E_LIMIT, "jobs are still due after %d rounds", ROUNDS) : MB_OK;
+    if (idle == IDLE_ROUNDS) return MB_OK;
+    return mb_fail(err, MB_E_LIMIT, "jobs are still due after %d rounds", ROUNDS);
 }
 
 /* ---- life ---- */
