@@ -1,4 +1,4 @@
--- The status of providers (lua/workflows/states/provider.lua): its steps. Repeatable: run again
+-- The status of providers (lua/workflows/states/provider.lua): its steps and trials. Repeatable: run again
 -- whenever this text changes, so a change that old servers must not see needs a new name.
 SET LOCAL ROLE medbookd_owner;
 
@@ -72,5 +72,36 @@ END
 $$;
 COMMENT ON FUNCTION mb_move_provider(jsonb) IS
     'moves a provider from one of these statuses to another: moved, replayed, or why not';
+
+-- What a trial's clock says, beside its end while it is in service (mb_move_provider): once that it ends soon, and for
+-- one that is suspended that it is over, which shows when the suspension is lifted. notice: how long before. The event
+-- that was told, or null.
+CREATE OR REPLACE FUNCTION mb_note_trial(provider text, notice interval) RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    p "Provider";
+    at constant timestamptz := mb_now();
+    event text;
+BEGIN
+    SELECT * INTO p FROM "Provider" x WHERE x."id" = provider FOR NO KEY UPDATE;
+    event := CASE WHEN coalesce(p."suspendedFrom", p."status") <> 'TRIAL' THEN NULL
+                  WHEN p."trialEnded" <= at THEN CASE WHEN p."status" = 'SUSPENDED' THEN 'provider.trial_expired' END
+                  WHEN p."trialStatus" = 'ACTIVE' AND p."trialEnded" <= at + notice THEN 'provider.trial_ending' END;
+    IF event IS NOT NULL THEN
+        UPDATE "Provider" x
+           SET "trialStatus" = CASE WHEN event = 'provider.trial_ending' THEN 'EXPIRING_SOON'
+                                    ELSE 'EXPIRED' END::"TrialStatus",
+               "suspendedFrom" = CASE WHEN event = 'provider.trial_expired' THEN 'TRIAL_EXPIRED'
+                                      ELSE x."suspendedFrom"::text END::"ProviderStatus"
+         WHERE x."id" = provider
+        RETURNING x.* INTO p;
+        PERFORM mb_conclude_record('{}', 'Provider', provider, event,
+                                   jsonb_build_object('status', p."status", 'version', p."version"), NULL);
+    END IF;
+    RETURN event;
+END
+$$;
+COMMENT ON FUNCTION mb_note_trial(text, interval) IS 'tells once that a trial ends soon, or ended while it was suspended';
 
 RESET ROLE;

@@ -13,6 +13,10 @@ local with = require "mb.with"
 local TRIAL_LENGTH <const> = config.declare("provider.trial_length", {
   type = "duration", default = "30d", least = "1s", most = "3650d", help = "how long the trial of a provider lasts",
 })
+local TRIAL_NOTICE <const> = config.declare("provider.trial_notice", {
+  type = "duration", default = "7d", least = "0s", most = "365d",
+  help = "how long before the end of its trial a provider is told of it",
+})
 
 -- outcome -> status, detail
 local REFUSALS <const> = {
@@ -87,4 +91,15 @@ local function move(provider, action, request, judge)
   return done
 end
 
-return { move = move }
+-- Warns those whose trial ends soon, and ends those that are over.
+local function run_trials()
+  for _, row in ipairs(db.query(provider_states.trials, TRIAL_NOTICE)) do
+    if row.is_over then
+      step(states:own "expire_trial", row.id, {}) -- or what was done with it meanwhile
+    else
+      db.query(provider_states.note_trial, row.id, TRIAL_NOTICE)
+    end
+  end
+end
+
+return { move = move, run_trials = run_trials }

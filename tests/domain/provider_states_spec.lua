@@ -134,6 +134,89 @@ describe("a provider's workflow", function()
     assert.same({ "cancel" }, r.body.allowed)
   end)
 
+  describe("on trial", function()
+    local function trial()
+      test.run_jobs() -- so that the schedules have begun
+      be "APPROVED"
+      return is_done(act("start-trial", doctor), "TRIAL").trialEnded
+    end
+
+    -- So much before or after the end of the trial, with the jobs that are due then. Sessions last.
+    local function at(span)
+      test.query [[UPDATE "Session" SET "expiresAt" = '2200-01-01']]
+      test.clock.set(value([[SELECT mb_instant("trialEnded" + '%s') AS v FROM "Provider" WHERE "id" = '%s']], span,
+        provider))
+      test.run_jobs()
+    end
+
+    local function told(event)
+      return value([[SELECT count(*) AS v FROM "Outbox" WHERE "type" = 'provider.%s' AND "resourceId" = '%s']], event,
+        provider)
+    end
+
+    it("is told once that it ends soon, and then that it is over", function()
+      trial()
+      at "-169 hours"
+      assert.equal("0 ACTIVE", told "trial_ending" .. " " .. column "trialStatus")
+      at "-167 hours"
+      at "-24 hours"
+      assert.equal("1 EXPIRING_SOON", told "trial_ending" .. " " .. column "trialStatus")
+      assert.equal(1, value([[SELECT count(*) AS v FROM "Job" WHERE "kind" = 'server.mail'
+        AND "payload" -> 'payload' ->> 'event' = 'provider.trial_ending']]))
+      assert.equal("TRIAL", column "status")
+      at "1 minute"
+      at "1 hour"
+      assert.equal("1 EXPIRED", told "trial_expired" .. " " .. column "trialStatus")
+      assert.equal("TRIAL_EXPIRED", column "status")
+      assert.equal("expire_trial SERVER", value([[SELECT "action" || ' ' || coalesce("userId", 'SERVER') AS v
+        FROM "StatusHistory" WHERE "resourceId" = '%s' ORDER BY "id" DESC LIMIT 1]], provider))
+      is_done(act "activate", "ACTIVE")
+    end)
+
+    it("runs on while it is suspended", function()
+      local ended = trial()
+      is_done(act "suspend", "SUSPENDED")
+      at "-24 hours"
+      assert.equal("1 SUSPENDED", told "trial_ending" .. " " .. column "status")
+      is_done(act "reinstate", "TRIAL")
+      assert.equal(ended, test.get("/v1/me/provider", { token = doctor.token }).body.trialEnded)
+      is_done(act "suspend", "SUSPENDED")
+      at "1 minute"
+      at "1 hour"
+      assert.equal("1 SUSPENDED TRIAL_EXPIRED EXPIRED",
+        ("%d %s %s %s"):format(told "trial_expired", column "status", column "suspendedFrom", column "trialStatus"))
+      is_done(act "reinstate", "TRIAL_EXPIRED")
+    end)
+
+    it("is over for one who comes back after its end, also before the job has seen it", function()
+      trial()
+      is_done(act "suspend", "SUSPENDED")
+      test.query([[UPDATE "Provider" SET "trialEnded" = mb_now() WHERE "id" = $1]], provider)
+      assert.equal("EXPIRED", is_done(act "reinstate", "TRIAL_EXPIRED").trialStatus)
+    end)
+
+    it("ends no trial that was given up or subscribed", function()
+      trial()
+      is_done(act "activate", "ACTIVE")
+      at "1 hour"
+      assert.equal("0 ACTIVE CONVERTED", ("%d %s %s"):format(told "trial_expired", column "status",
+        column "trialStatus"))
+    end)
+  end)
+
+  it("tells its administrators when there is a new one, and itself what has become of it", function()
+    test.run_jobs()
+    assert.equal(1, value([[SELECT count(*) AS v FROM "Job" WHERE "kind" = 'server.mail'
+      AND "payload" -> 'payload' ->> 'userId' = '%s' AND "payload" -> 'payload' ->> 'providerId' = '%s']], admin.id,
+      provider))
+    is_done(act "reject", "REJECTED")
+    test.run_jobs()
+    assert.equal("provider.created provider.rejected", value([[SELECT string_agg("payload" -> 'payload' ->> 'event', ' '
+      ORDER BY "id") AS v FROM "Job" WHERE "kind" = 'server.mail' AND "payload" ->> 'kind' = 'provider-status'
+      AND "payload" -> 'payload' ->> 'providerId' = '%s']], provider))
+    assert.equal(0, value [[SELECT count(*) AS v FROM "Job" WHERE "status" = 'DEAD']])
+  end)
+
   it("ends its trial with a subscription", function()
     be "APPROVED"
     is_done(act("start-trial", doctor), "TRIAL")
@@ -256,8 +339,9 @@ describe("a provider's workflow", function()
       be "ACTIVE"
       domain.run(([[INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
         VALUES ('dear', 'Dear', 30, 450, 'bare');
-        INSERT INTO "ServiceAvailabilityConfig" ("serviceId", "providerId", "duration", "price", "isOnlineAvailable")
-        VALUES ('dear', '%s', 30, 450, true);
+        INSERT INTO "ServiceAvailabilityConfig" ("serviceId", "providerId", "duration", "price", "isOnlineAvailable",
+          "isStanding")
+        VALUES ('dear', '%s', 30, 450, true, true);
         UPDATE "Provider" SET "showPrice" = false WHERE "id" = '%s']]):format(provider, provider))
       assert.equal(test.null, look().body.services[1].price)
       assert.equal("450.00", look(doctor).body.services[1].price)
