@@ -22,6 +22,7 @@ local provisions = require "workflows.provisions"
 local requirements = require "workflows.requirements"
 local router = require "mb.router"
 local session = require "workflows.session"
+local submissions = require "workflows.submissions"
 
 permit.load(scripts "permissions/")
 local plugins = plugin.load(plugin_host, provisions.KINDS, { requirements = plugin_requirements.read })
@@ -42,7 +43,9 @@ local compiled = routes:compiled()
 mail.load(scripts "mails/")
 jobs.load(scripts "jobs/", plugins.jobs, events.of(scripts "workflows/states/", scripts "resources/"))
 requirements.load(require "validation.overrides")
-compliance.load(require "validation.compliance")
+local rules_in_force = require "validation.compliance"
+compliance.load(rules_in_force)
+submissions.load(rules_in_force)
 explain.publish(compiled)
 openapi.publish(compiled, codes)
 problem_page.publish(compiled, codes)

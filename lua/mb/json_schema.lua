@@ -1,6 +1,7 @@
 -- Schemas (mb.schema) as JSON Schema 2020-12, for the document.
 local json = require "mb.json"
 
+local SCALARS <const> = { scalar = json.array { "string", "number", "boolean" } }
 local PHONE <const> = "^\\+[1-9]\\d{6,14}$"
 
 -- ---- alternatives ----
@@ -27,7 +28,8 @@ local function choice_schema(spec)
   for i, keys in ipairs(spec.one_of) do
     local fields = {}
     for _, key in ipairs(keys) do
-      fields[key], none[key] = { type = spec.properties[key].type }, false
+      local kind = spec.properties[key].type
+      fields[key], none[key] = { type = SCALARS[kind] or kind }, false
     end
     list[i] = #keys > 0 and { type = "object", properties = fields, required = json.array { table.unpack(keys) } }
       or { type = "object", properties = none }
@@ -42,7 +44,7 @@ local render
 -- As JSON Schema; is_input: what is sent may hold nothing else.
 local function plain(spec, components, is_input)
   local it = {
-    type = spec.type ~= "any" and spec.type or nil, description = spec.description,
+    type = SCALARS[spec.type] or spec.type ~= "any" and spec.type or nil, description = spec.description,
     minimum = spec.minimum, maximum = spec.maximum,
     minLength = spec.minLength or spec.format == "line" and 1 or nil, maxLength = spec.maxLength,
     maxItems = spec.maxItems, default = spec.default,

@@ -1,14 +1,13 @@
--- Compiles JSON-Schema-like tables into checks of path parameters, queries and bodies. Known keywords:
--- type (object, array, string, integer, number, boolean), properties, required, items, enum, minimum,
--- maximum, minLength, maxLength (characters), maxItems, format (date-time, decimal, email, phone, line, text,
--- verbatim), default, description, example, title (it is described once, under this name: mb.openapi), and at the
+-- Compiles JSON-Schema-like tables into checks of path parameters, queries and bodies. Known keywords: type (object,
+-- array, string, integer, number, boolean, and of bodies scalar: one of the last four), properties, required, items,
+-- enum, minimum, maximum, minLength, maxLength (characters), maxItems, format (date-time, decimal, email, phone, line,
+-- text, verbatim), default, description, example, title (it is described once, under this name: mb.openapi), and at the
 -- outermost `one_of`, a list of alternatives, each the names of fields of which all must be there (the empty one: none
--- of those that the others name), and `check`, a function (value, fail) for rules across
--- fields, where fail(pointer, detail) notes an error. Fields that are not declared are refused, and
--- null is the same as absent; but in an object of a body that says `merge`, a merge patch (RFC 7396), null of a
--- `nullable` field is handed on as json.null and that of others is an error. Instants are handed on as UTC with
--- milliseconds, whatever their offset was. Every error of a request is reported at once: 422 validation_failed with
--- errors = { { pointer, detail } }, at most MAX_ERRORS of them.
+-- of those that the others name), and `check`, a function (value, fail) for rules across fields, where fail(pointer,
+-- detail) notes an error. Fields that are not declared are refused, and null is the same as absent; but in an object of
+-- a body that says `merge`, a merge patch (RFC 7396), null of a `nullable` field is handed on as json.null and that of
+-- others is an error. Instants are handed on as UTC with milliseconds, whatever their offset was. Every error of a
+-- request is reported at once: 422 validation_failed with errors = { { pointer, detail } }, at most MAX_ERRORS of them.
 --
 -- What people write is a `line` (a name: something visible on one line) or a `text` (a note: may be empty, line ends
 -- become LF). Both are handed on trimmed and in Unicode's form C, and hold no control characters and none that turn
@@ -158,6 +157,13 @@ local TYPES <const> = {
     { properties = true, required = true, additionalProperties = true, one_of = true, merge = true, format = true } },
   array = { "an array", is_array, check_array, { items = true, maxItems = true } },
   any = { "anything", function() return true end, nil, {} },
+  scalar = { "a string, a number, true or false", function(v) return type(v) ~= "table" and type(v) ~= "userdata" end,
+    function(spec, value, at, fail)
+      if type(value) == "string" then
+        check_string(spec, value, at, fail)
+      end
+    end,
+    { minLength = true, maxLength = true, format = true } },
 }
 
 function check_value(spec, value, at, fail)
@@ -230,6 +236,8 @@ local function verify_keywords(spec, at, wrong, is_answer, is_patched)
   end
   if spec.type == "any" and not is_answer then
     wrong("type 'any' is for answers")
+  elseif spec.type == "scalar" and (is_answer or spec.format ~= "verbatim") then
+    wrong("type 'scalar' is for bodies, and its texts are `verbatim`")
   end
   for _, key in ipairs { "default", "example" } do
     if spec[key] ~= nil and not kind[2](spec[key]) then
@@ -298,7 +306,7 @@ local function check_formats(spec, where, found, at)
   at = at or ""
   if spec.type == "array" then
     check_formats(spec.items, where, found, at .. "/items")
-  elseif spec.type == "string" and not spec.format and not spec.enum then
+  elseif (spec.type == "string" or spec.type == "scalar") and not spec.format and not spec.enum then
     found:add(where, ("body %s: a string says what it is"):format(at),
       "format = \"line\" (a name or an id), \"text\" (several lines), \"verbatim\" (as it was sent)")
   end

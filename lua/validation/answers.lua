@@ -165,13 +165,53 @@ table.move({
   }),
 }, 1, 2, #NEW_BOOKING + 1, NEW_BOOKING)
 
+local ignored <const> = list(object("IgnoredConfiguration", {
+  "source", text "database", "reason", text "unknown key 'max'",
+}))
+
 local requirement = object("Requirement", {
   "id", id, "key", with(text "hpcsa-number", { description = "its slug, which rule files write too" }),
   "name", text "HPCSA number", "description", maybe(text "As on your card."), "isRequired", truth,
   "effectiveFrom", with(instant, { description = "from when on whoever was approved before needs an answer" }),
   "validationType", text "TEXT", "config", map(true, "in force"),
   "sources", map(text "database", "where each key of config came from"),
-  "ignored", list(object("IgnoredConfiguration", { "source", text "database", "reason", text "unknown key 'max'" })),
+  "ignored", ignored,
+})
+
+local review_status <const> = { type = "string", enum = { "PENDING", "APPROVED", "REJECTED" } }
+local answer <const> = with(map(true, "value, or values and other, or what is known of a file"), {
+  nullable = true, example = { value = "MP012345" },
+})
+local version <const> = { type = "integer", minimum = 1, description = "for If-Match of a review" }
+local expires <const> = with(instant, { nullable = true, description = "when the approved copy of it lapses" })
+local notes <const> = with(text "The certificate is not legible.", { nullable = true, description = "the reviewer's" })
+local approved <const> = with(instant, { nullable = true, description = "of the copy that counts; null: none does" })
+
+-- As lua/routes/submissions.lua puts it together.
+local submission = object("Submission", {
+  "requirementTypeId", id, "key", text "general-practitioner.hpcsa-number", "name", text "HPCSA number",
+  "description", maybe(text "As on your card."), "providerTypeId", id,
+  "isRequired", with(truth, { description = "of this provider" }), "validationType", text "TEXT",
+  "config", map(true, "in force"), "sources", map(text "database", "where each key of config came from"),
+  "ignored", ignored,
+  "status", { type = "string", enum = { "NOT_SUBMITTED", "PENDING", "APPROVED", "REJECTED", "EXPIRED" } },
+  "answer", answer, "submittedAt", maybe(instant), "approvedAt", approved, "expiresAt", expires,
+  "validatedAt", maybe(instant), "notes", notes, "warning", maybe(text "ends in 12 days"),
+  "version", with(version, { nullable = true }),
+})
+
+-- As mb_submission_body writes it (migrations/R__submissions.sql).
+local reviewed_submission = object("ReviewedSubmission", {
+  "id", id, "providerId", id, "requirementTypeId", id, "status", review_status, "answer", answer,
+  "submittedAt", maybe(instant), "approvedAt", approved, "expiresAt", expires, "validatedAt", maybe(instant),
+  "notes", notes, "version", version,
+})
+
+local submission_on_desk = object("SubmissionOnDesk", {
+  "id", id, "providerId", id, "providerName", provider_name, "requirementTypeId", id,
+  "key", text "general-practitioner.hpcsa-number", "name", text "HPCSA number", "validationType", text "TEXT",
+  "status", review_status, "answer", answer, "submittedAt", instant, "approvedAt", approved, "expiresAt", expires,
+  "validatedAt", maybe(instant), "notes", notes, "version", version,
 })
 
 local own_session = object("OwnSession", {
@@ -260,6 +300,8 @@ return {
     "fileType", text "application/pdf",
     "sha256", text "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
   }),
+  submission = submission, submissions = object("Submissions", { "data", list(submission) }),
+  reviewed_submission = reviewed_submission, submission_desk = page(submission_on_desk),
   judged = object("JudgedAnswers", {
     "data", list(object("JudgedAnswer", {
       "requirementId", id,

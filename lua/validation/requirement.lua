@@ -8,7 +8,17 @@
 --   })
 --
 -- Both keys are the slugs of rows, as the API shows them and routes take them. A third argument
--- { organization = id } limits a file to what is asked for that organization. `none` takes a key away.
+-- { organization = id } limits a file to what is asked for that organization. `none` takes a key away. Beside the
+-- configuration, which judges answers, stands what a provider is held to:
+--
+--   required = true                      -- or false: whatever the row says
+--   required_if = function(answers) … end
+--                                        -- required when this is true of the answers to what the type asks, by slug:
+--                                        -- of each the approved one, else the one that waits for its review
+--   expires = function(answers, day) … end
+--                                        -- the last day on which an answer that was approved on that day counts,
+--                                        -- as "2026-11-26"; nil = it does not lapse
+--
 -- All faults of a file are told when scripts load; what does not fit a row, or matches none, is told with the
 -- effective configuration. Which answers do: validation/requirement_answer.lua.
 local faults = require "mb.faults"
@@ -59,7 +69,12 @@ local VALUES <const> = {
   other = { "a table of minLength, maxLength and required", function(v) return type(v) == "table" end },
 }
 
-local COMMON <const> = { helpText = "text", validationError = "text", placeholder = "text" }
+local COMMON <const> = {
+  helpText = "text", validationError = "text", placeholder = "text", warningThreshold = "count", warningText = "text",
+}
+
+-- What is no part of a configuration.
+local RULES <const> = { required = "boolean", required_if = "function", expires = "function" }
 
 -- Two keys of which the first must not be over the second.
 local ORDERED <const> = { { "minLength", "maxLength" }, { "min", "max" }, { "minDate", "maxDate" },
@@ -73,10 +88,7 @@ local TYPES <const> = {
     trimWhitespace = "flag",
   },
   DATE = { minDate = "day", maxDate = "day", dateFormat = "text", displayFormat = "text" },
-  FUTURE_DATE = {
-    minDaysInFuture = "count", dateFormat = "text", displayFormat = "text", warningThreshold = "count",
-    warningText = "text",
-  },
+  FUTURE_DATE = { minDaysInFuture = "count", dateFormat = "text", displayFormat = "text" },
   PAST_DATE = { dateFormat = "text", displayFormat = "text", minYear = "year", maxYear = "year" },
   NUMBER = { min = "number", max = "number", step = "number", isInteger = "flag" },
   PREDEFINED_LIST = {
@@ -159,8 +171,20 @@ end
 
 local item = {}
 
+-- One item: a configuration and what stands beside it, apart. What is no table is told by check_item.
+local function new_item(type_name, config, at)
+  local it = setmetatable({ type = type_name, at = at, config = config, rules = {} }, item)
+  if type(config) == "table" then
+    it.config = {}
+    for key, value in pairs(config) do
+      it[RULES[key] and "rules" or "config"][key] = value
+    end
+  end
+  return it
+end
+
 function item.__call(self, config)
-  return setmetatable({ type = self.type, at = self.at, config = config }, item)
+  return new_item(self.type, config, self.at)
 end
 
 local of = setmetatable({}, {
@@ -190,11 +214,11 @@ local function check_item(name, it, found, at)
     return note(("of.%s takes a table of keys"):format(it.type:lower()))
   end
   judge(it.type, it.config, function(_, text, hint) note(text, hint) end)
-end
-
--- One item, from a place that is no script of ours.
-local function new_item(type_name, config, at)
-  return setmetatable({ type = type_name, at = at, config = config }, item)
+  for _, key in ipairs(faults.names_of(it.rules)) do
+    if it.rules[key] ~= none and type(it.rules[key]) ~= RULES[key] then
+      note(("'%s' is a %s"):format(key, RULES[key]))
+    end
+  end
 end
 
 -- What a file returns. `at` tells where it stands, when that is not where this is called.
@@ -220,6 +244,12 @@ end
 local book = {}
 book.__index = book
 
+-- The keys that an item or a layer sets or takes away.
+local function keys_of(it)
+  local keys, more = faults.names_of(it.config), faults.names_of(it.rules)
+  return table.move(more, 1, #more, #keys + 1, keys)
+end
+
 -- All overrides in force. `sources` are { name, rank, overrides }: of two that set the same key of the same
 -- requirement, the one for an organization wins over the one for all, then the higher rank; two of the same rank
 -- must not.
@@ -230,7 +260,7 @@ local function collect(sources)
     for _, name in ipairs(faults.names_of(set.items)) do
       local it = set.items[name]
       local path = set.provider_type .. "/" .. name
-      for _, key in ipairs(faults.names_of(it.config)) do
+      for _, key in ipairs(keys_of(it)) do
         local id = ("%s/%s %s %d"):format(path, key, set.organization or "", source.rank)
         if seen[id] then
           found:add(it.at, ("%s: '%s' is set at %s too"):format(name, key, seen[id]), "leave it to one of them")
@@ -242,7 +272,7 @@ local function collect(sources)
       table.insert(layers[path], {
         provider_type = set.provider_type, requirement = name,
         source = source.name and source.name .. " (" .. it.at .. ")" or it.at, rank = source.rank,
-        organization = set.organization, type = it.type, config = it.config,
+        organization = set.organization, type = it.type, config = it.config, rules = it.rules,
       })
     end
   end
@@ -309,9 +339,10 @@ function book:unmatched(rows, those)
 end
 
 -- The configuration in force for a row { providerType = slug, slug, validationType, config }: config, where each
--- key came from ({ [key] = source }), and what was left out ({ { source, reason } }), for people to read.
+-- key came from ({ [key] = source }), what was left out ({ { source, reason } }), for people to read, and the rules
+-- beside it: { required =, required_if =, expires = }.
 function book:effective(row, organization)
-  local config, sources, ignored = {}, {}, {}
+  local config, sources, ignored, rules = {}, {}, {}, {}
   local bad = {}
   check_keys(row.validationType, row.config, function(key, text)
     bad[key] = true
@@ -335,14 +366,14 @@ function book:effective(row, organization)
       if reason then
         ignored[#ignored + 1] = { source = layer.source, reason = reason }
       else
-        config = merged
-        for key, value in pairs(layer.config) do
-          sources[key] = value ~= none and layer.source or nil
+        config, rules = merged, over(rules, layer.rules)
+        for _, key in ipairs(keys_of(layer)) do
+          sources[key] = (config[key] ~= nil or rules[key] ~= nil) and layer.source or nil
         end
       end
     end
   end
-  return config, sources, ignored
+  return config, sources, ignored, rules
 end
 
 return {

@@ -1,7 +1,8 @@
 -- Whether an answer to a requirement would do, by its configuration (validation/requirement.lua). An answer is
--- { value = text, values = list of texts, other = text, document = table }.
+-- { value = text, number or boolean, values = list of texts, other = text, document = table }.
 local pattern = require "mb.pattern"
 local days_of = require("validation.day").days_of
+local with = require "mb.with"
 
 local function judge_length(text, config)
   local length = utf8.len(text) or #text
@@ -169,6 +170,17 @@ local JUDGES <const> = {
   end,
 }
 
+-- The text that judges look at, of a value as JSON has it; nil when this type takes none of its kind.
+local function text_of(value, type_name, config)
+  if type(value) == "boolean" then
+    return type_name == "BOOLEAN" and tostring(value) or nil
+  elseif type(value) == "number" then
+    local takes = type_name == "NUMBER" or type_name == "PAST_DATE" and config.dateFormat == "YYYY"
+    return takes and (math.tointeger(value) and ("%d"):format(math.tointeger(value)) or ("%.15g"):format(value)) or nil
+  end
+  return value
+end
+
 local WITHOUT_VALUE <const> = { DOCUMENT = true, PREDEFINED_LIST = true }
 
 -- value as it is stored and perhaps a warning, or nil and what is wrong. `today` is "YYYY-MM-DD" where the provider
@@ -177,7 +189,11 @@ local function judge(type_name, config, answer, today)
   if answer.value == nil and not WITHOUT_VALUE[type_name] then
     return nil, "needs a value"
   end
-  local value, why, warning = JUDGES[type_name](answer, config, today)
+  local text = text_of(answer.value, type_name, config)
+  if text == nil and answer.value ~= nil then
+    return nil, config.validationError or "must be a text"
+  end
+  local value, why, warning = JUDGES[type_name](with(answer, { value = text }), config, today)
   if value == nil then
     return nil, config.validationError or why
   end

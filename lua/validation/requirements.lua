@@ -1,5 +1,5 @@
 -- What the query and body of requirement routes may hold.
-local text = require "mb.text"
+local submissions = require "validation.submissions"
 local with = require "mb.with"
 
 local id = { type = "string", format = "line", maxLength = 64, example = "cm3b0q8zk0000v9l4h2d7x1ab" }
@@ -9,11 +9,7 @@ local answer = {
   required = { "requirementId" },
   properties = {
     requirementId = with(id, { description = "its id or its slug" }),
-    value = { type = "string", format = "verbatim", maxLength = 1000, example = "MP0123456", -- trimmed on demand
-      description = "true or false, a text, a number, a day such as 2026-11-26, or one choice" },
-    values = { type = "array", maxItems = 50, items = { type = "string", format = "line", maxLength = 200 },
-      description = "choices" },
-    other = { type = "string", format = "line", maxLength = 1000, description = "what the choice \"other\" means" },
+    value = submissions.answer.value, values = submissions.answer.values, other = submissions.answer.other,
     document = {
       type = "object",
       required = { "url" },
@@ -37,13 +33,9 @@ return {
       organizationId = id,
       answers = { type = "array", maxItems = 100, items = answer },
     },
-    -- What a line may not hold no answer may; whether it is trimmed is for its requirement to say.
     check = function(value, fail)
       for i, it in ipairs(value.answers) do
-        local _, why = text.line(it.value or "-")
-        if why then
-          fail(("/answers/%d/value"):format(i - 1), why)
-        end
+        submissions.check_answer(it, ("/answers/%d"):format(i - 1), fail)
       end
     end,
   },

@@ -11,7 +11,7 @@
 /* How a shape is made of a schema, and which values are sound. */
 
 static const char *const kind_words[] = {"string", "integer", "number", "boolean",
-                                         "array",  "object",  "any",    NULL};
+                                         "array",  "object",  "any",    "scalar", NULL};
 static const char *const format_words[] = {"",     "email", "phone",    "date-time", "decimal",
                                             "line", "text",  "verbatim", NULL};
 
@@ -428,8 +428,9 @@ bool mb_shape_push_number(lua_State *L, const struct mb_shape_node *n, lua_Numbe
 
 const char *mb_shape_kind_word(enum mb_shape_kind kind)
 {
-    static const char *const words[] = {"a string",      "an integer", "a number",
-                                        "true or false", "a list",     "an object", "anything"};
+    static const char *const words[] = {"a string",  "an integer", "a number", "true or false",
+                                        "a list",    "an object",  "anything",
+                                        "a string, a number, true or false"};
     return words[kind];
 }
 

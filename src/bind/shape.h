@@ -15,7 +15,8 @@ enum mb_shape_kind {
     MB_SHAPE_BOOLEAN,
     MB_SHAPE_ARRAY,
     MB_SHAPE_OBJECT,
-    MB_SHAPE_ANY /* of answers */
+    MB_SHAPE_ANY,   /* of answers */
+    MB_SHAPE_SCALAR /* of requests: a string, a number or a boolean */
 };
 enum { MB_SHAPE_MAX_FIELDS = 64 }; /* of one object: a mask has a bit for each */
 enum { MB_SHAPE_CLOSED = -1, MB_SHAPE_FREE_VALUES = 0 };

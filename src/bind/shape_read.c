@@ -96,7 +96,7 @@ static const char *read_number(const struct reader *r, const char *p, const stru
     if (mb_json_pull_number(&p, r->end, &it, &wrong) != MB_OK) return NULL;
     if (it.is_integer) return mb_shape_push_integer(r->L, n, it.integer, r->values) ? p : NULL;
     char z[64];
-    if (n->kind != MB_SHAPE_NUMBER || it.text.len >= sizeof z) return NULL;
+    if (n->kind == MB_SHAPE_INTEGER || it.text.len >= sizeof z) return NULL;
     memcpy(z, it.text.ptr, it.text.len);
     z[it.text.len] = '\0';
     if (lua_stringtonumber(r->L, z) == 0) return NULL;
@@ -110,6 +110,12 @@ static const char *read_boolean(const struct reader *r, const char *p)
     const char *behind = take_word(r, p, MB_STR("true"));
     lua_pushboolean(r->L, behind != NULL);
     return behind != NULL ? behind : take_word(r, p, MB_STR("false"));
+}
+
+static const char *read_scalar(const struct reader *r, const char *p, const struct mb_shape_node *n)
+{
+    if (*p == '"') return read_string(r, p, n);
+    return *p == 't' || *p == 'f' ? read_boolean(r, p) : read_number(r, p, n);
 }
 
 static const char *read_value(struct reader *r, const char *p, int node);
@@ -282,6 +288,7 @@ static const char *read_value(struct reader *r, const char *p, int node)
     case MB_SHAPE_ARRAY: return read_array(r, p, n);
     case MB_SHAPE_OBJECT:
         return n->format == MB_SHAPE_VERBATIM ? read_verbatim(r, p) : read_object(r, p, n);
+    case MB_SHAPE_SCALAR: return read_scalar(r, p, n);
     case MB_SHAPE_ANY: break; /* of answers only */
     }
     return NULL;
