@@ -1,9 +1,9 @@
 -- What providers are asked and have answered.
 local query = require "mb.query"
 
--- Whether the provider p is past approval and was approved before it: held to it from then on only.
+-- Whether the provider p is past approval and was approved before what comes behind.
 local CAME_BEFORE <const> = [[p."status" NOT IN ('PENDING_APPROVAL', 'REJECTED', 'CANCELLED')
-                  AND coalesce(p."approvedAt", '-infinity') < ]]
+                  AND coalesce(p."approvedAt", p."createdAt") < ]]
 
 return {
   -- Keeps others from moving the status of providers, answering or reviewing until the transaction ends. $1 providers.
@@ -39,8 +39,8 @@ SELECT p."id" AS "providerId", r."id", r."slug", r."name", r."description", r."i
                   ELSE EXISTS (SELECT FROM "ProviderTypeAssignment" a
                                 WHERE a."providerId" = p."id" AND a."providerTypeId" = r."providerTypeId")
              END AS asked,
-             CASE WHEN ]] .. CAME_BEFORE .. [[r."effectiveFrom" THEN r."effectiveFrom" END AS held,
-             CASE WHEN ]] .. CAME_BEFORE .. [[coalesce(r."scriptedFrom", 'infinity')
+             CASE WHEN ]] .. CAME_BEFORE .. [[r."requiredSince" THEN r."effectiveFrom" END AS held,
+             CASE WHEN ]] .. CAME_BEFORE .. [[coalesce(r."scriptedSince", 'infinity')
                   THEN coalesce(r."scriptedFrom", 'infinity') END AS scripted) x
  WHERE p."id" = ANY ($1::text[]) AND (x.asked OR s."id" IS NOT NULL OR r."id" = $3)
  ORDER BY p."id", t."name", t."id", r."displayPriority", r."id"]]),
@@ -108,8 +108,9 @@ SELECT r."id", r."slug", t."slug" AS "typeSlug", r."isRequired", r."validationTy
   -- long, as '60 days'.
   note_scripted = query.write("submissions.note_scripted", [[
 UPDATE "RequirementType" r
-   SET "scriptedFrom" = CASE WHEN r."id" = ANY ($1::text[]) THEN mb_now() + $2::interval END
- WHERE (r."id" = ANY ($1::text[])) <> (r."scriptedFrom" IS NOT NULL)]]),
+   SET "scriptedSince" = x.since, "scriptedFrom" = x.since + $2::interval
+  FROM (SELECT t."id", CASE WHEN t."id" = ANY ($1::text[]) THEN mb_now() END AS since FROM "RequirementType" t) x
+ WHERE r."id" = x."id" AND (x.since IS NULL) <> (r."scriptedSince" IS NULL)]]),
 
   -- Takes answers of whose lapse their providers are to be told, and were not. $1 limit.
   take_warnings = query.write("submissions.take_warnings", [[

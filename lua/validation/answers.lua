@@ -182,7 +182,7 @@ local review_status <const> = { type = "string", enum = { "PENDING", "APPROVED",
 local answer <const> = with(map(true, "value, or values and other, or what is known of a file"), {
   nullable = true, example = { value = "MP012345" },
 })
-local version <const> = { type = "integer", minimum = 1, description = "for If-Match of a review" }
+local seen <const> = { type = "integer", minimum = 1, description = "for If-Match of a review" }
 local expires <const> = with(instant, { nullable = true, description = "when the approved copy of it lapses" })
 local notes <const> = with(text "The certificate is not legible.", { nullable = true, description = "the reviewer's" })
 local approved <const> = with(instant, { nullable = true, description = "of the copy that counts; null: none does" })
@@ -197,21 +197,21 @@ local submission = object("Submission", {
   "status", { type = "string", enum = { "NOT_SUBMITTED", "PENDING", "APPROVED", "REJECTED", "EXPIRED" } },
   "answer", answer, "submittedAt", maybe(instant), "approvedAt", approved, "expiresAt", expires,
   "validatedAt", maybe(instant), "notes", notes, "warning", maybe(text "ends in 12 days"),
-  "version", with(version, { nullable = true }),
+  "version", maybe(seen),
 })
 
 -- As mb_submission_body writes it (migrations/R__submissions.sql).
 local reviewed_submission = object("ReviewedSubmission", {
   "id", id, "providerId", id, "requirementTypeId", id, "status", review_status, "answer", answer,
   "submittedAt", maybe(instant), "approvedAt", approved, "expiresAt", expires, "validatedAt", maybe(instant),
-  "notes", notes, "version", version,
+  "notes", notes, "version", seen,
 })
 
 local submission_on_desk = object("SubmissionOnDesk", {
   "id", id, "providerId", id, "providerName", provider_name, "requirementTypeId", id,
   "key", text "general-practitioner.hpcsa-number", "name", text "HPCSA number", "validationType", text "TEXT",
   "status", review_status, "answer", answer, "submittedAt", instant, "approvedAt", approved, "expiresAt", expires,
-  "validatedAt", maybe(instant), "notes", notes, "version", version,
+  "validatedAt", maybe(instant), "notes", notes, "version", seen,
 })
 
 local own_session = object("OwnSession", {

@@ -45,7 +45,8 @@ local function read_row(row, in_force)
   local status, answer = status_of(row), decoded(row.documentMetadata)
   return {
     id = row.id, key = row.typeSlug .. "." .. row.slug, row = row, status = status, config = in_force.config,
-    sources = in_force.sources, ignored = in_force.ignored, rules = in_force.rules, answer = answer, waiting = status == "PENDING" and answer or nil,
+    sources = in_force.sources, ignored = in_force.ignored, rules = in_force.rules, answer = answer,
+    waiting = status == "PENDING" and answer or nil,
     approved = row.isCovered and decoded(row.approvedMetadata) or nil, approvedDay = row.approvedDay,
     isCovered = row.isCovered,
   }

@@ -93,7 +93,7 @@ local function settle_next(after)
     for i = 1, #rows do
       scripted[#scripted + 1] = rules.is_scripted(rows[i]) and rows[i].id or nil
     end
-    db.query(submissions.note_scripted, scripted, ("%d ms"):format(NOTICE))
+    db.query(submissions.note_scripted, scripted, NOTICE)
   end
   local ids = ids_of(db.query(submissions.next_providers, after, AT_ONCE))
   if #ids > 0 then

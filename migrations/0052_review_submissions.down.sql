@@ -1,6 +1,11 @@
 SET LOCAL ROLE medbookd_owner;
 
-ALTER TABLE "RequirementType" DROP COLUMN "scriptedFrom";
+DROP TRIGGER "RequirementType_deferred" ON "RequirementType";
+DROP FUNCTION mb_defer_requirement();
+ALTER TABLE "RequirementType"
+    DROP COLUMN "scriptedFrom",
+    DROP COLUMN "scriptedSince",
+    DROP COLUMN "requiredSince";
 DROP INDEX "RequirementSubmission_warnAt_idx";
 DROP INDEX "RequirementSubmission_expiresAt_idx";
 DROP INDEX "RequirementSubmission_status_submittedAt_id_idx";
