@@ -276,7 +276,8 @@ local function document(list, components)
   for _, it in ipairs(list) do
     local route, tag = it.route, tag_of(it.route)
     paths[route.path] = paths[route.path] or {}
-    paths[route.path][route.method:lower()] = operation(it, components)
+    -- As text at once: the tables of all operations together take ten times as much.
+    paths[route.path][route.method:lower()] = json.raw(canonical(operation(it, components)))
     if not is_tagged[tag] then
       is_tagged[tag] = true
       tags[#tags + 1] = { name = tag }
