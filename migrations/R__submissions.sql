@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION mb_submission_body(submission text) RETURNS text
     LANGUAGE sql STABLE
     AS $$
 SELECT row_to_json(x)::text
-  FROM (SELECT s."id", s."providerId", s."requirementTypeId", s."status", s."documentMetadata" AS "answer",
+  FROM (SELECT s."id", s."providerId", s."requirementTypeId", s."status", s."documentMetadata" - 'fileId' AS "answer",
                mb_instant(s."submittedAt") AS "submittedAt", mb_instant(s."approvedAt") AS "approvedAt",
                mb_instant(s."expiresAt") AS "expiresAt", mb_instant(s."validatedAt") AS "validatedAt", s."notes",
                s."version"
@@ -31,7 +31,8 @@ BEGIN
     LOOP
         UPDATE "RequirementSubmission" x
            SET "approvedMetadata" = NULL, "approvedAt" = NULL, "warnAt" = NULL,
-               "status" = CASE s."status" WHEN 'APPROVED' THEN 'PENDING' ELSE x."status" END::"RequirementsValidationStatus",
+               "status" = CASE s."status" WHEN 'APPROVED' THEN 'PENDING'
+                                          ELSE s."status" END::"RequirementsValidationStatus",
                "submittedAt" = CASE s."status" WHEN 'APPROVED' THEN NULL ELSE x."submittedAt" END
          WHERE x."id" = s."id";
         IF s."status" = 'APPROVED' THEN
@@ -114,7 +115,8 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION mb_answer_requirement(jsonb) IS 'keeps what a provider answers; an approved copy of what it said before counts on';
+COMMENT ON FUNCTION mb_answer_requirement(jsonb) IS
+    'keeps what a provider answers; an approved copy of what it said before counts on';
 
 -- request: of mb.caller, with `provider`, `requirement`, `version` expected, `action` (approve, reject, revoke),
 -- `fromStatuses`, `toStatus`, `event`, `reason`, and `rules` as they are after it. outcome: moved, replayed,
@@ -153,7 +155,8 @@ BEGIN
     UPDATE "RequirementSubmission" x
        SET "status" = (request ->> 'toStatus')::"RequirementsValidationStatus", "notes" = request ->> 'reason',
            "validatedAt" = at, "validatedById" = request ->> 'userId',
-           "approvedMetadata" = CASE action WHEN 'approve' THEN x."documentMetadata" WHEN 'reject' THEN x."approvedMetadata" END,
+           "approvedMetadata" = CASE action WHEN 'approve' THEN x."documentMetadata"
+                                            WHEN 'reject' THEN x."approvedMetadata" END,
            "approvedAt" = CASE action WHEN 'approve' THEN at WHEN 'reject' THEN x."approvedAt" END,
            "expiresAt" = CASE action WHEN 'reject' THEN x."expiresAt" END,
            "warnAt" = CASE action WHEN 'reject' THEN x."warnAt" END
@@ -161,8 +164,8 @@ BEGIN
     PERFORM mb_settle_compliance(request ->> 'provider', request -> 'rules');
     body := mb_submission_body(s."id");
     status := request ->> 'toStatus';
-    PERFORM mb_conclude_move(request, 'RequirementSubmission', s."id", action, 'submission.' || (request ->> 'event'), was,
-                             status, request ->> 'reason', (body::json ->> 'version')::integer, body);
+    PERFORM mb_conclude_move(request, 'RequirementSubmission', s."id", action, 'submission.' || (request ->> 'event'),
+                             was, status, request ->> 'reason', (body::json ->> 'version')::integer, body);
     RETURN NEXT;
 END
 $$;

@@ -71,8 +71,8 @@ SELECT x.outcome, x.status, x.body FROM mb_review_answer($1::jsonb) x]]),
   -- of the last one of the page before, or null.
   desk = query.read("submissions.desk", [[
 SELECT s."id", s."providerId", p."name" AS "providerName", s."requirementTypeId", t."slug" || '.' || r."slug" AS "key",
-       r."name", r."validationType", s."status", s."documentMetadata" AS "answer", s."submittedAt", s."approvedAt",
-       s."expiresAt", s."validatedAt", s."notes", s."version"
+       r."name", r."validationType", s."status", s."documentMetadata" - 'fileId' AS "answer", s."submittedAt",
+       s."approvedAt", s."expiresAt", s."validatedAt", s."notes", s."version"
   FROM "RequirementSubmission" s
   JOIN "Provider" p ON p."id" = s."providerId"
   JOIN "RequirementType" r ON r."id" = s."requirementTypeId"

@@ -8,8 +8,13 @@ local requirement_types = require "validation.requirement_types"
 
 -- ---- reading ----
 
+-- An answer as it is stored; where its file is, is nobody's business.
 local function decoded(text)
-  return text and json.decode(text) or nil
+  local answer = text and json.decode(text) or nil
+  if answer then
+    answer.fileId = nil
+  end
+  return answer
 end
 
 -- What functions of a clinic see of an answer: a truth, a text, a number, a list of choices, or what is known of a

@@ -23,6 +23,7 @@ return {
     providers = { table = "Provider", own = "provider" },
     ["requirement-types"] = { table = "RequirementType", own = "requirement" },
     services = { table = "Service", own = "service" },
+    submissions = { table = "RequirementSubmission" },
     slots = { table = "CalculatedAvailabilitySlot" },
     users = { table = "User", own = "patient", foreign = "stranger" },
   },
@@ -98,6 +99,14 @@ return {
         VALUES ('added%d', 'availability', 'service', 'config', timestamptz '2100-01-04 08:01Z' + %d * interval '7 min',
           timestamptz '2100-01-04 08:31Z' + %d * interval '7 min', now(), 'provider', 'location', 1, false, true)]],
       remove = [[DELETE FROM "CalculatedAvailabilitySlot" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/submissions"] = {
+      add = [[INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId", "isRequired")
+          VALUES ('addedr%d', 'x', 'BOOLEAN', 'type', false);
+        INSERT INTO "RequirementSubmission" ("id", "requirementTypeId", "providerId", "documentMetadata", "submittedAt")
+        VALUES ('added%d', 'addedr%d', 'provider', '{"value": true}', now() - %d %% 7 * interval '99 days')]],
+      remove = [[DELETE FROM "RequirementSubmission" WHERE "id" LIKE 'added%';
+        DELETE FROM "RequirementType" WHERE "id" LIKE 'addedr%']],
     },
     ["/v1/users"] = {
       add = [[INSERT INTO "User" ("id", "createdAt")
@@ -193,6 +202,19 @@ return {
       own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS,
       rows = { own = "provider/config", foreign = "provider2/config2" },
     },
+    ["GET /v1/providers/{id}/submissions"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
+    },
+    ["PUT /v1/providers/{id}/submissions/{requirementType}"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, table = "RequirementSubmission",
+      rows = { own = "provider/requirement", foreign = "provider2/requirement" },
+    },
+    ["POST /v1/providers/{id}/submissions/{requirementType}/approve"] = {
+      own = ADMINS, rows = { own = "provider/requirement" }, table = "RequirementSubmission",
+    },
+    ["POST /v1/providers/{id}/submissions/{requirementType}/reject"] = {
+      own = ADMINS, rows = { own = "provider/requirement" }, table = "RequirementSubmission",
+    },
     ["GET /v1/requirement-types"] = { all = "*" },
     ["POST /v1/requirement-types"] = { all = ADMINS },
     ["GET /v1/requirement-types/{id}"] = { own = "*" },
@@ -216,6 +238,7 @@ return {
     ["PATCH /v1/services/{id}"] = { own = ADMINS },
     ["DELETE /v1/services/{id}"] = { own = ADMINS },
     ["GET /v1/slots"] = { all = "*" },
+    ["GET /v1/submissions"] = { all = ADMINS },
     ["GET /v1/users"] = { all = "+" },
     ["PUT /v1/users/{id}/role"] = { own = ADMINS, rows = { own = "target" }, refuses = true },
     ["POST /v1/users/{id}/lock"] = { own = ADMINS, rows = { own = "target" }, refuses = true },

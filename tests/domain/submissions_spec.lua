@@ -67,7 +67,7 @@ describe("answers of a provider", function()
   -- As an upload leaves it.
   local function upload(requirement)
     test.query([[INSERT INTO "RequirementSubmission" ("providerId", "requirementTypeId", "documentMetadata")
-      VALUES ('s-provider', $1, '{"fileName": "a.pdf"}')]], requirement)
+      VALUES ('s-provider', $1, '{"fileId": "hidden", "fileName": "a.pdf"}')]], requirement)
   end
 
   local function comply()
@@ -143,7 +143,8 @@ describe("answers of a provider", function()
   end)
 
   it("are to what is asked: nothing retired, nothing unknown", function()
-    for _, requirement in ipairs { "s-gone", "midwife.gone", "nothing", "midwife", "midwife.member.x", "doula.member" } do
+    for _, requirement in ipairs { "s-gone", "midwife.gone", "nothing", "midwife", "midwife.member.x",
+                                   "doula.member" } do
       refused(put(requirement, { value = "x" }), 404, "not_found")
       refused(review(requirement, "approve"), 404, "not_found")
     end
@@ -182,7 +183,7 @@ describe("answers of a provider", function()
   end)
 
   describe("that are reviewed", function()
-    it("make the provider comply when the last of what is required is approved, until the first of them lapses", function()
+    it("make the provider comply once all that is required is approved, until the first of it lapses", function()
       put("s-member", { value = true })
       put("s-number", { value = "MW0001" })
       put("s-until", { value = "2026-12-31" })
@@ -191,7 +192,10 @@ describe("answers of a provider", function()
         approve(it)
         assert.equal("never", until_when())
       end
-      assert.equal("APPROVED", approve("s-paper").status)
+      local r = approve "s-paper"
+      assert.equal("APPROVED", r.status)
+      assert.same({ fileName = "a.pdf" }, r.answer)
+      assert.same({ fileName = "a.pdf" }, one("s-paper").answer)
       assert.equal("2026-12-31 22:00:00+00", until_when()) -- the next midnight in Johannesburg
       assert.equal("2026-12-31T22:00:00.000Z", one("s-paper").expiresAt)
       assert.equal(test.null, one("s-member").expiresAt)
@@ -247,7 +251,8 @@ describe("answers of a provider", function()
       put("s-number", { value = "MW0002" })
       refused(review("s-number", "approve", {}, { ["If-Match"] = ('"%d"'):format(seen) }), 412, "version_mismatch")
       assert.equal("PENDING", one("s-number").status)
-      assert.equal(200, review("s-number", "approve", {}, { ["If-Match"] = ('"%d"'):format(one("s-number").version) }).status)
+      seen = one("s-number").version
+      assert.equal(200, review("s-number", "approve", {}, { ["If-Match"] = ('"%d"'):format(seen) }).status)
     end)
 
     it("answer a repetition as the first time", function()

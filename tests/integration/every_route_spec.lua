@@ -35,6 +35,8 @@ INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "provide
 SELECT 'service' || i, 'M', 30, 1, 'type' FROM generate_series(1, 3) i;
 INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId")
 SELECT 'requirement' || i, 'Licence', 'BOOLEAN', 'type' FROM generate_series(1, 3) i;
+INSERT INTO "RequirementSubmission" ("id", "requirementTypeId", "providerId", "documentMetadata")
+SELECT 'submission' || i, 'requirement' || i, 'provider', '{"value": true}' FROM generate_series(1, 2) i;
 INSERT INTO "SubscriptionPlan" ("id", "name", "basePrice", "interval", "includedSlots", "tierPricing", "isActive")
 VALUES ('retired', 'Once', 1, 'MONTHLY', 0, '{"1+": 0}', false);
 UPDATE "SubscriptionPlan" SET "basePrice" = "basePrice" + 1;
