@@ -85,10 +85,15 @@ describe("while a worker hangs", function()
                                        MEDBOOKD_WORKER_SCRIPT_CPU = "0",
                                        MEDBOOKD_WORKER_HANG_TIMEOUT = "60s",
                                        MEDBOOKD_SHUTDOWN_TIMEOUT = "1s" } }
+    -- It accepts connections before the pools of all workers have theirs.
+    for i = 1, 2 do
+      local connections <const> = ('medbookd_db_connections{worker="%d"}'):format(i)
+      eventually(function() return app:figure(connections) > 0 end, { what = connections })
+    end
     local hung = app:connect()
     hung:send "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n"
     await_hang(app)
-    for _ = 1, 60 do assert.equal(200, app:get("/v1/provider-types").status) end
+    for _ = 1, 60 do local r = app:get("/readyz") assert.equal(200, r.status, r.body) end
     assert.equal(2, #app:workers())
     assert.is_nil(app:log():find("worker hangs", 1, true))
     hung:close()
