@@ -40,19 +40,11 @@ BEGIN
         RETURN QUERY SELECT 'email_not_verified', NULL::text, NULL::text;
         RETURN;
     END IF;
-    -- In the order of the request; an id wins over a slug.
-    SELECT array_agg((SELECT t."id" FROM "ProviderType" t WHERE g.id IN (t."id", t."slug") ORDER BY t."id" = g.id DESC
-                       LIMIT 1) ORDER BY g.place)
-      INTO types
-      FROM jsonb_array_elements_text(given -> 'providerTypeIds') WITH ORDINALITY g(id, place);
-    -- Locked, so that none goes or is retired before this is done.
-    PERFORM FROM "ProviderType" t WHERE t."id" = ANY (types) ORDER BY t."id" FOR SHARE;
-    RETURN QUERY SELECT 'unknown_types', jsonb_agg(given -> 'providerTypeIds' -> (g.place - 1)::integer
-                                                   ORDER BY g.place)::text, NULL::text
-                   FROM unnest(types) WITH ORDINALITY g(id, place)
-                  WHERE NOT EXISTS (SELECT FROM "ProviderType" t WHERE t."id" = g.id AND t."isActive")
-                 HAVING count(*) > 0;
-    IF FOUND THEN
+    types := mb_named_types(given -> 'providerTypeIds', NULL);
+    unknown := mb_unknown_types(given -> 'providerTypeIds', types);
+    IF unknown IS NOT NULL THEN
+        outcome := 'unknown_types';
+        RETURN NEXT;
         RETURN;
     END IF;
     INSERT INTO "Provider" ("id", "userId", "name", "bio", "image", "languages", "website", "email", "whatsapp",

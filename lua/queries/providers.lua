@@ -43,6 +43,14 @@ SELECT x.outcome, x.unknown, x.body, x.body::json ->> 'id' AS "id", (x.body::jso
   change = query.write("providers.change", [[
 SELECT x.outcome, x.body, (x.body::json ->> 'version')::integer AS "version" FROM mb_change_provider($1::jsonb) x]]),
 
+  -- $1 request (mb_assign_types).
+  assign_types = query.write("providers.assign_types", [[
+SELECT x.outcome, x.unknown, x.stuck, x.added, x."isApproved" FROM mb_assign_types($1::jsonb) x]]),
+
+  -- Ends what that began. $1 request (mb_conclude_types).
+  conclude_types = query.write("providers.conclude_types", [[
+SELECT x.version AS "version", x.body FROM mb_conclude_types($1::jsonb) x]]),
+
   -- One in any status. $1 provider.
   any = query.read("providers.any", [[
 SELECT p."id", mb_provider_body(p."id") AS "body", p."version", p."status" FROM "Provider" p WHERE p."id" = $1]]),

@@ -61,6 +61,20 @@ return {
     end,
   },
   {
+    method = "PUT", path = "/v1/providers/{id}/types", permission = "providers.change",
+    subject = function(req) return db.query(providers.any, req.params.id)[1] end,
+    summary = "Say of which types a provider is",
+    description = "These and no others. Once it is approved, what a new type asks is answered and approved before. A "
+      .. "type goes once nothing of its services is offered or booked any more.",
+    body = validation.types, headers = { conditional.DEMANDED }, sends = { conditional.ETAG },
+    responses = { [200] = answers.own_provider }, errors = { [409] = { "requirements_incomplete", "in_use" } },
+    handler = function(req, row)
+      conditional.demand(req, row.version)
+      local done = workflow.set_types(req, row)
+      return 200, json.raw(done.body), { ETag = conditional.etag(done.version) }
+    end,
+  },
+  {
     method = "GET", path = "/v1/me/provider", permission = "me.use",
     summary = "The provider that you are, in any status", sends = { conditional.ETAG },
     responses = { [200] = answers.own_provider }, errors = { [404] = { "not_found" } },

@@ -35,6 +35,11 @@ local PROPERTIES <const> = {
   showPrice = { type = "boolean", description = "false: nobody is shown what it takes" },
 }
 
+local TYPES <const> = {
+  type = "array", maxItems = 20, items = line(100, "general-practitioner"),
+  description = "ids or slugs of types that are not retired",
+}
+
 -- Notes what is wrong with what a provider says of itself; what is not there is not looked at.
 local function check_own(value, fail)
   refuse_placeholders(value, { "email", "whatsapp" }, fail)
@@ -50,8 +55,7 @@ return {
     type = "object", title = "NewProvider", required = { "name", "languages", "email", "whatsapp", "providerTypeIds" },
     properties = with(PROPERTIES, {
       showPrice = with(PROPERTIES.showPrice, { default = true }),
-      providerTypeIds = { type = "array", maxItems = 20, items = line(100, "general-practitioner"),
-        description = "ids or slugs of types that are not retired" },
+      providerTypeIds = TYPES,
     }),
     check = check_own,
   },
@@ -62,6 +66,10 @@ return {
       timeZone = line(64, "Africa/Johannesburg"),
     }),
     check = check_own,
+  },
+  types = {
+    type = "object", title = "ProviderTypes", required = { "providerTypeIds" },
+    properties = { providerTypeIds = TYPES }, check = check_own,
   },
   list = {
     type = { type = "string", maxLength = 100, description = "id or name of a provider type" },

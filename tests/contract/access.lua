@@ -188,6 +188,9 @@ return {
     ["POST /v1/providers/{id}/reset"] = { own = ADMINS, rows = { own = "provider2" } },
     ["POST /v1/providers/{id}/start-trial"] = { own = "doctor2", rows = { own = "provider2" } },
     ["POST /v1/providers/{id}/suspend"] = { own = ADMINS, rows = { own = "provider2" } },
+    ["PUT /v1/providers/{id}/types"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
+    },
     ["GET /v1/providers/{id}/service-configs"] = { own = "*" },
     ["POST /v1/providers/{id}/service-configs"] = {
       own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },

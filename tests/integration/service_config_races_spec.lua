@@ -82,6 +82,24 @@ describe("a config of a service", function()
     assert.equal("INVALID", value [[SELECT "status" FROM "CalculatedAvailabilitySlot" WHERE "id" = '0900']])
   end)
 
+  it("is of a type that the provider keeps, or is not made", function()
+    database.run [[INSERT INTO "ProviderType" ("id", "name") VALUES ('spare', 'Spare');
+      INSERT INTO "ProviderTypeAssignment" ("providerId", "providerTypeId") VALUES ('provider', 'spare');
+      INSERT INTO "Service" ("id", "name", "defaultDuration", "defaultPrice", "providerTypeId")
+      VALUES ('extra', 'Extra', 30, 1, 'spare')]]
+    local function be(...)
+      return request("PUT", "/v1/providers/provider/types", { providerTypeIds = { ... } },
+        value [[SELECT "version" FROM "Provider" WHERE "id" = 'provider']])
+    end
+    local offer = request("POST", PATH, { serviceId = "extra", isInPerson = true })
+    local answers = queue(offer, be "type")
+    assert.same({ "201 ", "409 in_use" }, { told(answers[1]), told(answers[2]) })
+    database.run [[DELETE FROM "ServiceAvailabilityConfig" WHERE "serviceId" = 'extra']]
+    answers = queue(be "type", be("type", "spare"), offer)
+    assert.same({ "200 ", "412 version_mismatch", "422 validation_failed" },
+      { told(answers[1]), told(answers[2]), told(answers[3]) })
+  end)
+
   it("is made once by those who make it at the same time", function()
     local bytes = request("POST", PATH, { serviceId = "new", isInPerson = true })
     local seen = {}
