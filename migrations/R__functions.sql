@@ -89,7 +89,8 @@ SELECT since < other_until + greatest(before, other_after) * interval '1 min'
    AND other_since < until + greatest(after, other_before) * interval '1 min'
 $$;
 
--- Holds that refuse a time to everybody but their holder. The planner inlines it.
+-- Holds that refuse a time to everybody but their holder. The planner inlines it. Which can be near at all is told
+-- by their index alone, as no buffer is wider than 240 minutes.
 CREATE OR REPLACE FUNCTION mb_holds(provider text, since timestamptz, until timestamptz, config text)
     RETURNS TABLE ("holder" text)
     LANGUAGE sql STABLE
@@ -97,6 +98,7 @@ CREATE OR REPLACE FUNCTION mb_holds(provider text, since timestamptz, until time
 SELECT h."holder"
   FROM "SlotHold" h
  WHERE h."providerId" = provider AND h."expiresAt" > mb_now()
+   AND h."startTime" < until + interval '240 min' AND h."endTime" > since - interval '240 min'
    AND (SELECT mb_too_close(since, until, c."bufferBefore", c."bufferAfter", h."startTime", h."endTime",
                             h."bufferBefore", h."bufferAfter")
           FROM "ServiceAvailabilityConfig" c WHERE c."id" = config)

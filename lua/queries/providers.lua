@@ -61,18 +61,20 @@ SELECT mb_provider_body(p."id") AS "body", p."version" FROM "Provider" p WHERE p
 
   -- Bookable providers by name and id, with the next free slot that fits the filters. Each filter
   -- may be null: $1 provider type (id or name), $2 service (id or name), $3 part of a location's
-  -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit, $7
-  -- and $8 name and id of the last one of the page before, or null. The page comes first, in the order of
-  -- its index; slots are looked for and types named for its rows alone.
+  -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit: one more
+  -- than the page holds. $7 and $8 name and id of the last one of the page before, or null. The page comes first, in
+  -- the order of its index; slots are looked for and types named for its rows alone: the one more, of whom only
+  -- whether there is one counts, has neither.
   list = query.read("providers.list", [[
 WITH type AS MATERIALIZED (SELECT t."id", t."name" FROM "ProviderType" t)
 SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."averageRating", p."totalReviews",
        p."timeZone",
        ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
                JOIN type t ON t."id" = ta."providerTypeId"
-              WHERE ta."providerId" = p."id" ORDER BY t."name") AS "types",
+              WHERE ta."providerId" = p."id" AND p.place < $6 ORDER BY t."name") AS "types",
        n."id" AS "nextSlotId", n."startTime" AS "nextSlotAt"
-  FROM (SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
+  FROM (SELECT p.*, row_number() OVER (ORDER BY p."name", p."id") AS place FROM (
+        SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
                p."totalReviews", p."timeZone"
           FROM "Provider" p
          CROSS JOIN LATERAL mb_standing_of(p."status"::text, p."compliantUntil") ps
@@ -92,12 +94,12 @@ SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."ave
                   AND ($5 IS NULL OR CASE WHEN $5 THEN c."isOnlineAvailable" ELSE c."isInPerson" END)
                   AND ($3::text IS NULL OR ]] .. IS_NAMED .. [[)))
          ORDER BY p."name", p."id"
-         LIMIT $6) p
+         LIMIT $6) p) p
   LEFT JOIN LATERAL (
       SELECT s."id", s."startTime"
         FROM "CalculatedAvailabilitySlot" s
         JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
-       WHERE s."providerId" = p."id" AND s."startTime" > (SELECT mb_now())
+       WHERE s."providerId" = p."id" AND p.place < $6 AND s."startTime" > (SELECT mb_now())
          AND s."status" = 'AVAILABLE' AND a.is_open
          AND ($2::text IS NULL OR s."serviceId" IN (SELECT v."id" FROM "Service" v WHERE $2 IN (v."id", v."name")))
          AND ($3::text IS NULL OR s."locationId" IN (SELECT l."id" FROM "Location" l WHERE ]] .. IS_NAMED .. [[))

@@ -68,6 +68,7 @@ describe("the booking API", function()
           local next_slot = assert(test.query(free:format(p.id))[1], p.id)
           assert.equal(next_slot.id, p.nextSlotId)
           assert.equal(next_slot.start, p.nextSlotAt)
+          assert.is_true(#p.types > 0)
         end
         cursor = type(r.body.nextCursor) == "string" and r.body.nextCursor
       until not cursor

@@ -171,4 +171,18 @@ describe("buffers", function()
     assert.equal("slot_held", outcome(6, 0))
     assert.equal("slot_held", outcome(0, 6))
   end)
+
+  it("as wide as they may be reach holds on either side, and no further", function()
+    local function outcome(slot, from, to)
+      return psql.value(database.url, ([[BEGIN;
+        INSERT INTO "SlotHold" ("slotId", "providerId", "startTime", "endTime", "holder", "expiresAt", "bufferBefore",
+                                "bufferAfter")
+        VALUES ('config 0900', 'provider', '2100-01-05 %sZ', '2100-01-05 %sZ', 'somebody', '2100-01-01', 240, 240);
+        SELECT try_to_book('%s'); ROLLBACK;]]):format(from, to, slot))
+    end
+    assert.equal("slot_held", outcome("config60 0600", "01:41", "02:01"))
+    assert.equal("created", outcome("config60 0600", "01:40", "02:00"))
+    assert.equal("slot_held", outcome("config60 0925", "13:59", "14:19"))
+    assert.equal("created", outcome("config60 0925", "14:00", "14:20"))
+  end)
 end)
