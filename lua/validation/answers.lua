@@ -171,7 +171,9 @@ local ignored <const> = list(object("IgnoredConfiguration", {
 
 local requirement = object("Requirement", {
   "id", id, "key", with(text "hpcsa-number", { description = "its slug, which rule files write too" }),
-  "name", text "HPCSA number", "description", maybe(text "As on your card."), "isRequired", truth,
+  "name", text "HPCSA number", "description", maybe(text "As on your card."),
+  "isRequired", with(truth, { description = "of everybody" }),
+  "isConditional", with(truth, { description = "other answers decide whether it is required" }),
   "effectiveFrom", with(instant, { description = "from when on whoever was approved before needs an answer" }),
   "validationType", text "TEXT", "config", map(true, "in force"),
   "sources", map(text "database", "where each key of config came from"),

@@ -87,15 +87,24 @@ local function ask(it, name, ...)
   return is_done, result
 end
 
-local function is_required(it, answers)
-  if it.rules.required_if then
-    local is_done, result = ask(it, "required_if", answers)
-    if is_done then
-      return result and true or false
-    end
+-- Whether a requirement is required whatever else is answered.
+local function is_always_required(row, rules)
+  if rules.required_if then
+    return false
+  elseif rules.required ~= nil then
+    return rules.required
   end
-  if it.rules.required ~= nil then
-    return it.rules.required
+  return row.isRequired
+end
+
+-- The same of somebody's answers, by slug. it: { key, row, rules }. Where a rule fails the row counts.
+local function is_required(it, answers)
+  if not it.rules.required_if then
+    return is_always_required(it.row, it.rules)
+  end
+  local is_done, result = ask(it, "required_if", answers)
+  if is_done then
+    return result and true or false
   end
   return it.row.isRequired
 end
@@ -184,4 +193,7 @@ local function is_scripted(row)
   return not row.isRequired and (rules.required or rules.required_if) and true or false
 end
 
-return { read = read, judge = judge, rules_of = rules_of, warning = warning, is_scripted = is_scripted }
+return {
+  read = read, judge = judge, rules_of = rules_of, warning = warning, is_scripted = is_scripted,
+  is_required = is_required, is_always_required = is_always_required,
+}

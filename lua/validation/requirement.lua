@@ -11,13 +11,11 @@
 -- { organization = id } limits a file to what is asked for that organization. `none` takes a key away. Beside the
 -- configuration, which judges answers, stands what a provider is held to:
 --
---   required = true                      -- or false: whatever the row says
---   required_if = function(answers) … end
---                                        -- required when this is true of the answers to what the type asks, by slug:
---                                        -- of each the approved one, else the one that waits for its review
---   expires = function(answers, day) … end
---                                        -- the last day on which an answer that was approved on that day counts,
---                                        -- as "2026-11-26"; nil = it does not lapse
+--   required = true                         or false: whatever the row says
+--   required_if = function(answers) … end   required where this is true of the answers to what the type asks, by slug:
+--                                           of each the approved one, else the one that waits for its review
+--   expires = function(answers, day) … end  the last day on which an answer that was approved on that day counts, as
+--                                           "2026-11-26"; nil = it does not lapse
 --
 -- All faults of a file are told when scripts load; what does not fit a row, or matches none, is told with the
 -- effective configuration. Which answers do: validation/requirement_answer.lua.

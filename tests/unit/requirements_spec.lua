@@ -92,6 +92,18 @@ describe("a file of requirements", function()
     assert.matches("no new types", refusal(function() of.text = 1 end), 1, true)
   end)
 
+  it("says of what kind the rules beside a configuration are", function()
+    local text = refusal(function()
+      return requirement.overrides("dentist", {
+        ["a"] = of.text { required = "yes", required_if = true, expires = "2026-11-26", maxLength = 1 },
+        ["b"] = of.text { required = false, required_if = function() end, expires = requirement.none },
+      })
+    end)
+    assert.equal(table.concat({
+      "2: a: 'expires' is a function", "2: a: 'required' is a boolean", "2: a: 'required_if' is a function",
+    }, "\n"), text)
+  end)
+
   it("makes slugs of names as the schema does", function()
     for name, slug in pairs(slugs) do assert.equal(slug, requirement.slug(name), name) end
   end)
@@ -127,6 +139,24 @@ describe("what is in force", function()
     assert.equal(7, book:effective(ROW, "p").maxLength)
     book = requirement.collect { source(1, { ["the-number"] = of.text { caseSensitive = false } }) }
     assert.is_false(book:effective(ROW).caseSensitive)
+  end)
+
+  it("tells beside the configuration whether it is required, and how long it counts", function()
+    local function ours() return true end
+    local book = requirement.collect {
+      source(1, { ["the-number"] = of.text { required = true, required_if = ours, expires = ours, maxLength = 3 } }),
+      source(2, { ["the-number"] = of.text { required = false, expires = requirement.none } }),
+    }
+    local config, sources, _, rules = book:effective(ROW)
+    assert.same({ minLength = 2, maxLength = 3, helpText = "h" }, config)
+    assert.same({ required = false, required_if = ours }, rules)
+    assert.matches("^[%w_/.]+:%d+$", sources.required)
+    assert.is_nil(sources.expires)
+    local _, why = pcall(requirement.collect, {
+      source(1, { ["the-number"] = of.text { required = true } }),
+      source(1, { ["the-number"] = of.text { required = false } }),
+    })
+    assert.matches("'required' is set at .* too", tostring(why))
   end)
 
   it("leaves out what does not fit, and says so", function()
