@@ -112,7 +112,8 @@ SELECT pg_temp.demo_id('prov', n), demo_provider.name, account."id", bio,
        'https://images.demo.example/providers/' || n || '.jpg', languages::"Languages"[], account."email",
        account."whatsapp", n % 8 <> 7, status::"ProviderStatus",
        CASE WHEN status <> 'PENDING_APPROVAL' THEN pg_temp.demo_id('user', 1) END,
-       CASE WHEN status <> 'PENDING_APPROVAL' THEN mb_now() END,
+       -- Before anything was asked of them, so that they have until its day.
+       CASE WHEN status <> 'PENDING_APPROVAL' THEN mb_now() - interval '90 days' END,
        CASE status WHEN 'TRIAL' THEN mb_now() WHEN 'TRIAL_EXPIRED' THEN mb_now() - interval '40 days' END,
        CASE status WHEN 'TRIAL' THEN 'ACTIVE' WHEN 'TRIAL_EXPIRED' THEN 'EXPIRED' WHEN 'ACTIVE' THEN 'CONVERTED'
             ELSE 'NOT_STARTED' END::"TrialStatus",

@@ -25,7 +25,8 @@ return requirement.overrides("midwife", {
 
 local PLUGIN <const> = [[
 return {
-  api = 1, name = "clinic.health", version = "1.0.0", summary = "Asks for vaccinations", capabilities = { "requirements" },
+  api = 1, name = "clinic.health", version = "1.0.0", summary = "Asks for vaccinations",
+  capabilities = { "requirements" },
   requirements = {
     { provider_type = "midwife", items = { shots = { type = "BOOLEAN", config = { required = true } } } },
   },
