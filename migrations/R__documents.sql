@@ -120,4 +120,30 @@ END
 $$;
 COMMENT ON FUNCTION mb_withdraw_document(jsonb) IS 'takes back a document that waits for its review';
 
+-- request: of mb.caller, with `provider`, and `file`, `mediaType` and `sha256` of one that came in, or without them for
+-- no image at all. False: the file is gone.
+CREATE OR REPLACE FUNCTION mb_set_provider_image(request jsonb) RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    file constant text := request ->> 'file';
+    made "Provider";
+BEGIN
+    PERFORM FROM "Provider" p WHERE p."id" = request ->> 'provider' FOR NO KEY UPDATE;
+    IF file IS NOT NULL AND NOT mb_end_file(file, request ->> 'mediaType', request ->> 'sha256') THEN
+        RETURN false;
+    END IF;
+    UPDATE "Provider" p
+       SET "image" = CASE WHEN file IS NULL THEN '' ELSE '/v1/providers/' || p."id" || '/image' END, "imageFileId" = file
+     WHERE p."id" = request ->> 'provider' AND (file IS NOT NULL OR p."image" <> '')
+    RETURNING p.* INTO made;
+    IF made."id" IS NOT NULL THEN
+        PERFORM mb_conclude_record(request, 'Provider', made."id", 'provider.changed',
+                                   jsonb_build_object('version', made."version", 'fields', '["image"]'::jsonb), NULL);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION mb_set_provider_image(jsonb) IS 'gives a provider an image that came in, or takes it away';
+
 RESET ROLE;

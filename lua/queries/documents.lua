@@ -37,6 +37,16 @@ SELECT mb_append_file($1, $2::integer, $3::bytea) AS "isThere"]]),
   -- $1 request (mb_withdraw_document).
   withdraw = query.write("documents.withdraw", [[SELECT mb_withdraw_document($1::jsonb) AS "wasThere"]]),
 
+  -- A provider and its image. "isShown": to everybody. $1 provider.
+  image_of = query.read("documents.image_of", [[
+SELECT p."id", p."imageFileId" AS "file", ps.refusal IS DISTINCT FROM 'provider_not_active' AS "isShown"
+  FROM "Provider" p
+  JOIN mb_provider_standing() ps ON ps."id" = p."id"
+ WHERE p."id" = $1]]),
+
+  -- $1 request (mb_set_provider_image).
+  set_image = query.write("documents.set_image", [[SELECT mb_set_provider_image($1::jsonb) AS "isThere"]]),
+
   -- A file that is complete. $1 file.
   file = query.read("documents.file", [[
 SELECT f."id", f."mediaType", f."size", f."sha256" FROM "ProviderFile" f

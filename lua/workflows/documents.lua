@@ -55,10 +55,7 @@ local function upload(req, row, name, most, type_of)
   }
   local request = request_of(req, row)
   request.document = document
-  file.kept = db.query(documents.submit, json.encode(request))[1].isThere
-  if not file.kept then
-    error(problem(408, "body_too_slow", "the document came too slowly to be kept"))
-  end
+  file:keep(db.query(documents.submit, json.encode(request))[1].isThere)
   document.fileId = nil
   return document
 end

@@ -37,11 +37,16 @@ function incoming:__close()
   end
 end
 
+-- It was taken for one whose sender has left.
+local function refuse_slow()
+  error(problem(408, "body_too_slow", "the file came too slowly to be kept"))
+end
+
 local function store(self, piece)
   self.number = self.number + 1
   local rows <close> = db.query(documents.append, self.id, self.number, bytes.parameter(piece))
   if not rows[1].isThere then
-    error(problem(408, "body_too_slow", "the file came too slowly to be kept"))
+    refuse_slow()
   end
 end
 
@@ -64,10 +69,15 @@ function incoming:write(piece)
   end
 end
 
--- Stores what is left; -> sha256 in hex. The file is kept once it is complete: mb_end_file.
+-- Stores what is left; -> sha256 in hex. The file is kept when a statement has made it complete (mb_end_file): `keep`.
 function incoming:finish()
   flush(self, true)
   return self.digest:hex()
+end
+
+-- is_there: what that statement answered.
+function incoming:keep(is_there)
+  self.kept = is_there or refuse_slow()
 end
 
 -- A file that is complete: { id, mediaType, size, sha256 }, or nil.

@@ -232,6 +232,11 @@ return {
     ["DELETE /v1/providers/{id}/submissions/{requirementType}/document"] = {
       own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = DOCUMENTS, refuses = true,
     },
+    ["PUT /v1/providers/{id}/image"] = {
+      own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
+    },
+    ["GET /v1/providers/{id}/image"] = { own = "*" },
+    ["DELETE /v1/providers/{id}/image"] = { own = "doctor2 " .. ADMINS, rows = { own = "provider2" } },
     ["PATCH /v1/providers/{id}"] = {
       own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
     },

@@ -52,6 +52,10 @@ INSERT INTO "RequirementSubmission" ("requirementTypeId", "providerId", "documen
 SELECT 'paper', "id", jsonb_build_object('fileId', 'waiting of ' || "id", 'fileName', 'a.pdf'),
        jsonb_build_object('fileId', 'approved of ' || "id", 'fileName', 'a.pdf'), now()
   FROM "Provider";
+INSERT INTO "ProviderFile" ("id", "providerId", "size", "reserved", "mediaType", "sha256", "completedAt")
+VALUES ('image', 'provider', 1, 1, 'image/png', repeat('0', 64), now());
+INSERT INTO "ProviderFilePiece" ("fileId", "number", "bytes") VALUES ('image', 1, 'x');
+UPDATE "Provider" SET "imageFileId" = 'image' WHERE "id" = 'provider';
 INSERT INTO "User" ("id") VALUES ('doctor3');
 INSERT INTO "Provider" ("id", "name", "userId", "image", "status") VALUES ('provider3', 'y', 'doctor3', 'y', 'ACTIVE');
 UPDATE "Provider" SET "compliantUntil" = 'infinity';

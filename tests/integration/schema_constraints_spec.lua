@@ -116,6 +116,8 @@ local UNIQUES <const> = {
   Service_providerTypeId_slug_key = another("Service", '{"id": "2"}'),
   RequirementType_providerTypeId_slug_key = another("RequirementType", '{"id": "2"}'),
   Provider_userId_key = another("Provider", '{"id": "2"}'),
+  Provider_imageFileId_key = [[UPDATE "Provider" SET "imageFileId" = 'file'; INSERT INTO "User" ("id") VALUES ('2');]]
+    .. another("Provider", '{"id": "2", "userId": "2"}'),
   ProviderTypeAssignment_providerId_providerTypeId_key = another("ProviderTypeAssignment", '{"id": "2"}'),
   OrganizationProviderConnection_organizationId_providerId_key =
     another("OrganizationProviderConnection", '{"id": "2"}'),
@@ -172,7 +174,7 @@ local RESTRICTED <const> = {
     another("OrganizationProviderConnection", '{"id": "2", "providerId": "nowhere"}'),
   RequirementType_providerTypeId_fkey = "", RequirementSubmission_requirementTypeId_fkey = "",
   RequirementSubmission_providerId_fkey = "", RequirementSubmission_validatedById_fkey = "",
-  ProviderFile_providerId_fkey = "", CalendarIntegration_providerId_fkey = "",
+  ProviderFile_providerId_fkey = "", Provider_imageFileId_fkey = "", CalendarIntegration_providerId_fkey = "",
   CalendarEvent_calendarIntegrationId_fkey = "",
   CalendarSyncOperation_calendarIntegrationId_fkey = "",
   Availability_providerId_fkey = another("Availability", '{"id": "2", "providerId": "nowhere"}'),
