@@ -35,7 +35,7 @@ end
 
 describe("examples/stories", function()
   it("are all tested here", function()
-    assert.same({ "account.md" }, native.list "examples/stories")
+    assert.same({ "account.md", "provider.md" }, native.list "examples/stories")
   end)
 
   it("account.md tells what happens", function()
@@ -52,5 +52,26 @@ describe("examples/stories", function()
     assert.matches("^202\n204\n.*\"code\":\"invalid_token\"", told[8])
     assert.equal("204\n", told[9])
     assert.equal(9, #told)
+  end)
+
+  it("provider.md tells what happens", function()
+    local told = run "provider.md"
+    assert.matches("^user c%w+: SUPER_ADMIN, signs in as ayanda@clinic.example", told[1])
+    assert.equal("membership number insured-until certificate graduated opened patients-a-week school",
+      (told[2]:gsub("%s+$", ""):gsub("\n", " ")))
+    assert.equal("not_found", cjson.decode(told[3]).code)
+    assert.equal(("PENDING\n"):rep(7), told[4]:match "^[%u\n]+")
+    assert.equal("certificate.pdf", cjson.decode(told[4]:match "{.*}").fileName)
+    assert.matches("^8\n" .. ("APPROVED\n"):rep(6) .. "REJECTED\n{", told[5])
+    local missing = {}
+    for i, it in ipairs(cjson.decode(told[5]:match "{.*}").missing) do missing[i] = it.key .. " " .. it.status end
+    assert.same({ "podiatrist.number REJECTED", "podiatrist.school PENDING" }, missing)
+    assert.equal("PENDING\nAPPROVED\nAPPROVED\nAPPROVED\nTRIAL\n", told[6])
+    assert.equal("", told[7])
+    assert.equal("480.00", cjson.decode(told[8]:match "^Dr Noma Dlamini\n(.*)").price)
+    assert.equal("not_bookable", cjson.decode(told[9]:match "{.-}\n").code)
+    assert.equal(2, select(2, told[9]:gsub('"EXPIRED"', "")))
+    assert.matches("^PENDING\nAPPROVED\nAPPROVED\nDr Noma Dlamini\n{", told[10])
+    assert.equal(10, #told)
   end)
 end)
