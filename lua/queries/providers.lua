@@ -33,6 +33,49 @@ local function shown(prices)
             ORDER BY l."name") x)) AS "locations"]]):format(prices)
 end
 
+-- A list of providers p, each with its next free slot. from: what follows FROM "Provider" p; limit: one more than the
+-- page holds; more: what is shown beside a card; fits: what slots s have to do too; lists: what these name. The page
+-- comes first, in the order of its index; slots are looked for and types named for its rows alone: the one more, of
+-- whom only whether there is one counts, has neither.
+local function cards(it)
+  local more = it.more or ""
+  return (([[
+WITH type AS MATERIALIZED (SELECT t."id", t."name", t."slug" FROM "ProviderType" t)]] .. (it.lists or "") .. [[
+
+SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."averageRating", p."totalReviews",
+       p."timeZone",
+       ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
+               JOIN type t ON t."id" = ta."providerTypeId"
+              WHERE ta."providerId" = p."id" AND p.place < $LIMIT ORDER BY t."name") AS "types",
+       n."id" AS "nextSlotId", n."startTime" AS "nextSlotAt"]] .. more .. [[
+
+  FROM (SELECT p.*, row_number() OVER (ORDER BY $ORDER) AS place FROM (
+        SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
+               p."totalReviews", p."timeZone"]] .. more .. [[
+
+          FROM "Provider" p
+         ]] .. it.from .. [[
+
+         ORDER BY $ORDER
+         LIMIT $LIMIT) p) p
+  LEFT JOIN LATERAL (
+      SELECT s."id", s."startTime"
+        FROM "CalculatedAvailabilitySlot" s
+        JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
+       WHERE s."providerId" = p."id" AND p.place < $LIMIT AND s."startTime" > (SELECT mb_now())
+         AND s."status" = 'AVAILABLE' AND a.is_open
+         AND ]] .. it.fits .. [[
+
+         AND NOT EXISTS (SELECT FROM mb_holds(p."id", s."startTime", s."endTime", s."serviceConfigId"))
+       ORDER BY s."startTime", s."id"
+       LIMIT 1) n ON true
+ ORDER BY $ORDER]]):gsub("%$(%u+)", { LIMIT = it.limit, ORDER = it.order }))
+end
+
+local OF_DESK <const> = [[, p."status", p."statusSince"]]
+local IN_SERVICE <const> =
+  [[EXISTS (SELECT FROM mb_provider_standing() ps WHERE ps."id" = p."id" AND ps.refusal IS NULL)]]
+
 return {
   -- $1 request (mb_create_provider). id and version: of the body, where there is one.
   create = query.write("providers.create", [[
@@ -60,54 +103,50 @@ SELECT p."id", mb_provider_body(p."id") AS "body", p."version", p."status" FROM 
 SELECT mb_provider_body(p."id") AS "body", p."version" FROM "Provider" p WHERE p."userId" = $1]]),
 
   -- Bookable providers by name and id, with the next free slot that fits the filters. Each filter
-  -- may be null: $1 provider type (id or name), $2 service (id or name), $3 part of a location's
-  -- name, address or search terms, $4 language, $5 online (true) or in person (false). $6 limit: one more
-  -- than the page holds. $7 and $8 name and id of the last one of the page before, or null. The page comes first, in
-  -- the order of its index; slots are looked for and types named for its rows alone: the one more, of whom only
-  -- whether there is one counts, has neither.
-  list = query.read("providers.list", [[
-WITH type AS MATERIALIZED (SELECT t."id", t."name" FROM "ProviderType" t)
-SELECT p."id", p."name", nullif(p."image", '') AS "image", p."languages", p."averageRating", p."totalReviews",
-       p."timeZone",
-       ARRAY(SELECT t."name" FROM "ProviderTypeAssignment" ta
-               JOIN type t ON t."id" = ta."providerTypeId"
-              WHERE ta."providerId" = p."id" AND p.place < $6 ORDER BY t."name") AS "types",
-       n."id" AS "nextSlotId", n."startTime" AS "nextSlotAt"
-  FROM (SELECT p.*, row_number() OVER (ORDER BY p."name", p."id") AS place FROM (
-        SELECT p."id", p."name", p."image", p."languages"::text[] AS "languages", p."averageRating",
-               p."totalReviews", p."timeZone"
-          FROM "Provider" p
-         CROSS JOIN LATERAL mb_standing_of(p."status"::text, p."compliantUntil") ps
+  -- may be null: $1 provider type (id, slug or name), $2 service (id, slug behind that of its type and a point, or
+  -- name), $3 part of a location's name, address or search terms, $4 language, $5 online (true) or in person (false).
+  -- $6 limit: one more than the page holds. $7 and $8 name and id of the last one of the page before, or null.
+  list = query.read("providers.list", cards {
+    order = [[p."name", p."id"]], limit = "$6",
+    lists = [[,
+     service AS MATERIALIZED (
+         SELECT v."id" FROM "Service" v JOIN type t ON t."id" = v."providerTypeId"
+          WHERE $2 IN (v."id", v."name", t."slug" || '.' || v."slug"))]],
+    from = [[CROSS JOIN LATERAL mb_standing_of(p."status"::text, p."compliantUntil") ps
          WHERE ps.is_open
            AND (p."name", p."id") > (coalesce($7::text, ''), coalesce($8::text, ''))
            AND ($4::text IS NULL OR p."languages" @> ARRAY[$4::"Languages"])
            AND ($1::text IS NULL OR EXISTS (
                SELECT FROM "ProviderTypeAssignment" ta
                  JOIN "ProviderType" t ON t."id" = ta."providerTypeId"
-                WHERE ta."providerId" = p."id" AND $1 IN (t."id", t."name")))
+                WHERE ta."providerId" = p."id" AND $1 IN (t."id", t."slug", t."name")))
            AND (coalesce($2, $3, $5::boolean::text) IS NULL OR EXISTS (
                SELECT FROM "ServiceAvailabilityConfig" c
-                 JOIN "Service" v ON v."id" = c."serviceId"
                  LEFT JOIN "Location" l ON l."id" = c."locationId"
                 WHERE c."providerId" = p."id" AND c."isStanding" AND c."isActive"
-                  AND ($2 IS NULL OR $2 IN (v."id", v."name"))
+                  AND ($2 IS NULL OR c."serviceId" IN (SELECT o."id" FROM service o))
                   AND ($5 IS NULL OR CASE WHEN $5 THEN c."isOnlineAvailable" ELSE c."isInPerson" END)
-                  AND ($3::text IS NULL OR ]] .. IS_NAMED .. [[)))
-         ORDER BY p."name", p."id"
-         LIMIT $6) p) p
-  LEFT JOIN LATERAL (
-      SELECT s."id", s."startTime"
-        FROM "CalculatedAvailabilitySlot" s
-        JOIN mb_availability_standing() a ON a."id" = s."availabilityId"
-       WHERE s."providerId" = p."id" AND p.place < $6 AND s."startTime" > (SELECT mb_now())
-         AND s."status" = 'AVAILABLE' AND a.is_open
-         AND ($2::text IS NULL OR s."serviceId" IN (SELECT v."id" FROM "Service" v WHERE $2 IN (v."id", v."name")))
+                  AND ($3::text IS NULL OR ]] .. IS_NAMED .. [[)))]],
+    fits = [[($2::text IS NULL OR s."serviceId" IN (SELECT o."id" FROM service o))
          AND ($3::text IS NULL OR s."locationId" IN (SELECT l."id" FROM "Location" l WHERE ]] .. IS_NAMED .. [[))
-         AND ($5::boolean IS NULL OR CASE WHEN $5 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)
-         AND NOT EXISTS (SELECT FROM mb_holds(p."id", s."startTime", s."endTime", s."serviceConfigId"))
-       ORDER BY s."startTime", s."id"
-       LIMIT 1) n ON true
- ORDER BY p."name", p."id"]]),
+         AND ($5::boolean IS NULL OR CASE WHEN $5 THEN s."isOnlineAvailable" ELSE s."isInPerson" END)]],
+  }),
+
+  -- Those of a status, for whoever decides about them, by name. $1 status, $2 limit: one more than the page holds, $3
+  -- and $4 name and id of the last one of the page before, or null.
+  of_status = query.read("providers.of_status", cards {
+    order = [[p."name", p."id"]], limit = "$2", more = OF_DESK, fits = IN_SERVICE,
+    from = [[WHERE p."status" = $1::"ProviderStatus"
+           AND (p."name", p."id") > (coalesce($3::text, ''), coalesce($4::text, ''))]],
+  }),
+
+  -- Those who wait to be approved, the longest first. $1 limit: one more than the page holds, $2 and $3 "statusSince"
+  -- and id of the last one of the page before, or null.
+  waiting = query.read("providers.waiting", cards {
+    order = [[p."statusSince", p."id"]], limit = "$1", more = OF_DESK, fits = IN_SERVICE,
+    from = [[WHERE p."status" = 'PENDING_APPROVAL'
+           AND (p."statusSince", p."id") > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))]],
+  }),
 
   -- One provider with types, services and locations. $1 provider; no row unless it trades.
   get = query.read("providers.get", shown [[p."showPrice"]] .. [[

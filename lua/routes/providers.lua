@@ -12,14 +12,39 @@ local rules = require "permissions.providers"
 local validation = require "validation.providers"
 local workflow = require "workflows.providers"
 
+-- Those of a status, for whoever decides about them.
+local function desk(req)
+  local q = req.query
+  if not permit.judge(req, {}):allows(rules.decide) then
+    permit.identify(rules.decide, req)
+    error(problem(403, "not_allowed", "`status` is for administrators"))
+  end
+  local member = q.sort == "waiting" and "statusSince" or "name"
+  local of, after, after_id = cursor.decode(q.cursor, "text", member == "name" and "text" or "instant", "text")
+  if of and of ~= q.status .. " " .. q.sort then
+    error(problem(400, "invalid_cursor", "this cursor is of another list: begin again without it"))
+  end
+  local rows = member == "name" and db.query(providers.of_status, q.status, q.limit + 1, after, after_id)
+    or db.query(providers.waiting, q.limit + 1, after, after_id)
+  local last = rows:keep(q.limit) and rows[#rows]
+  return {
+    data = rows, nextCursor = last and cursor.encode(q.status .. " " .. q.sort, last[member], last.id) or json.null,
+  }
+end
+
 return {
   {
-    method = "GET", path = "/v1/providers", permission = "public",
+    method = "GET", path = "/v1/providers", permission = "public", auth = true,
     summary = "Providers that can be booked, with their next free slot",
+    description = "With `status` those of one, for administrators: the desk of whoever decides about them.",
     query = validation.list,
     responses = { [200] = answers.providers },
+    errors = { [401] = { "authentication_required" }, [403] = { "not_allowed" } },
     handler = function(req)
       local q = req.query
+      if q.status then
+        return desk(req)
+      end
       local after_name, after_id = cursor.decode(q.cursor, "text", "text")
       local rows = db.query(providers.list, q.type, q.service, q.location, q.language, q.online, q.limit + 1,
         after_name, after_id)

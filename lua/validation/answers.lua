@@ -58,16 +58,17 @@ local coordinates <const> = with(object(nil, {
   "lng", { type = "number", minimum = -180, maximum = 180, example = 28.0416 },
 }), { additionalProperties = true })
 
+local provider_status <const> = { type = "string", enum = require "validation.provider_statuses" }
+
 local provider_card = object("ProviderCard", {
   "id", id, "name", provider_name, "image", image, "languages", languages, "averageRating", rating,
   "totalReviews", reviews, "timeZone", time_zone, "types", list(text "General practitioner"),
   "nextSlotId", maybe(id), "nextSlotAt", maybe(instant),
+}, {
+  status = with(provider_status, { description = "for administrators who ask for one" }),
+  statusSince = with(instant, { description = "for them too: when it became that" }),
 })
 
-local provider_status <const> = { type = "string", enum = {
-  "PENDING_APPROVAL", "REJECTED", "APPROVED", "TRIAL", "TRIAL_EXPIRED", "ACTIVE", "PAYMENT_OVERDUE", "SUSPENDED",
-  "CANCELLED",
-} }
 local trial_status <const> = {
   type = "string", enum = { "NOT_STARTED", "ACTIVE", "EXPIRING_SOON", "EXPIRED", "CONVERTED" },
 }
@@ -248,6 +249,11 @@ local function api_key(title, more)
   return object(title, table.move(more, 1, #more, #API_KEY + 1, table.move(API_KEY, 1, #API_KEY, 1, {})))
 end
 
+local number <const> = { type = "integer", minimum = 0, example = 12 }
+local waiting <const> = object(nil, {
+  "count", number, "oldestAge", with(number, { nullable = true, description = "seconds that the first has waited" }),
+})
+
 return {
   object = object,
   providers = page(provider_card),
@@ -257,6 +263,14 @@ return {
     "reason", maybe(text "The certificate is not legible."),
     "by", { type = "string", enum = { "PROVIDER", "ADMIN", "SERVER" } }, "createdAt", instant,
   })),
+  statistics = object("Statistics", {
+    "at", instant, "providers", map(number, "how many by status"), "organizations", map(number, "how many by status"),
+    "waiting", with(object(nil, { "providers", waiting, "submissions", waiting }), { description = "for a decision" }),
+    "bookings", with(object(nil, { "today", number, "week", number }), {
+      description = "that begin today or this week and are not cancelled" }),
+    "users", with(object(nil, { "total", number, "today", number, "week", number }), {
+      description = "accounts, and those made today or this week" }),
+  }),
   slots = page(slot, { included = included }),
   booking = object("Booking", BOOKING),
   new_booking = object("NewBooking", NEW_BOOKING),

@@ -1,4 +1,5 @@
 -- What requests about providers may hold.
+local provider_statuses = require "validation.provider_statuses"
 local refuse_placeholders = require "validation.placeholders"
 local with = require "mb.with"
 
@@ -72,12 +73,27 @@ return {
     properties = { providerTypeIds = TYPES }, check = check_own,
   },
   list = {
-    type = { type = "string", maxLength = 100, description = "id or name of a provider type" },
-    service = { type = "string", maxLength = 100, description = "id or name of a service" },
+    type = { type = "string", maxLength = 100, description = "id, slug or name of a provider type" },
+    service = { type = "string", maxLength = 200,
+      description = "id or name of a service, or its slug behind that of its type and a point" },
     location = { type = "string", maxLength = 100, description = "part of a location's name, address or search terms" },
     language = { type = "string", enum = LANGUAGES },
     online = { type = "boolean", description = "true: offers online slots, false: in person" },
+    status = { type = "string", enum = provider_statuses,
+      description = "for administrators: those of it, without further filters" },
+    sort = { type = "string", enum = { "name", "waiting" }, default = "name",
+      description = "waiting: of those who wait to be approved, the longest first" },
     limit = { type = "integer", minimum = 1, maximum = 100, default = 50 },
     cursor = { type = "string", maxLength = 512 },
+    check = function(value, fail)
+      for _, filter in ipairs { "type", "service", "location", "language", "online" } do
+        if value.status and value[filter] ~= nil then
+          fail("/" .. filter, "does not go with a status")
+        end
+      end
+      if value.sort == "waiting" and value.status ~= "PENDING_APPROVAL" then
+        fail("/sort", "waiting wants the status PENDING_APPROVAL")
+      end
+    end,
   },
 }

@@ -24,6 +24,7 @@ return {
     ["requirement-types"] = { table = "RequirementType", own = "requirement" },
     services = { table = "Service", own = "service" },
     submissions = { table = "RequirementSubmission" },
+    statistics = { table = "Provider" },
     slots = { table = "CalculatedAvailabilitySlot" },
     users = { table = "User", own = "patient", foreign = "stranger" },
   },
@@ -240,6 +241,7 @@ return {
     ["PATCH /v1/providers/{id}"] = {
       own = "doctor " .. ADMINS, foreign = "doctor2 " .. ADMINS, rows = { own = "provider", foreign = "provider2" },
     },
+    ["GET /v1/statistics"] = { all = ADMINS },
     ["GET /v1/services"] = { all = "*" },
     ["POST /v1/services"] = { all = ADMINS },
     ["GET /v1/services/{id}"] = { own = "*" },

@@ -233,6 +233,25 @@ describe("the slugs of what was there before", function()
   end)
 end)
 
+describe("the time of a status that was there before", function()
+  it("is that of its last step, else the last that the row tells", function()
+    local database = cluster.fresh "empty"
+    migrate(database.url, "up", "55")
+    psql.run(database.url, [[
+      INSERT INTO "User" ("id") VALUES ('1'), ('2'), ('3');
+      INSERT INTO "Provider" ("id", "name", "userId", "image", "status", "createdAt", "approvedAt")
+      VALUES ('1', 'x', '1', '', 'PENDING_APPROVAL', '2026-01-01', NULL),
+             ('2', 'x', '2', '', 'APPROVED', '2026-01-01', '2026-02-01'),
+             ('3', 'x', '3', '', 'PENDING_APPROVAL', '2026-01-01', NULL);
+      INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus", "createdAt")
+      VALUES ('Provider', '3', 'reject', 'PENDING_APPROVAL', 'REJECTED', '2026-03-01'),
+             ('Provider', '3', 'reset', 'REJECTED', 'PENDING_APPROVAL', '2026-04-01')]])
+    migrate(database.url, "up")
+    assert.equal("2026-01-01 2026-02-01 2026-04-01", psql.value(database.url,
+      [[SELECT string_agg("statusSince"::date::text, ' ' ORDER BY "id") FROM "Provider"]]))
+  end)
+end)
+
 -- Servers of the release before write providers while the steps are taken: they know no trial columns.
 describe("the trial status", function()
   local database

@@ -134,6 +134,12 @@ describe("a plan", function()
     end
   end)
 
+  it("of statistics asks the live bookings by their index, however many years there are", function()
+    local plan = generic "statistics.all"
+    assert.same({ LIVE_BOOKINGS }, used(plan, { LIVE_BOOKINGS }))
+    assert.is_nil(plan:find('Seq Scan on "Booking"', 1, true), plan)
+  end)
+
   it("of any statement can do without reading all of a table that grows", function()
     for name in pairs(made) do
       for relation in generic(name, "SET enable_seqscan = off; "):gmatch 'Seq Scan on "([^"]+)"' do
@@ -237,6 +243,21 @@ describe("a plan", function()
       assert.is_true(#sold_out > 1000)
       large.run 'VACUUM "CalculatedAvailabilitySlot"'
       check(20, { "providers.list", nil, nil, nil, nil, nil, 21 }, PER_PROVIDER)
+    end)
+
+    it("looks at few pages per provider that waits, on the first page and on a late one", function()
+      check(20, { "providers.waiting", 21 }, PER_PROVIDER)
+      local middle = large.query [[SELECT "statusSince", "id" FROM "Provider" WHERE "status" = 'PENDING_APPROVAL'
+        ORDER BY 1, 2 OFFSET 100 LIMIT 1]][1]
+      check(20, { "providers.waiting", 21, middle.statusSince, middle.id }, PER_PROVIDER)
+    end)
+
+    it("looks, beside those of a status, at few pages per provider of it", function()
+      local each = PER_PROVIDER + 10 -- there are 200 of it
+      check(20, { "providers.of_status", "PENDING_APPROVAL", 21 }, each)
+      local middle = large.query [[SELECT "name", "id" FROM "Provider" WHERE "status" = 'PENDING_APPROVAL'
+        ORDER BY 1, 2 OFFSET 100 LIMIT 1]][1]
+      check(20, { "providers.of_status", "PENDING_APPROVAL", 21, middle.name, middle.id }, each)
     end)
 
     it("looks at few pages per slot, of a provider, a service or a location", function()
