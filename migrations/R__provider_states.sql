@@ -17,6 +17,9 @@ DECLARE
     was text;
     target text;
     at timestamptz;
+    begins boolean; -- what it does to the trial
+    converts boolean;
+    ends boolean;
 BEGIN
     SELECT * INTO p FROM "Provider" x WHERE x."id" = request ->> 'provider' FOR NO KEY UPDATE;
     IF request ? 'key' THEN
@@ -38,25 +41,22 @@ BEGIN
                     WHEN was = 'APPROVED' AND target = 'TRIAL' AND p."trialStarted" IS NOT NULL THEN 'trial_used'
                     ELSE coalesce(request ->> 'refusal', 'moved') END;
     IF outcome = 'moved' THEN
+        begins := was = 'APPROVED' AND target = 'TRIAL';
+        converts := was IN ('TRIAL', 'TRIAL_EXPIRED') AND target = 'ACTIVE';
+        ends := p."trialStatus" IN ('ACTIVE', 'EXPIRING_SOON') AND target IN ('TRIAL_EXPIRED', 'CANCELLED');
         UPDATE "Provider" x
            SET "status" = target::"ProviderStatus",
-               "approvedAt" = CASE WHEN was = 'PENDING_APPROVAL' THEN CASE WHEN target = 'APPROVED' THEN at END
-                                   WHEN target = 'PENDING_APPROVAL' THEN NULL ELSE x."approvedAt" END,
-               "approvedById" = CASE WHEN was = 'PENDING_APPROVAL'
-                                     THEN CASE WHEN target = 'APPROVED' THEN request ->> 'userId' END
-                                     WHEN target = 'PENDING_APPROVAL' THEN NULL ELSE x."approvedById" END,
+               -- Of the last decision, until it is made anew.
+               "approvedAt" = CASE WHEN target = 'APPROVED' AND was = 'PENDING_APPROVAL' THEN at
+                                   WHEN target <> 'PENDING_APPROVAL' THEN x."approvedAt" END,
+               "approvedById" = CASE WHEN target = 'APPROVED' AND was = 'PENDING_APPROVAL' THEN request ->> 'userId'
+                                     WHEN target <> 'PENDING_APPROVAL' THEN x."approvedById" END,
                "rejectedAt" = CASE WHEN target = 'REJECTED' THEN at END,
                "rejectionReason" = CASE WHEN target = 'REJECTED' THEN request ->> 'reason' END,
-               "trialStarted" = CASE WHEN was = 'APPROVED' AND target = 'TRIAL' THEN at ELSE x."trialStarted" END,
-               "trialEnded" = CASE WHEN was = 'APPROVED' AND target = 'TRIAL'
-                                   THEN at + (request ->> 'trialLength')::interval
-                                   WHEN x."trialStatus" IN ('ACTIVE', 'EXPIRING_SOON')
-                                        AND target IN ('ACTIVE', 'CANCELLED') THEN least(x."trialEnded", at)
-                                   ELSE x."trialEnded" END,
-               "trialStatus" = CASE WHEN was = 'APPROVED' AND target = 'TRIAL' THEN 'ACTIVE'
-                                    WHEN was IN ('TRIAL', 'TRIAL_EXPIRED') AND target = 'ACTIVE' THEN 'CONVERTED'
-                                    WHEN x."trialStatus" IN ('ACTIVE', 'EXPIRING_SOON')
-                                         AND target IN ('TRIAL_EXPIRED', 'CANCELLED') THEN 'EXPIRED'
+               "trialStarted" = CASE WHEN begins THEN at ELSE x."trialStarted" END,
+               "trialEnded" = CASE WHEN begins THEN at + (request ->> 'trialLength')::interval
+                                   WHEN converts OR ends THEN least(x."trialEnded", at) ELSE x."trialEnded" END,
+               "trialStatus" = CASE WHEN begins THEN 'ACTIVE' WHEN converts THEN 'CONVERTED' WHEN ends THEN 'EXPIRED'
                                     ELSE x."trialStatus"::text END::"TrialStatus"
          WHERE x."id" = p."id"
         RETURNING x.* INTO p;
