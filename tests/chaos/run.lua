@@ -10,6 +10,7 @@ local held = require "chaos.held"
 local kills = require "chaos.kills"
 local lost_answers = require "chaos.lost_answers"
 local native = require "support.native"
+local provider_walk = require "chaos.provider_walk"
 local proxied = require "chaos.proxied"
 local races = require "chaos.races"
 local reloads = require "chaos.reloads"
@@ -79,6 +80,12 @@ local campaigns <const> = {
     local proxy, port = proxied.client_side(clinic(), seed)
     local r = lost_answers.client_side(clinic(), proxy, port, { rounds = share(250), seed = seed })
     return r, ("%d connections broken, %d bookings, %d took a retry"):format(r.fired, r.bookings, r.retried)
+  end },
+  { "a walk of providers", function()
+    local database = cluster.fresh "schema"
+    local site = server.start { database = database, env = { MEDBOOKD_JOBS_POLL_INTERVAL = "50ms" } }
+    local r = provider_walk.run(site, database.url, { steps = share(10000), providers = share(400), seed = seed })
+    return r, ("%d steps of %d providers beside a model; %s"):format(r.steps, share(400), counts(r.outcomes))
   end },
   { "10,000 idle connections", function()
     local r = held.run(clinic(), { idle = 10000, slow = 0, deaf = 0, seconds = 5, probe = clinic():search(5) })
