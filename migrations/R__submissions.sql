@@ -118,6 +118,44 @@ $$;
 COMMENT ON FUNCTION mb_answer_requirement(jsonb) IS
     'keeps what a provider answers; an approved copy of what it said before counts on';
 
+-- request: of mb.caller, with `provider`, `requirement` and `rules` as they are after it. What was approved and counts
+-- is the answer again; without it there is none. outcome: withdrawn or nothing_waits.
+CREATE OR REPLACE FUNCTION mb_withdraw_answer(request jsonb)
+    RETURNS TABLE (outcome text)
+    LANGUAGE plpgsql VOLATILE
+    AS $$
+DECLARE
+    s "RequirementSubmission";
+    made "RequirementSubmission";
+BEGIN
+    SELECT x.* INTO s FROM "RequirementSubmission" x
+     WHERE x."providerId" = request ->> 'provider' AND x."requirementTypeId" = request ->> 'requirement'
+       AND x."status" <> 'APPROVED' AND x."submittedAt" IS NOT NULL;
+    IF s."id" IS NULL THEN
+        outcome := 'nothing_waits';
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF s."approvedAt" IS NULL THEN
+        DELETE FROM "RequirementSubmission" x WHERE x."id" = s."id";
+        PERFORM mb_conclude_record(request, 'RequirementSubmission', s."id", 'submission.withdrawn',
+                                   jsonb_build_object('status', s."status", 'version', s."version"), NULL);
+    ELSE
+        UPDATE "RequirementSubmission" x
+           SET "status" = 'APPROVED', "documentMetadata" = x."approvedMetadata", "submittedAt" = x."approvedAt",
+               "notes" = NULL, "validatedAt" = x."approvedAt", "validatedById" = NULL
+         WHERE x."id" = s."id"
+        RETURNING x.* INTO made;
+        PERFORM mb_conclude_move(request, 'RequirementSubmission', s."id", 'withdraw', 'submission.withdrawn',
+                                 s."status"::text, 'APPROVED', NULL, made."version", NULL);
+    END IF;
+    PERFORM mb_settle_compliance(request ->> 'provider', request -> 'rules');
+    outcome := 'withdrawn';
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION mb_withdraw_answer(jsonb) IS 'takes back the answer that waits, or was rejected';
+
 -- request: of mb.caller, with `provider`, `requirement`, `version` expected, `action` (approve, reject, revoke),
 -- `fromStatuses`, `toStatus`, `event`, `reason`, and `rules` as they are after it. outcome: moved, replayed,
 -- idempotency_mismatch, version_mismatch, transition_not_allowed with the `status`, answer_expired.

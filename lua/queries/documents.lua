@@ -2,10 +2,10 @@
 local query = require "mb.query"
 
 return {
-  -- A DOCUMENT that a provider may be asked for, and the answers to it. "id" is the provider's; `file`, `approvedFile`
+  -- A DOCUMENT that a provider may be asked for, and the answers to it; `file`, `approvedFile`
   -- and their kin are null without such an answer, $1 provider, $2 requirement: its id or <type>.<slug>.
   of = query.read("documents.of", [[
-SELECT p."id", r."id" AS "requirementTypeId", r."slug", r."validationType", r."validationConfig",
+SELECT p."id" AS "providerId", r."id" AS "requirementTypeId", r."slug", r."validationType", r."validationConfig",
        t."slug" AS "typeSlug", r."isActive" AND t."isActive" AS "isActive",
        s."documentMetadata" ->> 'fileId' AS "file", s."documentMetadata" ->> 'fileName' AS "fileName",
        s."approvedMetadata" ->> 'fileId' AS "approvedFile", s."approvedMetadata" ->> 'fileName' AS "approvedName"
@@ -31,11 +31,8 @@ SELECT mb_append_file($1, $2::integer, $3::bytea) AS "isThere"]]),
   -- A file that did not come in. $1 file.
   forget = query.write("documents.forget", [[DELETE FROM "ProviderFile" WHERE "id" = $1 AND "completedAt" IS NULL]]),
 
-  -- $1 request (mb_submit_document).
-  submit = query.write("documents.submit", [[SELECT mb_submit_document($1::jsonb) AS "isThere"]]),
-
-  -- $1 request (mb_withdraw_document).
-  withdraw = query.write("documents.withdraw", [[SELECT mb_withdraw_document($1::jsonb) AS "wasThere"]]),
+  -- $1 file, $2 media type, $3 sha256.
+  finish = query.write("documents.finish", [[SELECT mb_end_file($1, $2, $3) AS "isThere"]]),
 
   -- A provider and its image. "isShown": to everybody. $1 provider.
   image_of = query.read("documents.image_of", [[

@@ -63,6 +63,9 @@ SELECT p."id" AS "providerId", r."id" AS "requirementTypeId", s."id" AS "submiss
   -- $1 request (mb_answer_requirement).
   answer = query.write("submissions.answer", [[SELECT x.outcome FROM mb_answer_requirement($1::jsonb) x]]),
 
+  -- $1 request (mb_withdraw_answer).
+  withdraw = query.write("submissions.withdraw", [[SELECT x.outcome FROM mb_withdraw_answer($1::jsonb) x]]),
+
   -- $1 request (mb_review_answer).
   review = query.write("submissions.review", [[
 SELECT x.outcome, x.status, x.body FROM mb_review_answer($1::jsonb) x]]),

@@ -42,7 +42,7 @@ end
 
 return {
   {
-    method = "PUT", path = PATH, permission = "documents.change", subject = subject,
+    method = "PUT", path = PATH, permission = "submissions.answer", subject = subject,
     summary = "Send a document in, as the answer to a requirement",
     description = "The body is the file. What it is, is told by its first bytes: application/octet-stream does as its "
       .. "Content-Type, another type has to be right. It waits for a review then; the copy that was approved before "
@@ -50,7 +50,10 @@ return {
     body = "stream", max_body = MAX_SIZE, headers = { DISPOSITION },
     limit = { per = "caller", requests = "documents.rate", window = "1h" },
     responses = { [200] = answers.document },
-    errors = { [409] = { "documents_full" }, [415] = { "unsupported_media_type" }, [422] = { "validation_failed" } },
+    errors = {
+      [409] = { "documents_full", "requirement_retired" }, [415] = { "unsupported_media_type" },
+      [422] = { "validation_failed" },
+    },
     handler = function(req, row)
       if not row.isActive then
         return problem(404, "not_found", "this is not asked any more")
@@ -70,7 +73,7 @@ return {
     end,
   },
   {
-    method = "GET", path = PATH, permission = "documents.view", subject = subject,
+    method = "GET", path = PATH, permission = "submissions.view", subject = subject,
     summary = "The document that answers a requirement", query = validation.query,
     sends = {
       conditional.ETAG, { name = "Content-Disposition", description = "an attachment with the name of the file",
@@ -92,10 +95,10 @@ return {
     end,
   },
   {
-    method = "DELETE", path = PATH, permission = "documents.change", subject = subject,
+    method = "DELETE", path = PATH, permission = "submissions.answer", subject = subject,
     summary = "Take back a document that waits for its review",
     description = "Also one that was refused. What was approved stays, and is the answer again.",
-    responses = { [204] = false },
+    responses = { [204] = false }, errors = { [409] = { "requirement_retired" } },
     handler = function(req, row)
       workflow.withdraw(req, row)
     end,

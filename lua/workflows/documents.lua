@@ -1,18 +1,10 @@
--- How a document becomes the answer to a requirement: it comes in as a file, then one statement makes it the answer
--- that waits for a review. What was approved before counts on until that.
-local caller = require "mb.caller"
-local db = require "mb.db"
+-- How a document becomes the answer to a requirement: it comes in as a file, then one transaction makes it the
+-- answer that waits for a review. What was approved before counts on until that.
 local documents = require "queries.documents"
 local file_type = require "mb.file_type"
 local files = require "workflows.files"
-local json = require "mb.json"
 local problem = require "mb.problem"
-
-local function request_of(req, row)
-  local request = caller.who(req)
-  request.provider, request.requirementType = row.id, row.requirementTypeId
-  return request
-end
+local submissions = require "workflows.submissions"
 
 local function refuse_size(most)
   error(problem(413, "body_too_large", ("the document is over %d bytes"):format(most)))
@@ -39,7 +31,7 @@ local function upload(req, row, name, most, type_of)
     refuse_size(most)
   end
   local replaced = row.file ~= row.approvedFile and row.file or nil
-  local file <close> = files.begin(row.id, told or most, replaced)
+  local file <close> = files.begin(row.providerId, told or most, replaced)
   local piece = first_piece(req)
   local type_name = type_of(piece)
   while piece do
@@ -53,16 +45,20 @@ local function upload(req, row, name, most, type_of)
     fileId = file.id, fileName = file_type.with_ending(name, type_name), sha256 = file:finish(),
     fileSize = file.size, fileType = file_type.types[type_name].media,
   }
-  local request = request_of(req, row)
-  request.document = document
-  file:keep(db.query(documents.submit, json.encode(request))[1].isThere)
+  submissions.answer(req, row, function(tx)
+    if not tx:query(documents.finish, file.id, document.fileType, document.sha256)[1].isThere then
+      files.refuse_slow()
+    end
+    return document
+  end)
+  file:keep()
   document.fileId = nil
   return document
 end
 
 -- Takes back what waits for a review, or was refused. Raises not_found when nothing does.
 local function withdraw(req, row)
-  if not db.query(documents.withdraw, json.encode(request_of(req, row)))[1].wasThere then
+  if not submissions.withdraw(req, row) then
     error(problem(404, "not_found", "no document waits for a review"))
   end
 end

@@ -37,7 +37,7 @@ function incoming:__close()
   end
 end
 
--- It was taken for one whose sender has left.
+-- The file has gone: it was taken for one whose sender has left.
 local function refuse_slow()
   error(problem(408, "body_too_slow", "the file came too slowly to be kept"))
 end
@@ -69,15 +69,15 @@ function incoming:write(piece)
   end
 end
 
--- Stores what is left; -> sha256 in hex. The file is kept when a statement has made it complete (mb_end_file): `keep`.
+-- Stores what is left; -> sha256 in hex. A statement makes the file complete then (mb_end_file).
 function incoming:finish()
   flush(self, true)
   return self.digest:hex()
 end
 
--- is_there: what that statement answered.
-function incoming:keep(is_there)
-  self.kept = is_there or refuse_slow()
+-- The file is complete, and somebody refers to it.
+function incoming:keep()
+  self.kept = true
 end
 
 -- A file that is complete: { id, mediaType, size, sha256 }, or nil.
@@ -111,4 +111,4 @@ local function send(req, file, headers)
   end
 end
 
-return { IDLE = IDLE, begin = begin, find = find, send = send }
+return { IDLE = IDLE, begin = begin, find = find, send = send, refuse_slow = refuse_slow }

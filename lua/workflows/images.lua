@@ -17,7 +17,10 @@ local function upload(req, row, most)
   local request = caller.who(req)
   request.provider, request.file = row.id, file.id
   request.mediaType, request.sha256 = file_type.types[type_name].media, file:finish()
-  file:keep(db.query(documents.set_image, json.encode(request))[1].isThere)
+  if not db.query(documents.set_image, json.encode(request))[1].isThere then
+    files.refuse_slow()
+  end
+  file:keep()
 end
 
 local function remove(req, row)

@@ -37,7 +37,7 @@ local function request_of(req, status, row, items, change)
   return request
 end
 
--- Keeps an answer. row: of queries/submissions.lua `subject`. answer: as it is stored, a table; or a function (tx) that
+-- Keeps an answer. row: { providerId, requirementTypeId }. answer: as it is stored, a table; or a function (tx) that
 -- returns it, and may write beside it, under the lock of the provider. -> whether it is another one than before.
 local function answer(req, row, given)
   return db.tx(function(tx)
@@ -48,6 +48,17 @@ local function answer(req, row, given)
     end)
     request.answer = kept
     return tx:query(queries.answer, json.encode(request))[1].outcome == "answered"
+  end)
+end
+
+-- Takes back the answer that waits, or was rejected. row: as of `answer`. -> whether there was one.
+local function withdraw(req, row)
+  return db.tx(function(tx)
+    local items = compliance.read(row.providerId, { tx = tx, requirement = row.requirementTypeId })
+    local request = request_of(req, nil, row, items, function(it)
+      it.waiting = nil
+    end)
+    return tx:query(queries.withdraw, json.encode(request))[1].outcome == "withdrawn"
   end)
 end
 
@@ -85,4 +96,4 @@ local function review(req, row, judge, action, version)
   return done.body
 end
 
-return { load = load, answer = answer, review = review }
+return { load = load, answer = answer, withdraw = withdraw, review = review }

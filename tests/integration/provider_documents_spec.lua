@@ -107,8 +107,8 @@ describe("documents of providers", function()
     assert.equal(200, app:request("HEAD", PATH:format "paper", { headers = options "doctor" }).status)
     assert.equal("PENDING", psql.value(database.url,
       [[SELECT "status" FROM "RequirementSubmission" WHERE "requirementTypeId" = 'paper']]))
-    assert.equal(1, count [["Outbox" WHERE "type" = 'submission.answered']])
-    assert.equal(1, count [["AuditLog" WHERE "action" = 'SUBMISSION_ANSWERED' AND "userId" = 'doctor']])
+    assert.equal(1, count [["Outbox" WHERE "type" = 'submission.created']])
+    assert.equal(1, count [["AuditLog" WHERE "action" = 'SUBMISSION_CREATED' AND "userId" = 'doctor']])
   end)
 
   it("are read and written by their provider and administrators alone", function()
@@ -254,6 +254,29 @@ describe("documents of providers", function()
     assert.equal(pdf(100, "d"), get("?copy=approved").body)
   end)
 
+  it("that were approved stay when a newer one is rejected, and go when they are revoked", function()
+    local function review(action, body)
+      local r = app:request("POST", (PATH:format "paper":gsub("document$", action)), {
+        headers = { Authorization = "Bearer admin" }, body = body,
+      })
+      assert.equal(200, r.status, r.body)
+    end
+    put(pdf(100, "a"))
+    review("approve", {})
+    put(pdf(100, "b"))
+    review("reject", { reason = "not legible" })
+    assert.equal(2, count [["ProviderFile"]])
+    assert.equal(pdf(100, "b"), get().body)
+    assert.equal(pdf(100, "a"), get("?copy=approved").body)
+    assert.equal(204, remove().status)
+    assert.equal(pdf(100, "a"), get().body)
+    put(pdf(100, "c"))
+    review("reject", { reason = "withdrawn by the council", revoke = true })
+    expect(404, "not_found", get "?copy=approved")
+    assert.equal(pdf(100, "c"), get().body)
+    assert.equal(1, count [["ProviderFile"]])
+  end)
+
   it("can be taken back until they are approved", function()
     expect(404, "not_found", remove())
     put(pdf(100, "a"))
@@ -269,6 +292,10 @@ describe("documents of providers", function()
     assert.equal("APPROVED", psql.value(database.url,
       [[SELECT "status" FROM "RequirementSubmission" WHERE "requirementTypeId" = 'paper']]))
     assert.equal(1, count [["ProviderFile"]])
+    assert.equal(2, count [["Outbox" WHERE "type" = 'submission.withdrawn']])
+    assert.equal("PENDING APPROVED", psql.value(database.url, [[SELECT concat_ws(' ', "fromStatus", "toStatus")
+      FROM "StatusHistory" WHERE "resource" = 'RequirementSubmission' AND "action" = 'withdraw'
+      ORDER BY "id" DESC LIMIT 1]]))
   end)
 
   it("wait within a number of bytes, of which the one they replace takes none", function()

@@ -20,6 +20,11 @@ return workflow.new {
       from = { "APPROVED", "REJECTED" }, to = "PENDING", who = rules.answer, when = any_time,
       effects = { event = "changed" },
     },
+    -- The answer that waits, or was rejected, is taken back, and what was approved is it again. Without that it goes.
+    on.withdraw {
+      from = { "PENDING", "REJECTED" }, to = "APPROVED", who = rules.answer, when = any_time,
+      effects = { event = "withdrawn" },
+    },
     on.approve {
       from = "PENDING", to = "APPROVED", who = rules.review, when = any_time, effects = { event = "approved" },
     },
