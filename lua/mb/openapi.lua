@@ -120,7 +120,9 @@ local function request_body(route, components)
       },
     }
   end
-  return route.body and { required = true, content = { ["application/octet-stream"] = { schema = {} } } } or nil
+  return route.body and {
+    required = true, content = { ["application/octet-stream"] = { schema = {}, example = "the bytes of a file" } },
+  } or nil
 end
 
 local REASONS <const> = {

@@ -79,7 +79,7 @@ return {
       conditional.ETAG, { name = "Content-Disposition", description = "an attachment with the name of the file",
                           example = DISPOSITION.example },
     },
-    responses = { [200] = "*/*" },
+    responses = { [200] = { media = "*/*", example = "the bytes of a file" } },
     handler = function(req, row)
       local is_approved = req.query.copy == "approved"
       local file = files.find(is_approved and row.approvedFile or not is_approved and row.file)

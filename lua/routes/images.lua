@@ -38,7 +38,8 @@ return {
   },
   {
     method = "GET", path = PATH, permission = "images.view", subject = subject,
-    summary = "The image of a provider", sends = { conditional.ETAG }, responses = { [200] = "image/*" },
+    summary = "The image of a provider", sends = { conditional.ETAG },
+    responses = { [200] = { media = "image/*", example = "the bytes of an image" } },
     handler = function(req, row)
       local file = files.find(row.file)
       if not file then
