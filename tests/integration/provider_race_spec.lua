@@ -130,6 +130,32 @@ describe("a race about a provider", function()
     end
   end)
 
+  -- With an answer that counts, which others take back meanwhile.
+  it("of approvals against the end of what they rest on approves nobody who lacks it", function()
+    database.run [[INSERT INTO "ProviderType" ("id", "name") VALUES ('strict', 'Asks something');
+      INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId", "isRequired")
+      VALUES ('strict-licence', 'Licence', 'BOOLEAN', 'strict', true)]]
+    for _ = 1, ROUNDS do
+      local _, provider = new "PENDING_APPROVAL"
+      database.run(([[UPDATE "ProviderTypeAssignment" SET "providerTypeId" = 'strict' WHERE "providerId" = '%s';
+        INSERT INTO "RequirementSubmission" ("id", "requirementTypeId", "providerId", "status", "documentMetadata",
+          "approvedMetadata", "approvedAt", "submittedAt")
+        VALUES ('answer of %s', 'strict-licence', '%s', 'APPROVED', '{"value": true}', '{"value": true}', now(),
+          now())]]):format(provider, provider, provider))
+      local approve = none(provider, "approve", "admin")
+      local seen = race { approve, approve, approve,
+                          to(provider, "submissions/strict-licence/reject", "root", { reason = "x", revoke = true }) }
+      local is_approved = seen["409 already_approved"] ~= nil
+      assert.equal(is_approved and 2 or 1, seen["200"])
+      -- By the order of the locks: one that was approved was so before its answer went.
+      assert.equal(is_approved and "approve revoke" or "revoke", value([[SELECT string_agg("action", ' ' ORDER BY "id")
+        FROM "StatusHistory" WHERE "resourceId" IN ('%s', 'answer of %s')]], provider, provider))
+      assert.equal(is_approved and "APPROVED" or "PENDING_APPROVAL",
+        value([[SELECT "status" FROM "Provider" WHERE "id" = '%s']], provider))
+      if not is_approved then assert.equal(CLIENTS * 3 // 4, seen["409 requirements_incomplete"]) end
+    end
+  end)
+
   it("repeats one answer to all who send the same step with one key", function()
     local _, provider = new "PENDING_APPROVAL"
     local seen, won = race { http.format("POST", ("/v1/providers/%s/approve"):format(provider),
