@@ -117,6 +117,14 @@ describe("a provider's workflow", function()
     end)
   end
 
+  it("comes back in service, when nobody knows what it was before, as of one that was imported", function()
+    local imported = test.user {}
+    test.query([[INSERT INTO "Provider" ("id", "name", "userId", "image", "status")
+      VALUES ('imported', 'Dr Import', $1, '', 'SUSPENDED')]], imported.id)
+    local r = test.post("/v1/providers/imported/reinstate", {}, { token = admin.token })
+    assert.equal("200 ACTIVE", r.status .. " " .. tostring(r.body.status), r.text)
+  end)
+
   it("has one trial, of the length that is set", function()
     be "APPROVED"
     local done = is_done(act("start-trial", doctor), "TRIAL")
