@@ -51,7 +51,7 @@ local function complete_step(it, provider, request)
 end
 
 -- A statement that lost its race for a lock tells the client to repeat.
-local function settle(...)
+local function run(...)
   local ok, done, missing = pcall(...)
   if ok then
     return done, missing
@@ -77,7 +77,7 @@ local function move(provider, action, request, judge)
   local missing
   local done = transition.run(states, action, provider, judge, function(it)
     local row
-    row, missing = settle(it.guards.is_complete and complete_step or step, it, provider.id, request)
+    row, missing = run(it.guards.is_complete and complete_step or step, it, provider.id, request)
     return row
   end)
   local known = REFUSALS[done.outcome]
