@@ -110,16 +110,21 @@ local function note_failure(req, user, reason)
   db.query(accounts.failed, user and user.id, req.body.email, who.address, who.agent, reason)
 end
 
+-- One row for many refusals of whoever this is: a flood of attempts is not to be one of rows.
+local function note_refusal(req, user, who)
+  if rate.take("refusals of sign-in", who, 1, 60000) then
+    note_failure(req, user, "too_many_attempts")
+  end
+end
+
 -- The account whose password was sent, or raises.
 local function demand_user(req)
-  local email, password = req.body.email, req.body.password
+  local email, password, network = req.body.email, req.body.password, rate.network(req.client)
+  passwords.admit(req, function() note_refusal(req, nil, network) end)
   local user = db.query(accounts.by_email, email)[1]
   local stored = user and user.password
   local is_right = passwords.verify(req, email, stored, password, function()
-    -- One row for many: a flood of attempts is not to be one of rows.
-    if rate.take("refusals of sign-in", rate.network(req.client) .. " " .. email:lower(), 1, 60000) then
-      note_failure(req, user, "too_many_attempts")
-    end
+    note_refusal(req, user, network .. " " .. email:lower())
   end)
   if not is_right then
     note_failure(req, user, not user and "unknown_account" or not stored and "no_password" or "wrong_password")

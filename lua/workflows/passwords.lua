@@ -27,6 +27,10 @@ local WINDOW <const> = span.ms(config.declare("auth.failure_window", {
 -- next attempt, also that of its owner, wait for so many milliseconds each, and for MOST_PAUSE at most.
 local PAUSE <const>, MOST_PAUSE <const> = 250, 5000
 
+-- Refusals are given one after the other, so many milliseconds apart and none after more than MOST_PAUSE: a client may
+-- have hundreds of connections, and whoever else asks would wait while all of them are refused in one go.
+local APART <const> = 5
+
 -- Verified against where there is no password, so that it takes the same time.
 local NOBODY <const> = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$"
   .. "5Cyz9tE0D0l2lQyA4Cn1lGfYxP9r0s0mS0yJ1n1pJ0E"
@@ -67,9 +71,33 @@ local function demand(pointer, password, email, name)
   end
 end
 
-local function too_many(left)
-  return problem(429, "too_many_attempts", "too many wrong passwords: try again later, or ask for a new password",
-    { retry_after = math.max(1, (left + 999) // 1000) })
+local next_refusal = 0
+
+local function wait_for_turn()
+  local now = time.now()
+  local at = math.min(math.max(now, next_refusal), now + MOST_PAUSE)
+  next_refusal = at + APART
+  if at > now then
+    time.sleep(at - now)
+  end
+end
+
+-- on_refusal, which may be nil, is told at once.
+local function refuse(left, on_refusal)
+  if on_refusal then
+    on_refusal()
+  end
+  wait_for_turn()
+  error(problem(429, "too_many_attempts", "too many wrong passwords: try again later, or ask for a new password",
+    { retry_after = math.max(1, (left + 999) // 1000) }))
+end
+
+-- Raises the 429 of verify where an address has had its tries for all accounts, before anything was looked up.
+local function admit(req, on_refusal)
+  local tries, left = rate.look("password of address", rate.network(req.client))
+  if OF_ADDRESS > 0 and tries >= OF_ADDRESS then
+    refuse(left, on_refusal)
+  end
 end
 
 -- Counts an attempt before it is made, so that many at once are not too many. Undo: rate.give.
@@ -101,10 +129,7 @@ local function verify(req, email, stored, password, on_refusal)
     end
   end
   if left then
-    if on_refusal then
-      on_refusal()
-    end
-    error(too_many(left))
+    refuse(left, on_refusal)
   end
   local tries = rate.look("password of anybody", account)
   if OF_ACCOUNT > 0 and tries > OF_ACCOUNT then
@@ -124,4 +149,4 @@ local function verify(req, email, stored, password, on_refusal)
   return is_right
 end
 
-return { hash = hash, is_old = is_old, demand = demand, verify = verify }
+return { hash = hash, is_old = is_old, demand = demand, admit = admit, verify = verify }

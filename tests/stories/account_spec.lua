@@ -340,7 +340,11 @@ describe("an account", function()
         for i = 1, 30 do
           is_refused(try(("one%d@people.example"):format(i), "wrong", network:format(i)), 401, "invalid_credentials")
         end
-        is_refused(try("another@people.example", "wrong", network:format(31)), 429, "too_many_attempts")
+        for i = 1, 5 do
+          is_refused(try(("another%d@people.example"):format(i), "wrong", network:format(31)), 429, "too_many_attempts")
+        end
+        assert.equal("1", count([[SELECT count(*) AS v FROM "LoginAttempt"
+          WHERE "failureReason" = 'too_many_attempts' AND "ipAddress" = '%s']], network:format(31)))
       end
       assert.equal(200, try("guessed@people.example", "nine quick otters", "2001:db8:5:6::1").status)
     end)
