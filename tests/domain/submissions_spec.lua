@@ -320,6 +320,17 @@ describe("answers of a provider", function()
       assert.equal("midwife.number", waiting[1].key)
     end)
 
+    it("are answered anew by what was answered before, once they have lapsed", function()
+      test.query [[UPDATE "RequirementSubmission" SET "expiresAt" = mb_now() WHERE "requirementTypeId" = 's-member']]
+      test.run_jobs()
+      test.clock.set "2026-03-01T08:01:00Z"
+      test.run_jobs()
+      assert.equal("EXPIRED", one("s-member").status)
+      assert.equal("PENDING", put("s-member", { value = true }).body.status)
+      approve "s-member"
+      assert.equal("2026-12-31 22:00:00+00", until_when())
+    end)
+
     it("that wait in another copy lose the one that counted when it lapses, and are judged all the same", function()
       put("s-until", { value = "2027-06-30" })
       test.clock.set "2026-12-31T22:00:00Z"

@@ -5,6 +5,7 @@ local cluster = require "support.cluster"
 local eventually = require "support.eventually"
 local home = require "support.home"
 local json = require "cjson"
+local letters = require "support.letters"
 local paths = require "support.paths"
 local process = require "support.process"
 local server = require "support.server"
@@ -41,7 +42,7 @@ INSERT INTO "ProviderType" ("id", "name") VALUES ('type', 'Midwife');
 INSERT INTO "RequirementType" ("id", "name", "validationType", "isRequired", "displayPriority", "providerTypeId") VALUES
   ('insured', 'Insured', 'BOOLEAN', true, 1, 'type'), ('policy', 'Policy', 'TEXT', true, 2, 'type'),
   ('course', 'Course', 'BOOLEAN', false, 3, 'type'), ('shots', 'Shots', 'BOOLEAN', false, 4, 'type');
-INSERT INTO "Provider" ("id", "name", "userId", "image") VALUES ('provider', 'x', 'owner', '');
+INSERT INTO "Provider" ("id", "name", "userId", "image") VALUES ('provider', 'Dr Nkosi', 'owner', '');
 INSERT INTO "ProviderTypeAssignment" ("providerId", "providerTypeId") VALUES ('provider', 'type');
 ]]
 
@@ -81,7 +82,9 @@ describe("what a provider is held to", function()
     paths.write(dir .. "/lua/validation/requirements/clinic.lua", CLINIC)
     plugins = temp.dir()
     app = server.start {
-      database = database, workers = 1, env = { MEDBOOKD_HOME = dir, MEDBOOKD_PLUGINS_FOLDER = plugins },
+      database = database, workers = 1, env = {
+        MEDBOOKD_HOME = dir, MEDBOOKD_PLUGINS_FOLDER = plugins, MEDBOOKD_JOBS_POLL_INTERVAL = "50ms",
+      },
     }
   end)
 
@@ -113,6 +116,16 @@ describe("what a provider is held to", function()
     assert.matches("^ends in %d+ days$", one("insured").warning)
     answer("insured", false)
     assert.equal(json.null, one("insured").expiresAt)
+  end)
+
+  it("is told by mail before it lapses", function()
+    answer("insured", true)
+    database.run [[UPDATE "User" SET "email" = 'owner@people.example' WHERE "id" = 'owner';
+      INSERT INTO "Job" ("kind", "maxAttempts") VALUES ('compliance.warn', 1)]]
+    local letter = letters.await(app, "answers-lapse", "owner@people.example")
+    assert.equal("What you were approved with lapses soon", letter.subject)
+    assert.matches("\nDear Dr Nkosi,\n", letter.text, 1, true)
+    assert.matches("\n" .. end_of_june():sub(1, 10):gsub("%-", "%%-") .. "  Insured\n", letter.text)
   end)
 
   it("is what the row says where a function fails, which the log tells", function()
