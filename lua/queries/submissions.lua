@@ -70,8 +70,8 @@ SELECT p."id" AS "providerId", r."id" AS "requirementTypeId", s."id" AS "submiss
   review = query.write("submissions.review", [[
 SELECT x.outcome, x.status, x.body FROM mb_review_answer($1::jsonb) x]]),
 
-  -- Answers of one status that stand, those that wait longest first. $1 status, $2 limit, $3 and $4 submittedAt and id
-  -- of the last one of the page before, or null.
+  -- Answers of one status, those that wait longest first; none that has lapsed, whose "submittedAt" is null. $1 status,
+  -- $2 limit, $3 and $4 submittedAt and id of the last one of the page before, or null.
   desk = query.read("submissions.desk", [[
 SELECT s."id", s."providerId", p."name" AS "providerName", s."requirementTypeId", t."slug" || '.' || r."slug" AS "key",
        r."name", r."validationType", s."status", s."documentMetadata" - 'fileId' AS "answer", s."submittedAt",
@@ -80,7 +80,7 @@ SELECT s."id", s."providerId", p."name" AS "providerName", s."requirementTypeId"
   JOIN "Provider" p ON p."id" = s."providerId"
   JOIN "RequirementType" r ON r."id" = s."requirementTypeId"
   JOIN "ProviderType" t ON t."id" = r."providerTypeId"
- WHERE s."status" = $1::"RequirementsValidationStatus" AND s."submittedAt" IS NOT NULL
+ WHERE s."status" = $1::"RequirementsValidationStatus"
    AND (s."submittedAt", s."id") > (coalesce($3::timestamptz, '-infinity'), coalesce($4::text, ''))
  ORDER BY s."submittedAt", s."id"
  LIMIT $2]]),
