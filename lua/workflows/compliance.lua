@@ -15,14 +15,6 @@ local AT_ONCE <const> = 50 -- providers
 -- Set by load, once: the rules of validation/compliance.lua.
 local rules
 
--- What follows from the rules may be another thing with these scripts.
-local function load(those)
-  rules = those
-  jobs.at_start(function()
-    jobs.enqueue "compliance.settle"
-  end)
-end
-
 -- What a provider is held to, judged (validation/compliance.lua). options: tx = a transaction, until whose end no
 -- answer, review or status of the provider changes then; types = ids of provider types in the place of the provider's;
 -- requirement = the id of one that is listed too when it is not asked.
@@ -100,6 +92,18 @@ local function settle_next(after)
     db.tx(function(tx) settle(ids, tx) end)
   end
   return #ids == AT_ONCE and ids[#ids] or nil
+end
+
+-- What follows from the rules may be another thing with these scripts: the first providers are settled at once, the
+-- others by jobs.
+local function load(those)
+  rules = those
+  jobs.at_start(function()
+    local last = settle_next ""
+    if last then
+      jobs.enqueue("compliance.settle", { after = last })
+    end
+  end)
 end
 
 -- Opens what has expired, of some providers: whether there may be more.
