@@ -67,8 +67,8 @@ return {
     method = "PATCH", path = ONE, permission = "service_configs.manage", subject = find,
     summary = "Change what a provider takes for a service",
     description = "A JSON merge patch (RFC 7396). A price counts at once for all slots that nobody has booked, a "
-      .. "duration for slots that are cut from then on. What is retired is not shown any more, and nothing of it can "
-      .. "be booked, until it is taken up again.",
+      .. "duration, and how people meet, for slots that are cut from then on. What is retired is not shown any more, "
+      .. "and nothing of it can be booked, until it is taken up again.",
     body = validation.change, headers = { conditional.DEMANDED }, sends = { conditional.ETAG },
     responses = { [200] = answers.service_config }, errors = { [409] = { "not_connected" } },
     handler = function(req, row)

@@ -103,7 +103,7 @@ describe("a provider", function()
     }))
   end
 
-  local function approve(name) return done(200, ask("POST", submission(name) .. "/approve", admin, {})) end
+  local function approve(name) return done(200, ask("POST", submission(name) .. "/approve", admin)) end
 
   local function await_letter(address, subject)
     eventually(function()
@@ -175,7 +175,7 @@ describe("a provider", function()
     end
     done(200, ask("POST", submission "number" .. "/reject", admin, { reason = "The council knows no such number." }))
     local missing = {}
-    for _, it in ipairs(refused(409, "requirements_incomplete", ask("POST", at "/approve", admin, {})).missing) do
+    for _, it in ipairs(refused(409, "requirements_incomplete", ask("POST", at "/approve", admin)).missing) do
       missing[it.key] = it.status
     end
     assert.same({ ["podiatrist.number"] = "REJECTED", ["podiatrist.school"] = "PENDING" }, missing)
@@ -186,11 +186,11 @@ describe("a provider", function()
     approve "school"
 
     -- Approved, on trial, with a morning of four slots: found and booked.
-    refused(403, "not_allowed", ask("POST", at "/approve", noma, {}))
-    assert.equal("APPROVED", done(200, ask("POST", at "/approve", admin, {})).status)
+    refused(403, "not_allowed", ask("POST", at "/approve", noma))
+    assert.equal("APPROVED", done(200, ask("POST", at "/approve", admin)).status)
     await_letter("noma@people.example", "You are approved")
     assert.same({}, found())
-    assert.equal("TRIAL", done(200, ask("POST", at "/start-trial", noma, {})).status)
+    assert.equal("TRIAL", done(200, ask("POST", at "/start-trial", noma)).status)
     database.run(MORNING:format(config.id))
     assert.same({ provider }, found())
     local slots = free_slots()
