@@ -1,4 +1,5 @@
 -- Runs busted over files and folders: what `medbookd test` does once the server under test stands.
+local host = require "medbookd.host"
 local limit = require "medbookd.limit"
 local marks = require "medbookd.marks"
 
@@ -19,6 +20,8 @@ return function(words)
     error("busted is not installed for Lua 5.4; on Debian it is the package lua-busted", 0)
   end
   limit()
+  host.mark()
+  host.run_jobs() -- what these scripts begin with is nothing that a test has made due
   local ok, raised = xpcall(function()
     require "busted.runner" { standalone = false }
   end, function(raised)
@@ -26,6 +29,7 @@ return function(words)
   end)
   os.exit = exit -- luacheck: ignore
   marks.finish()
+  host.take_back()
   if ok then
     return true
   elseif getmetatable(raised) == EXIT then
