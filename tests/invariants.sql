@@ -104,4 +104,46 @@ SELECT 'I8 one event per change', coalesce(b."id", e."id"), format('version %s, 
   FROM "Booking" b FULL JOIN events e ON e."id" = b."id"
  WHERE b."version" IS DISTINCT FROM e.n
    AND coalesce(b."createdAt" > now() - interval '30 days', true) -- outbox.keep
+UNION ALL
+-- As far as rows tell what is asked; scripts may ask more. Null may be until a job has worked it out.
+SELECT 'a provider complies as long as its answers do', p."id", format('until %s, not %s', p."compliantUntil", c.ends)
+  FROM "Provider" p
+ CROSS JOIN LATERAL (
+      SELECT nullif(coalesce(min(greatest(CASE WHEN s."approvedAt" IS NULL THEN '-infinity'
+                                               ELSE coalesce(s."expiresAt", 'infinity') END,
+                                          CASE WHEN coalesce(p."approvedAt", p."createdAt") < r."requiredSince"
+                                               THEN r."effectiveFrom" END)), 'infinity'), '-infinity') AS ends
+        FROM "ProviderTypeAssignment" a
+        JOIN "RequirementType" r ON r."providerTypeId" = a."providerTypeId" AND r."isRequired" AND r."isActive"
+        LEFT JOIN "RequirementSubmission" s ON s."requirementTypeId" = r."id" AND s."providerId" = p."id"
+       WHERE a."providerId" = p."id") c
+ WHERE p."status" NOT IN ('PENDING_APPROVAL', 'REJECTED', 'CANCELLED') AND p."compliantUntil" <> coalesce(c.ends, '-infinity')
+UNION ALL
+SELECT 'what is approved is the copy that counts', s."id", format('approved at %s', s."approvedAt")
+  FROM "RequirementSubmission" s
+ WHERE s."status" = 'APPROVED'
+   AND (s."approvedAt" IS NULL OR s."approvedMetadata" IS DISTINCT FROM s."documentMetadata")
+UNION ALL
+SELECT 'the history of a provider leads to its status', p."id",
+       format('%s, %s, now %s', h."fromStatus", h."toStatus", p."status")
+  FROM "Provider" p
+  JOIN (SELECT "resourceId", "fromStatus", "toStatus",
+               lead("fromStatus") OVER (PARTITION BY "resourceId" ORDER BY "id") AS "next"
+          FROM "StatusHistory" WHERE "resource" = 'Provider') h ON h."resourceId" = p."id"
+ WHERE h."toStatus" <> coalesce(h."next", p."status"::text)
+UNION ALL
+SELECT 'a file that an answer names is there, and whole', s."id", x.file
+  FROM "RequirementSubmission" s
+ CROSS JOIN LATERAL (VALUES (s."documentMetadata" ->> 'fileId'), (s."approvedMetadata" ->> 'fileId')) x (file)
+  LEFT JOIN "ProviderFile" f ON f."id" = x.file AND f."providerId" = s."providerId" AND f."completedAt" IS NOT NULL
+ WHERE x.file IS NOT NULL
+   AND f."size" IS DISTINCT FROM (SELECT sum(octet_length(b."bytes")) FROM "ProviderFilePiece" b WHERE b."fileId" = x.file)
+UNION ALL
+SELECT 'a file that is whole belongs to an answer, or is an image', f."id", f."providerId"
+  FROM "ProviderFile" f
+ WHERE f."completedAt" IS NOT NULL
+   AND NOT EXISTS (SELECT FROM "RequirementSubmission" s
+                    WHERE s."providerId" = f."providerId"
+                      AND f."id" IN (s."documentMetadata" ->> 'fileId', s."approvedMetadata" ->> 'fileId'))
+   AND NOT EXISTS (SELECT FROM "Provider" p WHERE p."imageFileId" = f."id")
 ORDER BY 1, 2;

@@ -1,4 +1,4 @@
--- Forty providers who can be booked (1 to 40) and four who cannot (41 to 44). Languages as in the
+-- Forty providers who can be booked (1 to 40) and five who cannot (41 to 45). Languages as in the
 -- enum; hours names a week of 40_week.sql; rule is the grid of their slots.
 CREATE TEMPORARY TABLE demo_provider (
     n integer PRIMARY KEY, name text, types integer[], location integer, languages text[], status text,
@@ -92,7 +92,9 @@ INSERT INTO demo_provider VALUES
     (43, 'Dr Haroon Essop', '{2}', 9, '{English}', 'TRIAL_EXPIRED', 'late', 'ON_THE_HOUR',
      'Psychologist; the trial is over.'),
     (44, 'Tumelo Leshaba', '{5}', 10, '{English,Sepedi}', 'APPROVED', 'part', 'ON_THE_HALF_HOUR',
-     'Physiotherapist, approved and about to begin the trial.');
+     'Physiotherapist, approved and about to begin the trial.'),
+    (45, 'Dr Zodwa Majola', '{2}', 9, '{English,IsiZulu}', 'REJECTED', 'late', 'ON_THE_HOUR',
+     'Psychologist, once the register has her.');
 
 -- naledi.mokoena@demo.example
 INSERT INTO "User" ("id", "name", "email", "emailVerified", "whatsapp")
@@ -106,20 +108,56 @@ ON CONFLICT DO NOTHING;
 INSERT INTO demo_login
 SELECT pg_temp.demo_id('user', 1000 + n), 'Sunbird-2026' FROM demo_provider;
 
+CREATE TEMPORARY TABLE demo_made ("id" text PRIMARY KEY, n integer, status text, now timestamptz(3)) ON COMMIT DROP;
+INSERT INTO demo_made
+SELECT pg_temp.demo_id('prov', n), n, status, at.now FROM demo_provider, (SELECT mb_now() AS now) AS at
+WHERE NOT EXISTS (SELECT FROM "Provider" WHERE "id" = pg_temp.demo_id('prov', n));
+
 INSERT INTO "Provider" ("id", "name", "userId", "bio", "image", "languages", "email", "whatsapp", "showPrice",
-                        "status", "approvedById", "approvedAt", "trialStarted", "trialStatus", "compliantUntil")
-SELECT pg_temp.demo_id('prov', n), demo_provider.name, account."id", bio,
+                        "status", "statusSince", "suspendedFrom", "approvedById", "approvedAt", "rejectedAt",
+                        "rejectionReason", "trialStarted", "trialEnded", "trialStatus")
+SELECT demo_made."id", demo_provider.name, account."id", bio,
        'https://images.demo.example/providers/' || n || '.jpg', languages::"Languages"[], account."email",
-       account."whatsapp", n % 8 <> 7, status::"ProviderStatus",
-       CASE WHEN status <> 'PENDING_APPROVAL' THEN pg_temp.demo_id('user', 1) END,
-       -- Before anything was asked of them, so that they have until its day.
-       CASE WHEN status <> 'PENDING_APPROVAL' THEN mb_now() - interval '90 days' END,
-       CASE status WHEN 'TRIAL' THEN mb_now() WHEN 'TRIAL_EXPIRED' THEN mb_now() - interval '40 days' END,
-       CASE status WHEN 'TRIAL' THEN 'ACTIVE' WHEN 'TRIAL_EXPIRED' THEN 'EXPIRED' WHEN 'ACTIVE' THEN 'CONVERTED'
-            ELSE 'NOT_STARTED' END::"TrialStatus",
-       CASE WHEN status <> 'PENDING_APPROVAL' THEN timestamptz 'infinity' END
-FROM demo_provider JOIN "User" AS account ON account."id" = pg_temp.demo_id('user', 1000 + n)
+       account."whatsapp", n % 8 <> 7, demo_made.status::"ProviderStatus",
+       now - CASE demo_made.status WHEN 'PENDING_APPROVAL' THEN interval '3 days' ELSE '0' END,
+       CASE demo_made.status WHEN 'SUSPENDED' THEN 'ACTIVE' END::"ProviderStatus",
+       CASE WHEN demo_made.status NOT IN ('PENDING_APPROVAL', 'REJECTED') THEN pg_temp.demo_id('user', 1) END,
+       CASE demo_made.status WHEN 'PENDING_APPROVAL' THEN NULL WHEN 'REJECTED' THEN NULL
+            WHEN 'TRIAL_EXPIRED' THEN now - interval '40 days' ELSE now END,
+       CASE demo_made.status WHEN 'REJECTED' THEN now END,
+       CASE demo_made.status WHEN 'REJECTED' THEN 'The council''s register has another name under this number.' END,
+       trial.started, trial.started + trial.length, trial.status::"TrialStatus"
+FROM demo_made JOIN demo_provider USING (n)
+JOIN "User" AS account ON account."id" = pg_temp.demo_id('user', 1000 + n)
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN demo_made.status = 'TRIAL_EXPIRED' THEN now - interval '40 days'
+                WHEN demo_made.status IN ('TRIAL', 'ACTIVE', 'SUSPENDED') THEN now END AS started,
+           CASE WHEN demo_made.status IN ('TRIAL', 'TRIAL_EXPIRED') THEN interval '30 days' ELSE '0' END AS length,
+           CASE demo_made.status WHEN 'TRIAL' THEN 'ACTIVE' WHEN 'TRIAL_EXPIRED' THEN 'EXPIRED'
+                WHEN 'ACTIVE' THEN 'CONVERTED' WHEN 'SUSPENDED' THEN 'CONVERTED' ELSE 'NOT_STARTED' END AS status
+) AS trial
 ON CONFLICT DO NOTHING;
+
+-- How they came to be what they are.
+INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus", "userId", "reason",
+                             "createdAt")
+SELECT 'Provider', "Provider"."id", step.action, step.was, step.became,
+       CASE step.action WHEN 'start_trial' THEN "userId" WHEN 'expire_trial' THEN NULL
+            ELSE pg_temp.demo_id('user', 1) END,
+       CASE step.action WHEN 'reject' THEN "rejectionReason"
+            WHEN 'suspend' THEN 'A complaint is being looked into.' END,
+       CASE step.action WHEN 'approve' THEN "approvedAt" WHEN 'start_trial' THEN "trialStarted"
+            WHEN 'expire_trial' THEN "trialEnded" ELSE now END
+FROM demo_made JOIN "Provider" USING ("id")
+JOIN (VALUES
+    (1, '{REJECTED}'::text[], 'reject', 'PENDING_APPROVAL', 'REJECTED'),
+    (1, '{APPROVED,TRIAL,TRIAL_EXPIRED,ACTIVE,SUSPENDED}', 'approve', 'PENDING_APPROVAL', 'APPROVED'),
+    (2, '{TRIAL,TRIAL_EXPIRED,ACTIVE,SUSPENDED}', 'start_trial', 'APPROVED', 'TRIAL'),
+    (3, '{TRIAL_EXPIRED}', 'expire_trial', 'TRIAL', 'TRIAL_EXPIRED'),
+    (3, '{ACTIVE,SUSPENDED}', 'activate', 'TRIAL', 'ACTIVE'),
+    (4, '{SUSPENDED}', 'suspend', 'ACTIVE', 'SUSPENDED')
+) AS step (place, statuses, action, was, became) ON demo_made.status = ANY (step.statuses)
+ORDER BY demo_made.n, step.place;
 
 INSERT INTO "ProviderTypeAssignment" ("id", "providerId", "providerTypeId")
 SELECT pg_temp.demo_id('assi', demo_provider.n * 10 + type), pg_temp.demo_id('prov', demo_provider.n), demo_type.id

@@ -53,8 +53,15 @@ describe("a provider's workflow", function()
     return value([[SELECT "%s"::text AS v FROM "Provider" WHERE "id" = '%s']], name, provider)
   end
 
-  -- Takes the provider to a status past the API.
-  local function be(status) domain.run(statuses.sql(column "status", status, ([["id" = '%s']]):format(provider))) end
+  -- Takes the provider to a status past the API, in one step as far as the history knows.
+  local function be(status)
+    local before = column "status"
+    domain.run(statuses.sql(before, status, ([["id" = '%s']]):format(provider)))
+    if before ~= status then
+      test.query([[INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus")
+        VALUES ('Provider', $1, 'be', $2, $3)]], provider, before, status)
+    end
+  end
 
   -- What the last step left in the journals: history, event, audit.
   local function trace()
@@ -170,7 +177,8 @@ describe("a provider's workflow", function()
       at "-24 hours"
       assert.equal("1 EXPIRING_SOON", told "trial_ending" .. " " .. column "trialStatus")
       assert.equal(1, value([[SELECT count(*) AS v FROM "Job" WHERE "kind" = 'server.mail'
-        AND "payload" -> 'payload' ->> 'event' = 'provider.trial_ending']]))
+        AND "payload" -> 'payload' ->> 'event' = 'provider.trial_ending'
+        AND "payload" -> 'payload' ->> 'providerId' = '%s']], provider))
       assert.equal("TRIAL", column "status")
       at "1 minute"
       at "1 hour"

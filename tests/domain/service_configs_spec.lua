@@ -178,7 +178,8 @@ describe("what a provider takes for a service", function()
         assert.is_string(ask("GET", path, nil, who).body.data[1].price)
         assert.equal(config.price, ask("GET", path .. "/" .. config.id, nil, who).body.price)
       end
-      test.query([[UPDATE "Provider" SET "status" = 'SUSPENDED' WHERE "id" = $1]], provider)
+      assert.equal(200, test.post(("/v1/providers/%s/suspend"):format(provider), { reason = "for this test" },
+        { token = admin.token }).status)
       for _, target in ipairs { path, path .. "/" .. config.id } do
         assert.equal(404, ask("GET", target, nil, other).status)
         assert.equal(200, ask("GET", target, nil, owner).status)

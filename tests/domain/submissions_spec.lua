@@ -32,6 +32,7 @@ describe("answers of a provider", function()
     owner, admin, stranger = test.user(), test.user { role = "ADMIN" }, test.user()
     test.clock.set "2026-03-01T08:00:00Z"
     domain.run(TYPES:format(owner.id))
+    test.query [[DELETE FROM "RequirementSubmission" WHERE "providerId" <> 's-provider']] -- the demo clinic's
   end)
 
   local function ask(who, method, path, body, headers)

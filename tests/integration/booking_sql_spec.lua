@@ -133,6 +133,8 @@ describe("a booking", function()
   it("goes ahead with whatever answers of its provider, as long as the provider is said to comply", function()
     psql.run(database.url, [[UPDATE "RequirementSubmission" SET "status" = 'REJECTED', "expiresAt" = '2000-01-01']])
     assert.equal("created", book("0930").outcome)
+    psql.run(database.url, [[UPDATE "RequirementSubmission"
+      SET "status" = 'APPROVED', "expiresAt" = '2100-12-31 22:00Z']]) -- as its provider is said to comply
   end)
 
   it("is one too many when as many lie ahead as may, not counting what is over, cancelled or another's", function()

@@ -64,13 +64,58 @@ describe("the demo clinic", function()
   local function count(from) return math.tointeger(one(database, "SELECT count(*) AS value FROM " .. from)) end
 
   it("has forty providers who can be booked, and a few who cannot", function()
-    assert.equal(44, count [["Provider"]])
+    assert.equal(45, count [["Provider"]])
     assert.equal(40, count "mb_provider_standing() WHERE refusal IS NULL")
     assert.equal(40, count [[(SELECT DISTINCT "providerId" FROM "CalculatedAvailabilitySlot") s]])
-    assert.same({ { status = "APPROVED" }, { status = "PENDING_APPROVAL" }, { status = "SUSPENDED" },
-                  { status = "TRIAL_EXPIRED" } },
+    assert.same({ { status = "APPROVED" }, { status = "PENDING_APPROVAL" }, { status = "REJECTED" },
+                  { status = "SUSPENDED" }, { status = "TRIAL_EXPIRED" } },
       database.query [[SELECT "status" FROM "Provider" WHERE "status" NOT IN ('ACTIVE', 'TRIAL')
                        ORDER BY "status"::text]])
+  end)
+
+  it("has of everybody in service all that the law asks, with documents that can be read", function()
+    assert.equal(0, count [[(
+      SELECT FROM "Provider" p
+        JOIN "ProviderTypeAssignment" a ON a."providerId" = p."id"
+        JOIN "RequirementType" r ON r."providerTypeId" = a."providerTypeId" AND r."isRequired"
+       WHERE p."status" NOT IN ('PENDING_APPROVAL', 'REJECTED') AND NOT EXISTS (
+             SELECT FROM "RequirementSubmission" s
+              WHERE s."providerId" = p."id" AND s."requirementTypeId" = r."id" AND s."status" = 'APPROVED')) lacking]])
+    local documents = database.query [[
+      SELECT convert_from(b."bytes", 'UTF8') AS text FROM "ProviderFilePiece" b ORDER BY b."fileId"]]
+    assert.is_true(#documents > 60)
+    for _, it in ipairs(documents) do
+      local start = it.text:match "startxref\n(%d+)\n%%%%EOF\n$"
+      local places = it.text:match("^xref\n0 6\n0000000000 65535 f \n(.-)trailer", start + 1)
+      local number = 0
+      for place in places:gmatch "(%d+) 00000 n \n" do
+        number = number + 1
+        assert.equal(number .. " 0 obj", it.text:sub(place + 1, place + 7))
+      end
+      assert.equal(5, number)
+      local length, page = it.text:match "/Length (%d+) >>\nstream\n(.-)\nendstream"
+      assert.equal(#page, tonumber(length))
+    end
+  end)
+
+  it("has one who waits for approval, one who is told why not, and one whose insurance ends next week", function()
+    local real = cluster.fresh "demo"
+    assert.equal("PENDING 2", one(real, [[SELECT string_agg(DISTINCT s."status"::text, ' ') || ' ' || count(*) AS value
+      FROM "RequirementSubmission" s JOIN "Provider" p ON p."id" = s."providerId"
+      WHERE p."status" = 'PENDING_APPROVAL']]))
+    assert.equal("1", one(real, [[SELECT count(*) AS value FROM "RequirementSubmission" s
+      JOIN "Provider" p ON p."id" = s."providerId"
+      WHERE p."status" = 'REJECTED' AND s."status" = 'REJECTED' AND s."notes" <> '' AND p."rejectionReason" <> '']]))
+    assert.same({ { name = "Dr Sipho Dlamini", first = "t" } }, real.query [[
+      SELECT p."name", p."compliantUntil" = min(s."expiresAt") AS first FROM "Provider" p
+        JOIN "RequirementSubmission" s ON s."providerId" = p."id"
+       WHERE p."compliantUntil" BETWEEN mb_now() + interval '6 days' AND mb_now() + interval '9 days'
+       GROUP BY p."id"]])
+  end)
+
+  it("keeps every invariant", function()
+    assert.same({}, database.query(paths.read(paths.root .. "/tests/invariants.sql")))
+    assert.same({}, cluster.fresh("demo").query(paths.read(paths.root .. "/tests/invariants.sql")))
   end)
 
   it("stands in Johannesburg, Cape Town and Durban", function()
@@ -178,7 +223,7 @@ describe("loading the demo clinic again", function()
   end)
 
   it("raises the agenda's version of those who got time, and of no other", function()
-    assert.same({ { version = "1", n = "4" }, { version = "2", n = "40" } },
+    assert.same({ { version = "1", n = "5" }, { version = "2", n = "40" } },
       database.query [[SELECT "version", count(*) AS n FROM "ProviderAgenda" GROUP BY 1 ORDER BY 1]])
   end)
 

@@ -37,6 +37,14 @@ local BREAKS <const> = {
   ["a booking holds its slot until it is cancelled"] = [[UPDATE "Booking" SET "slotId" = NULL]],
   ["every provider has an agenda"] = [[DELETE FROM "ProviderAgenda"]],
   ["an agenda counts every change"] = [[UPDATE "ProviderAgenda" SET "version" = 1]],
+  ["a provider complies as long as its answers do"] = [[UPDATE "Provider" SET "compliantUntil" = 'infinity']],
+  ["what is approved is the copy that counts"] =
+    [[UPDATE "RequirementSubmission" SET "documentMetadata" = '{"value": "2101-12-31"}']],
+  ["the history of a provider leads to its status"] = [[INSERT INTO "StatusHistory" ("resource", "resourceId",
+    "action", "fromStatus", "toStatus") VALUES ('Provider', 'provider', 'start_trial', 'APPROVED', 'TRIAL')]],
+  ["a file that an answer names is there, and whole"] =
+    [[UPDATE "RequirementSubmission" SET "approvedMetadata" = '{"fileId": "file"}']],
+  ["a file that is whole belongs to an answer, or is an image"] = [[UPDATE "ProviderFile" SET "completedAt" = now()]],
   ["I7 one audit row per change"] = [[DELETE FROM "AuditLog"]],
   ["I8 one event per change"] = [[DELETE FROM "Outbox"]],
 }
