@@ -78,7 +78,7 @@ INSERT INTO "Account" ("id", "userId", "type", "provider", "providerAccountId")
 SELECT k || ' of ' || "id", "id", 'oidc', k, "id" FROM "User", unnest('{account,another}'::text[]) k
 ON CONFLICT DO NOTHING]]
 local THEIRS <const> = "only theirs" -- a document, which its provider and administrators read
-local SECRETS <const> = { "$argon2", "tokenHash", "never-shown" }
+local SECRETS <const> = { "$argon2", "tokenHash", "never-shown", "fileId", "waiting of" }
 local CONTACTS <const> = { ["sipho@example.org"] = "patient admin root", ["+27829999999"] = "patient admin root" }
 
 local function words(text)

@@ -10,6 +10,7 @@ local server = require "support.server"
 
 local MB <const> = 1048576
 local PDF <const> = "%PDF-1.7\n"
+local INVARIANTS <const> = paths.read "tests/invariants.sql"
 local PATH <const> = "/v1/providers/provider/submissions/%s/document"
 
 -- A PDF, as far as its first bytes tell, of so many bytes of one letter.
@@ -78,8 +79,10 @@ describe("documents of providers", function()
 
   before_each(function()
     database.run [[DELETE FROM "RequirementSubmission" WHERE "requirementTypeId" IN ('paper', 'small', 'any', 'more');
-      DELETE FROM "ProviderFile"; DELETE FROM "Outbox"]]
+      DELETE FROM "ProviderFile"; DELETE FROM "Outbox" WHERE "resource" <> 'Booking']]
   end)
+
+  after_each(function() assert.same({}, database.query(INVARIANTS)) end)
 
   local function approve()
     database.run [[UPDATE "RequirementSubmission" SET "status" = 'APPROVED', "approvedMetadata" = "documentMetadata",
@@ -202,8 +205,12 @@ describe("documents of providers", function()
 
   it("are no larger than their requirement takes, however they come", function()
     assert.equal(200, put(pdf(1048), nil, "small").status)
-    expect(413, "body_too_large", put(pdf(1049), nil, "small"))
-    local c = begin()
+    local c = begin({ Expect = "100-continue" }, 1049, "small")
+    expect(413, "body_too_large", c:read())
+    c = begin(nil, nil, "small")
+    c:send(("%x\r\n%s\r\n"):format(1049, pdf(1049)))
+    expect(413, "body_too_large", c:read())
+    c = begin()
     c:send(("%x\r\n%s\r\n"):format(#PDF, PDF))
     for _ = 1, 21 do
       if not c:send(("%x\r\n%s\r\n"):format(MB, ("x"):rep(MB))) then break end
@@ -300,8 +307,8 @@ describe("documents of providers", function()
 
   it("wait within a number of bytes, of which the one they replace takes none", function()
     assert.equal(200, put(pdf(15 * MB)).status)
-    assert.equal(200, put(pdf(15 * MB)).status)
     assert.equal(200, put(pdf(15 * MB), nil, "any").status)
+    assert.equal(200, put(pdf(15 * MB)).status)
     expect(409, "documents_full", begin({}, 11 * MB, "more"):read())
     approve()
     assert.equal(200, put(pdf(11 * MB), nil, "more").status)
@@ -343,7 +350,7 @@ describe("a worker", function()
     psql.file(database.url, paths.root .. "/tests/fixtures/people.sql")
     database.run [[INSERT INTO "RequirementType" ("id", "name", "validationType", "providerTypeId")
       VALUES ('paper', 'Registration', 'DOCUMENT', 'type')]]
-    local app = server.start { database = database, workers = 1 }
+    local app = server.start { database = database, workers = 1, env = { MEDBOOKD_DOCUMENTS_RATE = "4" } }
     local pid = app:workers()[1]
     local headers = {
       Authorization = "Bearer doctor", ["Content-Disposition"] = "attachment; filename=a.pdf",
@@ -356,11 +363,13 @@ describe("a worker", function()
       how.body = nil
       assert.equal(n, #http.request("GET", url, how).body)
     end
-    for _ = 1, 8 do round(MB) end
+    for _ = 1, 3 do round(MB // 2) end
     paths.write("/proc/" .. pid .. "/clear_refs", "5") -- the most that it had is what it has
     local before = most_memory(pid)
     round(20 * MB)
     local after = most_memory(pid)
     assert.is_true(after - before < 6 * 1024, ("from %d KB to %d KB"):format(before, after))
+    local r = http.request("PUT", PATH:format "paper", { port = app.port, headers = headers, body = PDF })
+    assert.same({ 429, "rate_limited" }, { r.status, r.json.code }) -- four were taken
   end)
 end)

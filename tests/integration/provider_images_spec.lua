@@ -39,8 +39,10 @@ describe("the image of a provider", function()
 
   before_each(function()
     database.run [[UPDATE "Provider" SET "image" = '', "imageFileId" = NULL;
-      DELETE FROM "ProviderFile"; DELETE FROM "Outbox"]]
+      DELETE FROM "ProviderFile"; DELETE FROM "Outbox" WHERE "resource" <> 'Booking']]
   end)
+
+  after_each(function() assert.same({}, database.query(paths.read "tests/invariants.sql")) end)
 
   it("is shown to everybody without what its camera wrote, and its path in answers", function()
     assert.equal(404, ask("GET").status)
@@ -70,7 +72,7 @@ describe("the image of a provider", function()
     assert.equal(0, count [["ProviderFile"]])
     assert.equal(404, ask("GET").status)
     assert.equal(204, ask("DELETE", "doctor").status)
-    assert.equal(2, count [["Outbox"]])
+    assert.equal(2, count [["Outbox" WHERE "resource" = 'Provider']])
     database.run [[UPDATE "Provider" SET "image" = 'https://example.org/a.png' WHERE "id" = 'provider']]
     assert.equal("https://example.org/a.png", shown())
     assert.equal(204, ask("DELETE", "doctor").status)
