@@ -151,7 +151,6 @@ describe("a provider's workflow", function()
 
   describe("on trial", function()
     local function trial()
-      test.run_jobs() -- so that the schedules have begun
       be "APPROVED"
       return is_done(act("start-trial", doctor), "TRIAL").trialEnded
     end

@@ -277,7 +277,6 @@ describe("answers of a provider", function()
       comply()
       test.query [[UPDATE "Provider" SET "status" = 'APPROVED', "approvedAt" = mb_now() WHERE "id" = 's-provider']]
       test.query [[UPDATE "Provider" SET "status" = 'TRIAL' WHERE "id" = 's-provider']]
-      test.run_jobs() -- which listen from now on
     end)
 
     local function is_open()
