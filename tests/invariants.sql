@@ -95,25 +95,6 @@ SELECT 'an agenda counts every change', g."providerId", format('version %s, %s c
     ON c."providerId" = g."providerId"
  WHERE g."version" <= c.changes
 UNION ALL
-SELECT 'a file is whole, and somebody''s', f."id", format('%s bytes', c.size)
-  FROM "ProviderFile" f
- CROSS JOIN LATERAL (
-      SELECT coalesce(sum(octet_length(c."bytes")), 0) AS size,
-             encode(sha256(coalesce(string_agg(c."bytes", '' ORDER BY c."number"), '')), 'hex') AS digest
-        FROM "ProviderFilePiece" c WHERE c."fileId" = f."id") c
- WHERE f."completedAt" IS NOT NULL
-   AND (f."size" <> c.size OR f."sha256" <> c.digest
-        OR NOT EXISTS (SELECT FROM "Provider" p WHERE p."imageFileId" = f."id")
-       AND NOT EXISTS (SELECT FROM "RequirementSubmission" s
-                        WHERE s."providerId" = f."providerId"
-                          AND f."id" IN (s."documentMetadata" ->> 'fileId', s."approvedMetadata" ->> 'fileId')))
-UNION ALL
-SELECT 'the file of an answer is there', s."id", x.id
-  FROM "RequirementSubmission" s
- CROSS JOIN LATERAL (VALUES (s."documentMetadata" ->> 'fileId'), (s."approvedMetadata" ->> 'fileId')) x(id)
-  LEFT JOIN "ProviderFile" f ON f."id" = x.id AND f."providerId" = s."providerId" AND f."completedAt" IS NOT NULL
- WHERE x.id IS NOT NULL AND f."id" IS NULL
-UNION ALL
 -- Each version of a booking came from one change, which left one audit row and one event.
 SELECT 'I7 one audit row per change', coalesce(b."id", l."id"), format('version %s, %s rows', b."version", l.n)
   FROM "Booking" b FULL JOIN audited l ON l."id" = b."id"
@@ -165,4 +146,12 @@ SELECT 'a file that is whole belongs to an answer, or is an image', f."id", f."p
                     WHERE s."providerId" = f."providerId"
                       AND f."id" IN (s."documentMetadata" ->> 'fileId', s."approvedMetadata" ->> 'fileId'))
    AND NOT EXISTS (SELECT FROM "Provider" p WHERE p."imageFileId" = f."id")
+UNION ALL
+SELECT 'a file that is whole is what its digest says', f."id", format('%s of %s bytes', c.size, f."size")
+  FROM "ProviderFile" f
+ CROSS JOIN LATERAL (
+      SELECT coalesce(sum(octet_length(b."bytes")), 0) AS size,
+             encode(sha256(coalesce(string_agg(b."bytes", '' ORDER BY b."number"), '')), 'hex') AS digest
+        FROM "ProviderFilePiece" b WHERE b."fileId" = f."id") c
+ WHERE f."completedAt" IS NOT NULL AND (f."size" <> c.size OR f."sha256" <> c.digest)
 ORDER BY 1, 2;
