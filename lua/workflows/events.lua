@@ -2,8 +2,7 @@
 
 -- Told by functions of the database that belong to no workflow and no resource.
 local OTHERS <const> = {
-  "service_config.created", "service_config.changed", "service_config.deleted", "submission.answered",
-  "submission.withdrawn",
+  "service_config.created", "service_config.changed", "service_config.deleted", "submission.withdrawn",
 }
 
 -- As a set, of the workflows and resources in these lists of modules, and the others.
