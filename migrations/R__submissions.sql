@@ -180,7 +180,9 @@ BEGIN
     was := s."status"::text;
     status := CASE WHEN s."submittedAt" IS NULL OR s."documentMetadata" IS NULL THEN 'NOT_SUBMITTED' ELSE was END;
     outcome := CASE WHEN s."version" <> (request ->> 'version')::integer THEN 'version_mismatch'
-                    WHEN NOT request -> 'fromStatuses' ? status THEN 'transition_not_allowed'
+                    WHEN NOT (request -> 'fromStatuses' ? status
+                              OR action = 'revoke' AND status = 'REJECTED' AND s."approvedAt" IS NOT NULL)
+                        THEN 'transition_not_allowed'
                     WHEN action = 'approve' AND EXISTS (
                         SELECT FROM jsonb_to_recordset(request -> 'rules') r("id" text, "until" date)
                          WHERE r."id" = s."requirementTypeId" AND (r."until" + 1)::timestamp AT TIME ZONE zone <= at)
@@ -202,8 +204,14 @@ BEGIN
     PERFORM mb_settle_compliance(request ->> 'provider', request -> 'rules');
     body := mb_submission_body(s."id");
     status := request ->> 'toStatus';
-    PERFORM mb_conclude_move(request, 'RequirementSubmission', s."id", action, 'submission.' || (request ->> 'event'),
-                             was, status, request ->> 'reason', (body::json ->> 'version')::integer, body);
+    IF was = status THEN
+        PERFORM mb_conclude_record(request, 'RequirementSubmission', s."id", 'submission.' || (request ->> 'event'),
+                                   jsonb_build_object('status', status, 'version', body::json -> 'version'), body);
+    ELSE
+        PERFORM mb_conclude_move(request, 'RequirementSubmission', s."id", action,
+                                 'submission.' || (request ->> 'event'), was, status, request ->> 'reason',
+                                 (body::json ->> 'version')::integer, body);
+    END IF;
     RETURN NEXT;
 END
 $$;

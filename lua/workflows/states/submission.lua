@@ -31,7 +31,7 @@ return workflow.new {
     on.reject {
       from = "PENDING", to = "REJECTED", who = rules.review, when = any_time, effects = { event = "rejected" },
     },
-    -- No copy of it counts any more.
+    -- No copy of it counts any more; also of one that was rejected while a copy counts, which stays rejected.
     on.revoke {
       from = { "PENDING", "APPROVED" }, to = "REJECTED", who = rules.review, when = any_time,
       effects = { event = "rejected" },
