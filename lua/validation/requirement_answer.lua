@@ -1,5 +1,6 @@
 -- Whether an answer to a requirement would do, by its configuration (validation/requirement.lua). An answer is
 -- { value = text, number or boolean, values = list of texts, other = text, document = table }.
+local file_type = require "mb.file_type"
 local pattern = require "mb.pattern"
 local days_of = require("validation.day").days_of
 local with = require "mb.with"
@@ -36,9 +37,9 @@ end
 
 local NO_DAY <const> = "must be a day such as 2026-11-26"
 
--- What an upload calls itself, in capitals: of "a/b.pdf" and "application/pdf" PDF.
-local function formats_of(document)
-  return (document.fileType or ""):upper():match "[^/]*$", (document.fileName or ""):upper():match "[^.]*$"
+-- What a document says that it is (mb.file_type), by its media type or else the end of its name; nil.
+local function format_of(document)
+  return file_type.named(document.fileType or "") or file_type.named((document.fileName or ""):match "[^.]*$")
 end
 
 local JUDGES <const> = {
@@ -71,16 +72,16 @@ local JUDGES <const> = {
     local document = answer.document
     if not document then
       return nil, "needs a document"
-    elseif not document.url:find "^https?://[^%s/]+" then
+    elseif document.url and not document.url:find "^https?://[^%s/]+" then
       return nil, "needs the address of a document, https://…"
     elseif config.maxSizeMB and document.fileSize and document.fileSize > config.maxSizeMB * 1048576 then
       return nil, ("is over %s MB"):format(config.maxSizeMB)
     end
     local wanted = config.expectedFormat
     wanted = type(wanted) == "string" and { wanted } or wanted
-    local by_type, by_name = formats_of(document)
+    local found = format_of(document)
     for _, format in ipairs(wanted or {}) do
-      if format:upper() == by_type or format:upper() == by_name then
+      if found and file_type.named(format) == found then
         return document
       end
     end

@@ -11,8 +11,7 @@ local answer = {
     requirementId = with(id, { description = "its id or its slug" }),
     value = submissions.answer.value, values = submissions.answer.values, other = submissions.answer.other,
     document = {
-      type = "object",
-      required = { "url" },
+      type = "object", description = "as it would be sent in: its bytes are looked at then",
       properties = {
         url = { type = "string", format = "line", maxLength = 2000 },
         fileName = { type = "string", format = "line", maxLength = 255 },

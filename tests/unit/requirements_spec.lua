@@ -194,6 +194,7 @@ end)
 
 describe("an answer", function()
   local TODAY <const> = "2026-11-26"
+  local jpeg <const> = { fileName = "a", fileType = "image/jpeg" }
   local pdf <const> = { url = "https://example.org/a", fileName = "a.PDF", fileSize = 1048576 }
 
   -- type, configuration, answer, value that is kept (nil = refused), what is said
@@ -212,6 +213,8 @@ describe("an answer", function()
     { "DOCUMENT", {}, { document = { url = "javascript:x" } }, nil, "needs the address of a document, https://…" },
     { "DOCUMENT", { expectedFormat = "PDF", maxSizeMB = 1 }, { document = pdf }, pdf },
     { "DOCUMENT", { expectedFormat = { "PNG", "JPG" } }, { document = pdf }, nil, "must be PNG or JPG" },
+    { "DOCUMENT", { expectedFormat = { "PNG", "JPG" } }, { document = jpeg }, jpeg },
+    { "DOCUMENT", { expectedFormat = "PDF" }, { document = { fileName = "a.doc" } }, nil, "must be PDF" },
     { "DOCUMENT", { maxSizeMB = 0.5 }, { document = pdf }, nil, "is over 0.5 MB" },
     { "DATE", {}, { value = "2026-02-29" }, nil, "must be a day such as 2026-11-26" },
     { "DATE", { minDate = "2026-01-02" }, { value = "2026-01-01" }, nil, "must be 2026-01-02 or later" },
