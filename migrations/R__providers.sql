@@ -9,8 +9,9 @@ CREATE OR REPLACE FUNCTION mb_provider_body(provider text) RETURNS text
 SELECT row_to_json(x)::text
   FROM (SELECT p."id", p."name", p."bio", nullif(p."image", '') AS "image", p."languages"::text[] AS "languages",
                p."website", nullif(p."email", 'default@example.com') AS "email",
-               nullif(p."whatsapp", '+1234567890') AS "whatsapp", p."showPrice", p."timeZone", p."status",
-               p."rejectionReason", mb_instant(p."approvedAt") AS "approvedAt", p."trialStatus",
+               nullif(p."whatsapp", '+1234567890') AS "whatsapp", p."showPrice", p."timeZone",
+               p."reminderEnabled", p."reminderHours", p."reminderChannels", p."status", p."rejectionReason",
+               mb_instant(p."approvedAt") AS "approvedAt", p."trialStatus",
                mb_instant(p."trialStarted") AS "trialStarted", mb_instant(p."trialEnded") AS "trialEnded",
                ARRAY(SELECT ta."providerTypeId" FROM "ProviderTypeAssignment" ta
                       WHERE ta."providerId" = p."id" ORDER BY ta."providerTypeId") AS "providerTypeIds",
@@ -95,7 +96,12 @@ BEGIN
                "email" = coalesce(given ->> 'email', p."email"),
                "whatsapp" = coalesce(given ->> 'whatsapp', p."whatsapp"),
                "showPrice" = coalesce((given ->> 'showPrice')::boolean, p."showPrice"),
-               "timeZone" = coalesce(given ->> 'timeZone', p."timeZone")
+               "timeZone" = coalesce(given ->> 'timeZone', p."timeZone"),
+               "reminderEnabled" = coalesce((given ->> 'reminderEnabled')::boolean, p."reminderEnabled"),
+               "reminderHours" = coalesce((given ->> 'reminderHours')::integer, p."reminderHours"),
+               "reminderChannels" = CASE WHEN given ? 'reminderChannels'
+                                         THEN ARRAY(SELECT jsonb_array_elements_text(given -> 'reminderChannels'))
+                                         ELSE p."reminderChannels" END
          WHERE p."id" = request ->> 'provider' AND p."version" = (request ->> 'version')::integer
         RETURNING p.* INTO made;
     EXCEPTION WHEN check_violation OR invalid_parameter_value THEN -- of "Provider_timeZone_check"

@@ -81,6 +81,8 @@ local own_provider = object("OwnProvider", {
   "id", id, "name", provider_name, "bio", maybe(text "General practice since 2004."), "image", image,
   "languages", languages, "website", maybe(text "https://clinic.example"), "email", maybe(email),
   "whatsapp", maybe(phone), "showPrice", truth, "timeZone", time_zone,
+  "reminderEnabled", truth, "reminderHours", { type = "integer", minimum = 1, maximum = 72, example = 24 },
+  "reminderChannels", list(text "email"),
   "status", provider_status, "rejectionReason", rejection, "approvedAt", maybe(instant),
   "trialStatus", maybe(trial_status), "trialStarted", maybe(instant), "trialEnded", trial_ended,
   "providerTypeIds", list(id), "version", version, "createdAt", instant, "updatedAt", instant,

@@ -8,6 +8,8 @@ local LANGUAGES <const> = {
   "Tshivenda", "Xitsonga", "Portuguese", "French", "Hindi", "German", "Mandarin",
 }
 
+local CHANNELS <const> = { "email", "sms", "whatsapp" }
+
 -- Notes an empty list, and each item that was there before.
 local function check_set(value, key, fail)
   local seen = {}
@@ -46,6 +48,7 @@ local function check_own(value, fail)
   refuse_placeholders(value, { "email", "whatsapp" }, fail)
   check_set(value, "languages", fail)
   check_set(value, "providerTypeIds", fail)
+  check_set(value, "reminderChannels", fail)
   if type(value.website) == "string" and not value.website:find "^https?://[^%s/]" then
     fail("/website", "must be a URL that begins with https:// or http://")
   end
@@ -65,6 +68,9 @@ return {
     properties = with(PROPERTIES, {
       bio = with(PROPERTIES.bio, { nullable = true }), website = with(PROPERTIES.website, { nullable = true }),
       timeZone = line(64, "Africa/Johannesburg"),
+      reminderEnabled = { type = "boolean", description = "whether its patients are to be reminded" },
+      reminderHours = { type = "integer", minimum = 1, maximum = 72, description = "before an appointment" },
+      reminderChannels = { type = "array", maxItems = #CHANNELS, items = { type = "string", enum = CHANNELS } },
     }),
     check = check_own,
   },

@@ -122,12 +122,15 @@ describe("becoming a provider", function()
 
     it("is for its owner and for who administers the platform, each version once", function()
       local r = change("stranger", 1, { name = "Dr Dlamini", bio = json.null, timeZone = "Europe/Berlin",
-                                        languages = { "German" }, showPrice = false })
+                                        languages = { "German" }, showPrice = false, reminderHours = 48,
+                                        reminderChannels = { "whatsapp", "email" } })
       assert.equal(200, r.status, r.body)
       assert.equal("Dr Dlamini Europe/Berlin 2", ("%s %s %d"):format(r.json.name, r.json.timeZone, r.json.version))
       assert.equal(json.null, r.json.bio)
       assert.same({ "German" }, r.json.languages)
       assert.is_false(r.json.showPrice)
+      assert.same({ true, 48, { "whatsapp", "email" } },
+        { r.json.reminderEnabled, r.json.reminderHours, r.json.reminderChannels })
       assert.equal("rooms@clinic.example", r.json.email)
       assert.equal(r.body, mine("stranger").body)
       assert.equal(412, change("stranger", 1, { name = "Another" }).status)
@@ -143,7 +146,9 @@ describe("becoming a provider", function()
       for pointer, fields in pairs {
         ["/email"] = { email = "default@example.com" }, ["/whatsapp"] = { whatsapp = "+1234567890" },
         ["/timeZone"] = { timeZone = "Mars/Olympus" }, ["/name"] = { name = json.null },
-        ["/status"] = { status = "ACTIVE" },
+        ["/status"] = { status = "ACTIVE" }, ["/reminderHours"] = { reminderHours = 73 },
+        ["/reminderChannels/0"] = { reminderChannels = { "fax" } },
+        ["/reminderChannels/1"] = { reminderChannels = { "sms", "sms" } },
         ["/languages/1"] = { languages = { "German", "German" } }, ["/website"] = { website = "ftp://clinic.example" },
         ["/averageRating"] = { averageRating = 5 }, ["/providerTypeIds"] = { providerTypeIds = { "type" } },
       } do
