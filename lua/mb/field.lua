@@ -7,6 +7,7 @@
 --   default          what a new one has that says nothing; a list is empty then
 --   filled           a trigger of the table gives a new one that says nothing a value
 --   shown_to         a permission rule: others see null
+--   changed_by       a permission rule beside that of the resource: others do not change it
 --   select           SQL of its value where it is no column of the table, whose row is called t; not to be written
 --   description, example
 --
@@ -19,13 +20,14 @@ local json = require "mb.json"
 
 local COMMON <const> = {
   create = "boolean", change = "boolean", required = "boolean", nullable = "boolean", default = "any",
-  filled = "boolean", shown_to = "table", select = "string", description = "string", example = "any",
+  filled = "boolean", shown_to = "table", changed_by = "table", select = "string", description = "string",
+  example = "any",
 }
 -- kind -> the keys that it knows beside the common ones
 local SPECS <const> = {
   id = { of = "string" }, slug = { max = "number", within = "string" }, line = { min = "number", max = "number" },
   text = { max = "number" },
-  email = {}, phone = {}, url = { max = "number" },
+  email = {}, phone = {}, url = { max = "number" }, zone = {},
   integer = { min = "number", max = "number" }, number = { min = "number", max = "number" },
   decimal = { min = "string", max = "string", digits = "number", scale = "number" },
   boolean = {}, enum = { words = "table", type = "string" }, instant = {},
@@ -130,6 +132,9 @@ local KINDS <const> = {
         end
       end
   end,
+  zone = function()
+    return { type = "string", format = "line", maxLength = 64 }, { type = "string" }, "text"
+  end,
   integer = numbers("integer", "integer"), number = numbers("number", "double precision"),
   decimal = function(options)
     local schema = { type = "string", format = "decimal", maxLength = 40 }
@@ -164,10 +169,13 @@ local KINDS <const> = {
   end,
 }
 
-local EXAMPLES <const> = { id = "cm3b0q8zk0000v9l4h2d7x1ab" } -- what says more than the type alone
+-- What says more than the type alone.
+local EXAMPLES <const> = { id = "cm3b0q8zk0000v9l4h2d7x1ab", zone = "Africa/Johannesburg" }
+-- What is wrong with a value that the table's check of its column refuses.
+local REFUSED <const> = { zone = "is no time zone of IANA, such as Africa/Johannesburg" }
 
--- { kind, order, at, create, change, required, nullable, default, shown_to, input, output, type, wrong, of, within },
--- where wrong(value) tells what is wrong with a value beside what its schema says.
+-- { kind, order, at, create, change, required, nullable, default, shown_to, changed_by, input, output, type, wrong,
+-- refused, of, within }, where wrong(value) tells what is wrong with a value beside what its schema says.
 local function make(kind, options)
   local at = faults.here(2) -- of whoever called field.<kind>, which has made place for this call
   check(kind, options, at)
@@ -176,10 +184,12 @@ local function make(kind, options)
   local told = { description = options.description, example = options.example or EXAMPLES[kind] }
   return {
     kind = kind, order = count, at = at, create = options.create, change = options.change, required = options.required,
-    nullable = options.nullable, default = options.default, shown_to = options.shown_to, sql = options.select,
+    nullable = options.nullable, default = options.default, shown_to = options.shown_to,
+    changed_by = options.changed_by, sql = options.select,
     input = input and with(input, told),
     output = with(output, with(told, { nullable = options.nullable or options.shown_to ~= nil or nil })),
-    type = type, wrong = wrong, of = kind == "id" and options.of or nil, words = options.words, within = options.within,
+    type = type, wrong = wrong, refused = REFUSED[kind], of = kind == "id" and options.of or nil,
+    words = options.words, within = options.within,
   }
 end
 

@@ -55,13 +55,16 @@ end
 
 local function shown_parameter(i) return "shown" .. i end
 
+-- Whether field number i is shown, of one that is hidden from some.
+local function is_shown(it, i, place) return it.shown_to:expression(place(shown_parameter(i), "jsonb")) end
+
 -- What answers show of the row t.
 local function columns_of(self, place, is_json)
   local list = {}
   for i, it in ipairs(self.fields) do
     local sql = value_of(it, is_json)
     if it.shown_to then
-      sql = ("CASE WHEN %s THEN %s END"):format(it.shown_to:expression(place(shown_parameter(i), "jsonb")), sql)
+      sql = ("CASE WHEN %s THEN %s END"):format(is_shown(it, i, place), sql)
     end
     list[i] = ("%s AS %s"):format(sql, quoted(it.name))
   end
@@ -262,6 +265,20 @@ local FILTERS <const> = {
   end,
 }
 
+-- The conditions of a list's filters; one of a field that is hidden from some finds nothing that is hidden.
+local function filters_of(self, place)
+  local list = {}
+  for i, it in ipairs(self.fields) do
+    local how = self.filters[it.name]
+    if how then
+      local sql = FILTERS[how]("t." .. quoted(it.name), place, it)
+      list[#list + 1] = it.shown_to and ("%s AND (%s IS NULL OR %s)"):format(sql, place("filter_" .. it.name),
+        is_shown(it, i, place)) or sql
+    end
+  end
+  return list
+end
+
 local function escape_part(text) return (text:gsub("[%%_\\]", "\\%0")) end
 
 -- The kind of a cursor's value, the type of its column and the SQL of its text, by kind of field.
@@ -270,14 +287,15 @@ local SORTS <const> = {
   decimal = { "decimal", "numeric" }, instant = { "instant", "timestamptz", "mb_instant(%s)" },
 }
 
--- "name" or "-name" -> { key, field, is_down, column, kind, type }
+-- "name", "-name" or a name of such an order -> { key, field, is_down, column, kind, type }
 local function read_sort(self, key)
-  local name = key:gsub("^%-", "")
+  local order = self.named[key] or key
+  local name = order:gsub("^%-", "")
   local it = self.by_name[name]
   local known = SORTS[it.kind]
   local column = "t." .. quoted(name)
   return {
-    key = key, is_down = key:sub(1, 1) == "-", column = column, is_nullable = it.nullable,
+    key = key, is_down = order:sub(1, 1) == "-", column = column, is_nullable = it.nullable,
     kind = known[1] .. (it.nullable and "?" or ""), type = known[2], text = (known[3] or "%s::text"):format(column),
   }
 end
@@ -335,10 +353,7 @@ local function make_page(self, sort, position, scope)
   local limit = place("limit", "integer")
   local branches = scope ~= "all" and self.view:branches(place("scope", "jsonb"), WIDTHS[scope])
     or { { conditions = {} } }
-  local filters, parts = {}, {}
-  for _, name in ipairs(self.filter_names) do
-    filters[#filters + 1] = FILTERS[self.filters[name]]("t." .. quoted(name), place, self.by_name[name])
-  end
+  local filters, parts = filters_of(self, place), {}
   for i, piece in ipairs(pieces_of(sort, position, place)) do
     local key = piece.has_value and sort.column .. ', t."id"' or 't."id"'
     local distinct = #branches > 1 and ("DISTINCT ON (%s) "):format(key) or ""
@@ -434,14 +449,14 @@ function record:page(req, sort_key, limit, filters, after, after_id)
 end
 
 -- spec: name, table, tells (the beginning of its events), fields (a list, each with its name; shown_to a condition or
--- nil), view (condition), hidden (columns that rules look at and answers do not show, as "_userId"), sort and filter as
--- mb.resource has them, slug (the field that is one, or nil), may (which of create, change, delete there are), sets;
--- machine (mb.workflow, or nil) and moves: action -> { sets }.
+-- nil), view (condition), hidden (columns that rules look at and answers do not show, as "_userId"), sort, named and
+-- filter as mb.resource has them, slug (the field that is one, or nil), may (which of create, change, delete there
+-- are), sets; machine (mb.workflow, or nil) and moves: action -> { sets }.
 local function new(spec)
   local self = setmetatable({
     name = spec.name, table = spec.table, tells = spec.tells, fields = spec.fields, view = spec.view,
     hidden = spec.hidden, slug = spec.slug, filters = spec.filter, filter_names = {}, by_name = {}, sorts = {},
-    sets = spec.sets, machine = spec.machine, moves = {},
+    sets = spec.sets, machine = spec.machine, moves = {}, named = spec.named or {},
   }, record)
   for _, it in ipairs(spec.fields) do
     self.by_name[it.name] = it

@@ -15,10 +15,11 @@
 -- The table has "id", "version", "createdAt" and "updatedAt", and a trigger that counts versions (mb_count_version).
 -- A field of the kind slug lets routes take it in the place of an id; an id wins.
 -- What `may` does not name there is no route for; `view` and a list there always are. Lists are in the first order of
--- `sort` unless asked otherwise; each order and each filter wants an index. Events are <tells>.created, .changed and
--- .deleted; `tells` is the name of the table as service or provider_type. `one` is what people call one of them, where
--- that is not the table's name in words; `title` its name in the document, where that is not the table's. `sets` gives
--- columns of a new row that no body holds, as SQL in which $request is what mb.caller tells of whoever asks.
+-- `sort` unless asked otherwise; each order and each filter wants an index. `named` of a list gives orders names of
+-- their own, as { waiting = "statusSince" }; its `check` looks at the whole query. Events are <tells>.created, .changed
+-- and .deleted; `tells` is the name of the table as service or provider_type. `one` is what people call one of them,
+-- where that is not the table's name in words; `title` its name in the document, where that is not the table's. `sets`
+-- gives columns of a new row that no body holds, as SQL in which $request is what mb.caller tells of whoever asks.
 -- Each of `moves` is a step of the workflow and POST /v1/services/{id}/<action>; what `sets` gives it writes too, as
 -- SQL in which $request is what mb.caller tells and $given the body; a `reason` in it goes to the audit log.
 -- What comes of it are ordinary routes: other routes of the same resource are written by hand beside it.
@@ -116,17 +117,20 @@ local function read_fields(spec, note)
   return list
 end
 
+local LIST_KEYS <const> = { sort = "table", named = "table", filter = "table", check = "function" }
+
 local function check_list(list, by_name, note)
   for _, key in ipairs(faults.names_of(list)) do
-    if key ~= "sort" and key ~= "filter" then
-      note(("list has the unknown key '%s'"):format(key), faults.nearest(key, { "sort", "filter" }))
+    if type(list[key]) ~= LIST_KEYS[key] then
+      note(("list: `%s` is %s"):format(key, LIST_KEYS[key] and "a " .. LIST_KEYS[key] or "unknown"),
+        faults.nearest(key, faults.names_of(LIST_KEYS)))
     end
   end
   if type(list.sort) ~= "table" or #list.sort == 0 then
     return note("list.sort names no order", 'write sort = { "name", "-createdAt" }')
   end
   for _, key in ipairs(list.sort) do
-    local it = by_name[tostring(key):gsub("^%-", "")]
+    local it = by_name[tostring(list.named and list.named[key] or key):gsub("^%-", "")]
     if not it or it.sql then
       note(("list.sort names '%s', which is no field of the table"):format(tostring(key)),
         faults.nearest(key, faults.names_of(by_name)))
@@ -244,6 +248,7 @@ end
 
 local function query_schema(self)
   local made = {
+    check = self.check_query,
     limit = { type = "integer", minimum = 1, maximum = 100, default = 50 },
     cursor = { type = "string", maxLength = 1024 },
     sort = { type = "string", enum = self.sort, default = self.sort[1], description = "- before a name: falling" },
@@ -281,6 +286,12 @@ local function refuse(self, found)
   if holder then
     error(problem(409, "in_use", ("this %s is in use: %s refer to it"):format(self.one, holder),
       { members = { holders = json.array { holder } } }))
+  end
+  for _, it in ipairs(constraint and self.fields or {}) do
+    if it.refused and constraint == ("%s_%s_check"):format(self.table, it.name) then
+      error(problem(422, "validation_failed", ("%s %s"):format(it.name, it.refused),
+        { errors = json.array { { pointer = "/" .. it.name, detail = it.refused } } }))
+    end
   end
   local reference = constraint and reference_of(self, constraint)
   if reference then
@@ -407,14 +418,24 @@ local function check_merged(self, row, patch)
   end
 end
 
+-- Fields that not everybody may change who may change the row.
+local function demand_fields(self, patch, judge)
+  for _, it in ipairs(self.fields) do
+    if it.changed_by and patch[it.name] ~= nil then
+      judge:demand(it.changed_by)
+    end
+  end
+end
+
 local function change_route(self, subject)
   return {
     method = "PATCH", path = self.path .. "/{id}", permission = self.may.change.name, subject = subject,
     summary = ("Change %s"):format(a(self.one)), description = "A JSON merge patch (RFC 7396).",
     body = change_schema(self), headers = { conditional.DEMANDED }, sends = { conditional.ETAG },
     responses = { [200] = self.answer }, errors = conflicts(self.refuse),
-    handler = function(req, row)
+    handler = function(req, row, judge)
       conditional.demand(req, row.version)
+      demand_fields(self, req.body, judge)
       if next(req.body) ~= nil then
         if self.check then
           check_merged(self, row, req.body)
@@ -515,7 +536,8 @@ local function own_fields()
   }
 end
 
--- A resource: routes, and events(), a list of what its changes tell.
+-- A resource: routes, and events(), a list of what its changes tell. For routes written by hand beside it: the schemas
+-- `created`, of the body that makes one, and `answer`.
 local function new(spec)
   local at, found = faults.here(2, ("resources/%s.lua"):format(tostring(spec.name))), faults.new()
   local function note(text, hint)
@@ -549,20 +571,24 @@ local function new(spec)
     name = spec.name, path = "/v1/" .. spec.name, table = spec.table, title = spec.title or spec.table,
     one = spec.one or words, many = spec.name:gsub("-", " "), fields = fields, by_name = by_name, may = spec.may,
     refuse = spec.refuse or {}, in_use = spec.in_use or {}, check = spec.check, has_hidden = has_hidden,
-    sort = spec.list.sort, filter = spec.list.filter or {}, hidden = hidden_columns(spec.may),
+    sort = spec.list.sort, filter = spec.list.filter or {}, check_query = spec.list.check,
+    hidden = hidden_columns(spec.may),
     tells = spec.tells or words:gsub(" ", "_"), workflow = spec.workflow, moves = spec.moves or {}, slug = slug,
   }
   self.record = record.new {
     name = spec.name, table = spec.table, tells = self.tells, fields = fields, view = condition.of(spec.may.view),
-    slug = slug, hidden = self.hidden, sort = self.sort, filter = self.filter, may = spec.may, sets = spec.sets,
-    machine = self.workflow, moves = self.moves,
+    slug = slug, hidden = self.hidden, sort = self.sort, named = spec.list.named,
+    filter = self.filter, may = spec.may, sets = spec.sets, machine = self.workflow, moves = self.moves,
   }
   self.answer = answer_schema(self)
   local events = {}
   for action, event in pairs { create = "created", change = "changed", delete = "deleted" } do
     events[#events + 1] = spec.may[action] and ("%s.%s"):format(self.tells, event)
   end
-  return { routes = make_routes(self), events = function() return events end }
+  return {
+    routes = make_routes(self), events = function() return events end, created = create_schema(self),
+    answer = self.answer,
+  }
 end
 
 return { new = new }

@@ -58,7 +58,7 @@ local coordinates <const> = with(object(nil, {
   "lng", { type = "number", minimum = -180, maximum = 180, example = 28.0416 },
 }), { additionalProperties = true })
 
-local provider_status <const> = { type = "string", enum = require "validation.provider_statuses" }
+local provider_status <const> = { type = "string", enum = require "validation.statuses" }
 
 local provider_card = object("ProviderCard", {
   "id", id, "name", provider_name, "image", image, "languages", languages, "averageRating", rating,

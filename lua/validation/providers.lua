@@ -1,6 +1,6 @@
 -- What requests about providers may hold.
-local provider_statuses = require "validation.provider_statuses"
 local refuse_placeholders = require "validation.placeholders"
+local statuses = require "validation.statuses"
 local with = require "mb.with"
 
 local LANGUAGES <const> = {
@@ -85,7 +85,7 @@ return {
     location = { type = "string", maxLength = 100, description = "part of a location's name, address or search terms" },
     language = { type = "string", enum = LANGUAGES },
     online = { type = "boolean", description = "true: offers online slots, false: in person" },
-    status = { type = "string", enum = provider_statuses,
+    status = { type = "string", enum = statuses,
       description = "for administrators: those of it, without further filters" },
     sort = { type = "string", enum = { "name", "waiting" }, default = "name",
       description = "waiting: of those who wait to be approved, the longest first" },

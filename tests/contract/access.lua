@@ -7,6 +7,7 @@
 
 local CLINIC <const> = "doctor user chief manager clerk admin root" -- who run the appointment of the own booking
 local ADMINS <const> = "admin root"
+local CHIEFS <const> = "user chief elsewhere admin root" -- OWNERs, ADMINs and the platform
 -- A document of each provider that was approved, and another that waits.
 local DOCUMENTS <const> = { own = "provider/paper", foreign = "provider2/paper" }
 
@@ -18,6 +19,7 @@ return {
     bookings = { table = "Booking", own = "of the patient", foreign = "foreign" },
     me = { table = "User" },
     plans = { table = "SubscriptionPlan", own = "plan", foreign = "retired" },
+    organizations = { table = "Organization", own = "org", foreign = "org2" },
     places = { table = "Location" },
     ["provider-types"] = { table = "ProviderType", own = "type" },
     providers = { table = "Provider", own = "provider" },
@@ -46,6 +48,11 @@ return {
       add = [[INSERT INTO "Session" ("id", "userId", "tokenHash", "createdAt", "expiresAt") VALUES ('added%d', 'root',
         encode(sha256('added%d'), 'hex'), timestamptz '2026-01-01' + %d %% 7 * interval '20 days', '2100-01-01')]],
       remove = [[DELETE FROM "Session" WHERE "id" LIKE 'added%']],
+    },
+    ["/v1/organizations"] = {
+      add = [[INSERT INTO "Organization" ("id", "name", "status")
+        VALUES ('added%d', chr(65 + %d %% 26) || 'x', 'ACTIVE')]],
+      remove = [[DELETE FROM "Organization" WHERE "id" LIKE 'added%']],
     },
     ["/v1/plans"] = {
       add = [[INSERT INTO "SubscriptionPlan" ("id", "name", "basePrice", "interval", "includedSlots", "tierPricing")
@@ -161,6 +168,10 @@ return {
     ["POST /v1/me/verify-phone"] = { all = "+" },
     ["POST /v1/me/verify-whatsapp"] = { all = "+" },
     ["POST /v1/me/whatsapp"] = { all = "+" },
+    ["GET /v1/organizations"] = { all = "*" },
+    ["POST /v1/organizations"] = { all = "+" },
+    ["GET /v1/organizations/{id}"] = { own = "*", foreign = "foreign " .. ADMINS },
+    ["PATCH /v1/organizations/{id}"] = { own = CHIEFS, foreign = "foreign " .. ADMINS },
     ["GET /v1/places"] = { all = "+" },
     ["GET /v1/plans"] = { all = "*" },
     ["POST /v1/plans"] = { all = "root" },

@@ -6,7 +6,7 @@ local cluster = require "support.cluster"
 local psql = require "support.psql"
 local states = require "workflows.states.provider"
 
-describe("the status of a provider", function()
+describe("a status", function()
   local database, edges = nil, {}
 
   setup(function()
@@ -33,58 +33,71 @@ describe("the status of a provider", function()
     return ([[UPDATE "Provider" SET "status" = '%s' WHERE "id" = '%s'; ]]):format(status, id)
   end
 
-  it("changes along the edges of the workflow: each of them stands in the table", function()
-    local found = {}
-    for _, row in ipairs(database.query [[SELECT "fromStatus" || ' ' || "toStatus" AS edge FROM "StatusEdge"
-      WHERE "resource" = 'Provider']]) do
-      found[row.edge] = true
+  it("changes along the edges of the workflow: each of them stands in the table, for both", function()
+    for _, name in ipairs { "Provider", "Organization" } do
+      local found = {}
+      for _, row in ipairs(database.query(([[SELECT "fromStatus" || ' ' || "toStatus" AS edge FROM "StatusEdge"
+        WHERE "resource" = '%s']]):format(name))) do
+        found[row.edge] = true
+      end
+      assert.same(edges, found, name)
     end
-    assert.same(edges, found)
   end)
 
-  -- From each status to each, in one go: "from to" -> whether it was let through, and why not.
-  local function try_all()
-    local outcomes = {}
-    for _, row in ipairs(database.query [[
-      CREATE TEMPORARY TABLE tried (step text, why text);
+  -- Fills a table with a row for each step, its id "from to".
+  local NEW <const> = {
+    Provider = [[
       INSERT INTO "User" ("id") SELECT f || ' ' || t
         FROM unnest(enum_range(NULL::"ProviderStatus")) f, unnest(enum_range(NULL::"ProviderStatus")) t;
       INSERT INTO "Provider" ("id", "name", "userId", "image", "status")
-      SELECT "id", 'x', "id", '', split_part("id", ' ', 1)::"ProviderStatus" FROM "User" WHERE "id" LIKE '% %';
+      SELECT "id", 'x', "id", '', split_part("id", ' ', 1)::"ProviderStatus" FROM "User" WHERE "id" LIKE '% %';]],
+    Organization = [[
+      INSERT INTO "Organization" ("id", "name", "status")
+      SELECT f || ' ' || t, 'x', f
+        FROM unnest(enum_range(NULL::"OrganizationStatus")) f, unnest(enum_range(NULL::"OrganizationStatus")) t;]],
+  }
+
+  -- From each status to each, in one go: "from to" -> whether it was let through, and why not.
+  local function try_all(name)
+    local outcomes = {}
+    for _, row in ipairs(database.query(NEW[name] .. ([[
+      CREATE TEMPORARY TABLE tried (step text, why text);
       DO $$
       DECLARE
         p text;
       BEGIN
-        FOR p IN SELECT "id" FROM "Provider" WHERE "id" LIKE '% %' LOOP
+        FOR p IN SELECT "id" FROM "NAME" WHERE "id" LIKE '% %' LOOP
           BEGIN
-            UPDATE "Provider" SET "status" = split_part(p, ' ', 2)::"ProviderStatus" WHERE "id" = p;
+            UPDATE "NAME" SET "status" = split_part(p, ' ', 2)::"NAMEStatus" WHERE "id" = p;
             INSERT INTO tried VALUES (p, 'let through');
           EXCEPTION WHEN check_violation THEN
             INSERT INTO tried VALUES (p, SQLERRM);
           END;
         END LOOP;
       END $$;
-      SELECT * FROM tried]]) do
+      SELECT * FROM tried]]):gsub("NAME", name))) do
       outcomes[row.step] = row.why
     end
     return outcomes
   end
 
-  it("changes along no other, and a new provider may have any", function()
-    local allowed, outcomes = 0, try_all()
-    for _, from in ipairs(states.states) do
-      for _, to in ipairs(states.states) do
-        local step = from .. " " .. to
-        if edges[step] or from == to then
-          assert.equal("let through", outcomes[step], step)
-          allowed = allowed + 1
-        else
-          assert.equal(("Provider %s cannot become %s from %s"):format(step, to, from), outcomes[step])
+  for _, name in ipairs { "Provider", "Organization" } do
+    it(("of a %s changes along no other, and a new one may have any"):format(name:lower()), function()
+      local allowed, outcomes = 0, try_all(name)
+      for _, from in ipairs(states.states) do
+        for _, to in ipairs(states.states) do
+          local step = from .. " " .. to
+          if edges[step] or from == to then
+            assert.equal("let through", outcomes[step], step)
+            allowed = allowed + 1
+          else
+            assert.equal(("%s %s cannot become %s from %s"):format(name, step, to, from), outcomes[step])
+          end
         end
       end
-    end
-    assert.equal(27 + 9, allowed)
-  end)
+      assert.equal(27 + 9, allowed)
+    end)
+  end
 
   it("comes back from a suspension as what it was, or as a trial that is over", function()
     local id = new "TRIAL"

@@ -50,7 +50,7 @@ local MODULES <const> = {
   jobs = { "mb", "queries", "permissions", "workflows" },
   mails = { "mb", "queries", "permissions", "workflows" },
   resources = { "mb", "queries", "validation", "permissions", "workflows" },
-  routes = { "mb", "queries", "validation", "permissions", "workflows", "documentation" },
+  routes = { "mb", "queries", "validation", "permissions", "workflows", "resources", "documentation" },
 }
 
 local function folder_of(path) return path:match "^src/([^/]+)/" or "main" end

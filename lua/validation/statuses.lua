@@ -1,4 +1,4 @@
--- The statuses of providers, as workflows/states/provider.lua has them.
+-- The statuses of providers and organizations, as their workflows have them (workflows/states/).
 return {
   "PENDING_APPROVAL", "REJECTED", "APPROVED", "TRIAL", "TRIAL_EXPIRED", "ACTIVE", "PAYMENT_OVERDUE", "SUSPENDED",
   "CANCELLED",
