@@ -85,7 +85,7 @@ describe("the catalogue", function()
     assert.same(asked, test.get("/v1/requirement-types/dentist.licence").body)
     assert.equal(404, test.get("/v1/services/deep-clean").status)
     assert.equal(404, test.get("/v1/services/psychologist.deep-clean").status)
-    assert.equal(404, test.get("/v1/services/dentist.deep.clean").status)
+    assert.equal(404, test.get("/v1/services/dentist.deep-clean.x").status)
     assert.equal(404, test.get("/v1/services/dentist.").status)
     local key = test.get("/v1/provider-types/dentist/requirements").body.data[1].key
     assert.equal(200, test.get("/v1/requirement-types/dentist." .. key).status)

@@ -186,6 +186,28 @@ describe("becoming a provider", function()
     assert.equal("409 provider_exists", again.status .. " " .. again.json.code)
   end)
 
+  it("keeps its types from being retired until it is done", function()
+    local version = app:request("GET", "/v1/provider-types/type").json.version
+    local retire = headers "admin"
+    retire["If-Match"] = ('"%d"'):format(version)
+    local asked, connections = {
+      http.format("POST", "/v1/providers", { headers = headers "stranger", body = body() }),
+      http.format("PATCH", "/v1/provider-types/type", { headers = retire, body = '{"isActive":false}' }),
+    }, {}
+    lock.hold(database, [[LOCK TABLE "Provider" IN SHARE MODE]])
+    for i, text in ipairs(asked) do
+      connections[i] = app:connect { timeout = 30 }
+      assert(connections[i]:send(text))
+      lock.await(database, i)
+    end
+    lock.release(database)
+    assert.equal(201, connections[1]:read("POST").status)
+    assert.equal(200, connections[2]:read("PATCH").status)
+    for _, connection in ipairs(connections) do connection:close() end
+    assert.equal(422, become("staff").status)
+    database.run [[UPDATE "ProviderType" SET "isActive" = true]]
+  end)
+
   it("answers the same request again with what it made", function()
     local seen, bodies = race("staff", "once")
     assert.same({ made = RACERS }, seen)
