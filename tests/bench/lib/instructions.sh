@@ -4,7 +4,7 @@
 
 # callgrind_total FOLDER: instructions of all processes that wrote a profile there.
 callgrind_total() {
-	sed -n 's/^totals: *//p' "$1"/callgrind.out.* | awk '{ n += $1 } END { printf "%d", n }'
+	sed -n 's/^totals: *//p' "$1"/callgrind.out.* | awk '{ n += $1 } END { printf "%.0f", n }'
 }
 
 # instructions URL RUN PIDVAR [SCRIPT]: RUN is called with a log file and the callgrind command, starts the
@@ -15,7 +15,8 @@ instructions() {
 		rm -rf "$folder"
 		mkdir -p "$folder"
 		chmod 1777 "$folder" # workers write their profile as an unprivileged user
-		"$run" "$BUILD/callgrind.log" valgrind --tool=callgrind --quiet \
+		# Under callgrind scripts take longer to load than a server waits for them.
+		"$run" "$BUILD/callgrind.log" env MEDBOOKD_RELOAD_LOAD_TIMEOUT=60s valgrind --tool=callgrind --quiet \
 			--callgrind-out-file="$folder/callgrind.out.%p" || return 1
 		load "$url" 32 "$seconds" "$script"
 		stop "${!pidvar}"
