@@ -168,16 +168,21 @@ static void push_field(lua_State *L, const PGresult *res, int row, int col)
     lua_pushlstring(L, s, n);
 }
 
+/* The upvalue is the metatable: found without its name, as scripts read every field through this. */
 static int row_index(lua_State *L)
 {
-    struct row *row = luaL_checkudata(L, 1, ROW_TYPE);
+    if (!lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
+        return luaL_typeerror(L, 1, ROW_TYPE);
+    struct row *row = lua_touserdata(L, 1);
     const char *name = luaL_checkstring(L, 2);
     const PGresult *res = living(L, row->rows);
-    for (int c = 0, n = PQnfields(res); c < n; c++)
-        if (strcmp(PQfname(res, c), name) == 0) {
+    for (int c = 0, n = PQnfields(res); c < n; c++) {
+        const char *field = PQfname(res, c);
+        if (field[0] == name[0] && strcmp(field, name) == 0) {
             push_field(L, res, row->index, c);
             return 1;
         }
+    }
     return luaL_error(L, "the result has no column '%s'", name);
 }
 
@@ -189,6 +194,7 @@ void mb_rows_register(lua_State *L)
     luaL_newmetatable(L, ROWS_TYPE);
     luaL_setfuncs(L, rows, 0);
     luaL_newmetatable(L, ROW_TYPE);
-    luaL_setfuncs(L, row, 0);
+    lua_pushvalue(L, -1);
+    luaL_setfuncs(L, row, 1);
     lua_pop(L, 2);
 }

@@ -7,14 +7,19 @@ resources_counted() {
 	medbookd_run "$RESOURCES_DB" 1 "$@"
 }
 
+# resources_fill DATABASE: the service, once.
+resources_fill() {
+	psql -X -q "$(pg_url "$1")" <<-SQL
+		INSERT INTO "ProviderType" ("id", "name") VALUES ('bench-type', 'Dentist') ON CONFLICT DO NOTHING;
+		INSERT INTO "Service" ("id", "name", "description", "defaultDuration", "defaultPrice", "providerTypeId")
+		VALUES ('$RESOURCES_ID', 'Check-up', 'Teeth and gums', 30, 450, 'bench-type') ON CONFLICT DO NOTHING;
+	SQL
+}
+
 part_resources() {
 	local generated
 	RESOURCES_DB=$(database_empty) || { missing resources "no migrated database"; return; }
-	psql -X -q "$(pg_url "$RESOURCES_DB")" <<-SQL || { missing resources "no rows"; return; }
-		INSERT INTO "ProviderType" ("id", "name") VALUES ('bench-type', 'Dentist');
-		INSERT INTO "Service" ("id", "name", "description", "defaultDuration", "defaultPrice", "providerTypeId")
-		VALUES ('$RESOURCES_ID', 'Check-up', 'Teeth and gums', 30, 450, 'bench-type');
-	SQL
+	resources_fill "$RESOURCES_DB" || { missing resources "no rows"; return; }
 	instructions "$MEDBOOKD_URL/v1/services/$RESOURCES_ID" resources_counted MEDBOOKD_PID ||
 		{ missing resources "callgrind: see $BUILD/callgrind.log"; return; }
 	generated=$INSTRUCTIONS
