@@ -9,5 +9,7 @@ return may.rules("organizations", { organization = "id", shown = "_isListed" }, 
   view = may.any { may.shown, may.organization_role "STAFF", admin },
   inspect = may.any { may.organization_role "STAFF", admin }, -- its status, trial and billing
   change = chief,
+  own = may.organization_role "OWNER", -- its trial, and giving up
+  decide = admin, -- approve, reject, reset, suspend, reinstate, activate
   bill = may.any { may.organization_permission "MANAGE_BILLING", admin }, -- how it is billed
 })

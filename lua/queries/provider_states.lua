@@ -1,37 +1,7 @@
--- The status of providers, as lua/workflows/provider_states.lua moves it.
+-- What mails about the status of providers say.
 local query = require "mb.query"
 
 return {
-  -- $1 request (mb_move_provider).
-  move = query.write("provider_states.move", [[
-SELECT x.outcome, x.status, x.version, x.body FROM mb_move_provider($1::jsonb) x]]),
-
-  -- What became of one, in order. $1 provider, $2 most rows, $3 the last row of the page before, or null.
-  history = query.read("provider_states.history", [[
-SELECT h."id"::text AS "id", h."action", h."fromStatus", h."toStatus", h."reason",
-       CASE WHEN h."userId" IS NULL THEN 'SERVER' WHEN h."userId" = p."userId" THEN 'PROVIDER' ELSE 'ADMIN' END AS "by",
-       h."createdAt"
-  FROM "StatusHistory" h
-  JOIN "Provider" p ON p."id" = h."resourceId"
- WHERE h."resource" = 'Provider' AND h."resourceId" = $1 AND h."id" > coalesce($3::bigint, 0)
- ORDER BY h."id"
- LIMIT $2]]),
-
-  -- Trials that are to be warned or are over, also of those that are suspended, longest first. $1 how long before the
-  -- end they are warned, as '7d'.
-  trials = query.read("provider_states.trials", [[
-SELECT p."id", p."status" = 'TRIAL' AND p."trialEnded" <= (SELECT mb_now()) AS "is_over"
-  FROM "Provider" p
- WHERE p."trialStatus" IN ('ACTIVE', 'EXPIRING_SOON')
-   AND (p."status" = 'TRIAL' OR p."suspendedFrom" = 'TRIAL')
-   AND (p."trialEnded" <= (SELECT mb_now())
-        OR p."trialStatus" = 'ACTIVE' AND p."trialEnded" <= (SELECT mb_now() + $1::interval))
- ORDER BY p."trialEnded"
- LIMIT 200]]),
-
-  -- Warns one, or ends it while it is suspended. $1 provider, $2 as in `trials`.
-  note_trial = query.write("provider_states.note_trial", [[SELECT mb_note_trial($1, $2::interval) AS "event"]]),
-
   -- What a mail about a step says of it: $1 provider, $2 when the step was taken. address: of the account, or what
   -- patients write to where that has none that is verified.
   letter = query.read("provider_states.letter", [[

@@ -230,6 +230,15 @@ local API_KEY <const> = {
   "permissions", list(text "bookings.view"), "createdAt", instant,
 }
 
+-- A step that was taken, by the one that is called `own` or others.
+local function status_step(title, own_word)
+  return object(title, {
+    "id", text "17", "action", text "approve", "fromStatus", provider_status, "toStatus", provider_status,
+    "reason", maybe(text "The certificate is not legible."),
+    "by", { type = "string", enum = { own_word, "ADMIN", "SERVER" } }, "createdAt", instant,
+  })
+end
+
 local decimal <const> = { type = "string", format = "decimal" }
 local count <const> = { type = "integer", minimum = 0 }
 local currency <const>, interval <const> = text "ZAR", { type = "string", enum = { "MONTHLY" } }
@@ -260,11 +269,8 @@ return {
   object = object,
   providers = page(provider_card),
   provider = provider, own_provider = own_provider,
-  provider_history = page(object("ProviderStep", {
-    "id", text "17", "action", text "approve", "fromStatus", provider_status, "toStatus", provider_status,
-    "reason", maybe(text "The certificate is not legible."),
-    "by", { type = "string", enum = { "PROVIDER", "ADMIN", "SERVER" } }, "createdAt", instant,
-  })),
+  provider_history = page(status_step("ProviderStep", "PROVIDER")),
+  organization_history = page(status_step("OrganizationStep", "ORGANIZATION")),
   statistics = object("Statistics", {
     "at", instant, "providers", map(number, "how many by status"), "organizations", map(number, "how many by status"),
     "waiting", with(object(nil, { "providers", waiting, "submissions", waiting }), { description = "for a decision" }),

@@ -54,6 +54,11 @@ return {
         VALUES ('added%d', chr(65 + %d %% 26) || 'x', 'ACTIVE')]],
       remove = [[DELETE FROM "Organization" WHERE "id" LIKE 'added%']],
     },
+    ["/v1/organizations/{id}/history"] = {
+      id = "org",
+      add = [[INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus")
+        VALUES ('Organization', 'org', 'added%d', 'ACTIVE', 'SUSPENDED')]],
+    },
     ["/v1/plans"] = {
       add = [[INSERT INTO "SubscriptionPlan" ("id", "name", "basePrice", "interval", "includedSlots", "tierPricing")
         VALUES ('added%d', chr(65 + %d %% 26) || 'x', 1, 'MONTHLY', 0, '{"1+": 0}')]],
@@ -172,6 +177,17 @@ return {
     ["POST /v1/organizations"] = { all = "+" },
     ["GET /v1/organizations/{id}"] = { own = "*", foreign = "foreign " .. ADMINS },
     ["PATCH /v1/organizations/{id}"] = { own = CHIEFS, foreign = "foreign " .. ADMINS },
+    ["POST /v1/organizations/{id}/activate"] = { own = ADMINS, rows = { own = "org2" } },
+    ["POST /v1/organizations/{id}/approve"] = { own = ADMINS, rows = { own = "org2" } },
+    ["POST /v1/organizations/{id}/cancel"] = { own = "foreign", rows = { own = "org2" } },
+    ["GET /v1/organizations/{id}/history"] = {
+      own = "user chief manager staff clerk elsewhere others " .. ADMINS, foreign = "foreign " .. ADMINS,
+    },
+    ["POST /v1/organizations/{id}/reinstate"] = { own = ADMINS, rows = { own = "org2" } },
+    ["POST /v1/organizations/{id}/reject"] = { own = ADMINS, rows = { own = "org2" } },
+    ["POST /v1/organizations/{id}/reset"] = { own = ADMINS, rows = { own = "org2" } },
+    ["POST /v1/organizations/{id}/start-trial"] = { own = "foreign", rows = { own = "org2" } },
+    ["POST /v1/organizations/{id}/suspend"] = { own = ADMINS, rows = { own = "org2" } },
     ["GET /v1/places"] = { all = "+" },
     ["GET /v1/plans"] = { all = "*" },
     ["POST /v1/plans"] = { all = "root" },

@@ -60,7 +60,9 @@ INSERT INTO "User" ("id") VALUES ('doctor3');
 INSERT INTO "Provider" ("id", "name", "userId", "image", "status") VALUES ('provider3', 'y', 'doctor3', 'y', 'ACTIVE');
 UPDATE "Provider" SET "compliantUntil" = 'infinity';
 INSERT INTO "StatusHistory" ("resource", "resourceId", "action", "fromStatus", "toStatus")
-VALUES ('Provider', 'provider', 'pay', 'PAYMENT_OVERDUE', 'ACTIVE');
+VALUES ('Provider', 'provider', 'pay', 'PAYMENT_OVERDUE', 'ACTIVE'),
+       ('Organization', 'org', 'activate', 'TRIAL', 'ACTIVE'),
+       ('Organization', 'org', 'pay', 'PAYMENT_OVERDUE', 'ACTIVE');
 DELETE FROM "Session";
 ]]
 local SESSIONS <const> = [[

@@ -159,13 +159,13 @@ describe("the server's own jobs", function()
     eventually(function()
       return value [[SELECT string_agg("kind", ' ' ORDER BY "kind") FROM "JobSchedule"
         WHERE "kind" <> 'nothing.known']] == "bookings.expire compliance.lapse "
-          .. "compliance.settle compliance.warn providers.trials server.cleanup"
+          .. "compliance.settle compliance.warn organizations.trials providers.trials server.cleanup"
     end)
     local files = native.list(paths.root .. "/lua/jobs")
     table.sort(files)
     assert.same({ "cleanup.lua", "contact_code.lua", "expire_bookings.lua", "lapse_answers.lua", "mail.lua",
-                  "notify.lua", "provider_trials.lua", "settle_compliance.lua", "tell_providers.lua",
-                  "warn_of_lapses.lua" }, files)
+                  "notify.lua", "organization_trials.lua", "provider_trials.lua", "settle_compliance.lua",
+                  "tell_providers.lua", "warn_of_lapses.lua" }, files)
     assert.is_true(app.process:is_running())
   end)
 

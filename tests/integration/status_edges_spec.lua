@@ -6,16 +6,22 @@ local cluster = require "support.cluster"
 local psql = require "support.psql"
 local states = require "workflows.states.provider"
 
+local function edges_of(machine)
+  local edges = {}
+  for _, it in ipairs(machine.transitions) do
+    for _, from in ipairs(it.from) do
+      for _, to in ipairs(it.ends) do edges[from .. " " .. to] = true end
+    end
+  end
+  return edges
+end
+
 describe("a status", function()
-  local database, edges = nil, {}
+  local database, edges
 
   setup(function()
     database = cluster.fresh "schema"
-    for _, it in ipairs(states.transitions) do
-      for _, from in ipairs(it.from) do
-        for _, to in ipairs(it.ends) do edges[from .. " " .. to] = true end
-      end
-    end
+    edges = edges_of(states)
   end)
 
   local serial = 0
@@ -41,6 +47,7 @@ describe("a status", function()
         found[row.edge] = true
       end
       assert.same(edges, found, name)
+      assert.same(edges, edges_of(require("workflows.states." .. name:lower())), name)
     end
   end)
 

@@ -1,5 +1,5 @@
--- Statements that take providers to a status by the edges that there are ("StatusEdge"), as the database lets nobody
--- jump.
+-- Statements that take providers and organizations to a status by the edges that there are ("StatusEdge"), as the
+-- database lets nobody jump.
 
 local status = {}
 
@@ -27,12 +27,12 @@ function status.path(from, to)
   return paths[to]
 end
 
--- SQL that takes the providers of this condition, all that are `from`, to `to`.
-function status.sql(from, to, condition)
+-- SQL that takes the rows of this condition, all that are `from`, to `to`: providers, or those of another table.
+function status.sql(from, to, condition, name)
   local statements, here = {}, from
   for i, there in ipairs(status.path(from, to)) do
-    statements[i] = ([[UPDATE "Provider" SET "status" = '%s' WHERE "status" = '%s' AND (%s)]])
-      :format(there, here, condition or "true")
+    statements[i] = ([[UPDATE "%s" SET "status" = '%s' WHERE "status" = '%s' AND (%s)]])
+      :format(name or "Provider", there, here, condition or "true")
     here = there
   end
   return table.concat(statements, "; ")

@@ -1,7 +1,7 @@
--- What the bodies of a provider's steps may hold.
+-- What the bodies of the steps of providers and organizations may hold.
 local REASON <const> = {
   type = "string", format = "text", minLength = 1, maxLength = 1000, example = "The certificate is not legible.",
-  description = "why, in words, which the provider is told",
+  description = "why, in words, which those whom it is about are told",
 }
 
 return {
