@@ -131,7 +131,7 @@ enum mb_rc mb_rows_encode(lua_State *L, int index, const struct mb_rows_form *fo
 static void push_bytes(lua_State *L, const char *s, size_t n)
 {
     luaL_Buffer b;
-    size_t length;
+    size_t length = 0;
     char *out = luaL_buffinitsize(L, &b, n / 2);
     if (n < 2 || s[0] != '\\' || s[1] != 'x' ||
         sodium_hex2bin((unsigned char *)out, n / 2, s + 2, n - 2, NULL, &length, NULL) != 0)
