@@ -1,8 +1,7 @@
--- To a provider: what has become of it. By event: subject, and paragraphs in which {reason}, {trialEnd} and {timeZone}
--- stand for what is meant; one that needs what there is not is left out.
+-- To a provider: what has become of it. By event: subject and paragraphs (workflows/status_letters.lua).
 local db = require "mb.db"
-local links = require "workflows.links"
 local provider_states = require "queries.provider_states"
+local status_letters = require "workflows.status_letters"
 
 local REASON <const> = "The reason: {reason}"
 local SUBSCRIBE <const> = "With a subscription patients find and book you again."
@@ -41,14 +40,6 @@ return function(payload)
   if not it or not it.address then
     return nil
   end
-  local letter, paragraphs = LETTERS[payload.event], {}
-  for i = 2, #letter do
-    local is_whole = true
-    local text = letter[i]:gsub("{(%a+)}", function(name)
-      is_whole = is_whole and it[name] ~= nil
-      return it[name]
-    end)
-    paragraphs[#paragraphs + 1] = is_whole and text or nil
-  end
-  return { to = it.address, subject = letter[1], text = links.letter(it.name, paragraphs) }
+  local subject, text = status_letters.fill(LETTERS[payload.event], it, it.name)
+  return { to = it.address, subject = subject, text = text }
 end

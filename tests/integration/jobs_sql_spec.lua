@@ -165,7 +165,7 @@ describe("the server's own jobs", function()
     table.sort(files)
     assert.same({ "cleanup.lua", "contact_code.lua", "expire_bookings.lua", "lapse_answers.lua", "mail.lua",
                   "notify.lua", "organization_trials.lua", "provider_trials.lua", "settle_compliance.lua",
-                  "tell_providers.lua", "warn_of_lapses.lua" }, files)
+                  "tell_organizations.lua", "tell_providers.lua", "warn_of_lapses.lua" }, files)
     assert.is_true(app.process:is_running())
   end)
 
