@@ -215,7 +215,11 @@ local EMITTERS <const> = {
   end,
   ["repeat"] = function(it, steps)
     for _ = 1, it.least do
+      local before = #steps
       emit(it.part, steps)
+      if #steps == before then -- nothing, which is not more when it is repeated
+        break
+      end
     end
     if not it.most then
       local fork = add(steps, { to = #steps + 2 })

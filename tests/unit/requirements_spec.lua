@@ -32,6 +32,16 @@ describe("a pattern", function()
     assert.is_true(matches(("a"):rep(900)))
   end)
 
+  it("repeats nothing without effort", function()
+    local steps = 0
+    debug.sethook(function() steps = steps + 1 end, "", 1000)
+    local matches = pattern.compile "(?:(?:(?:){999}){999}){99}a"
+    debug.sethook()
+    assert.is_true(steps < 100, steps)
+    assert.is_true(matches "a")
+    assert.is_false(matches "b")
+  end)
+
   it("says what is wrong with it", function()
     for text, why in pairs {
       ["("] = "a group is not closed", [")"] = "closed that was not opened", ["a{2"] = "a count is written",
