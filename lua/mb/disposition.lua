@@ -12,19 +12,24 @@ local function decode_extended(value)
   return (encoded:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
+-- Where the quotation mark stands that ends what one begins; nil when there is none.
+local function closing_mark(text)
+  local at = text:byte() == 0x22 and text:find('["\\]', 2)
+  while at and text:byte(at) ~= 0x22 do -- what a backslash stands before is part of it
+    at = text:find('["\\]', at + 2)
+  end
+  return at or nil
+end
+
 -- The next parameter of a list: name in small letters, value, what stands behind; nil when it is malformed.
 local function next_parameter(rest)
   local name, behind = rest:match("^[ \t]*;[ \t]*(" .. TOKEN .. ")[ \t]*=[ \t]*(.*)$")
   if not name then
     return nil
   end
-  local quoted, after = behind:match '^"(.-)"(.*)$'
-  while quoted and #quoted:match "\\*$" % 2 == 1 do -- that quotation mark is part of it
-    local more, then_what = after:match '^(.-)"(.*)$'
-    quoted, after = more and quoted .. '"' .. more, then_what
-  end
-  if quoted then
-    return name:lower(), quoted:gsub("\\(.)", "%1"), after
+  local last_mark = closing_mark(behind)
+  if last_mark then
+    return name:lower(), behind:sub(2, last_mark - 1):gsub("\\(.)", "%1"), behind:sub(last_mark + 1)
   end
   local value, last = behind:match("^(" .. TOKEN .. ")(.*)$")
   return value and name:lower(), value, last
@@ -55,9 +60,11 @@ local function parse(field)
   return found.filename, not found.filename and "names no file" or nil
 end
 
--- What stands behind the last separator of a path of any system, without what systems give a meaning.
+-- What stands behind the last separator of a path of any system, without what systems give a meaning. Each pattern is
+-- anchored at the front and tries no part of a name twice: a name of some kilobytes takes no time to speak of.
 local function base_name(name)
-  return (name:match "[^/\\]*$":gsub('[<>:"|?*%c]', "_"):gsub("^[. ]+", ""):gsub("[. ]+$", ""))
+  local base = name:gsub("^.*[/\\]", ""):gsub('[<>:"|?*%c]', "_"):gsub("^[. ]+", "")
+  return base:match "^.*[^. ]" or ""
 end
 
 -- The field for whoever is sent a file under that name, which is UTF-8 without control characters.

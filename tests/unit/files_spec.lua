@@ -46,6 +46,13 @@ describe("Content-Disposition", function()
     end
   end)
 
+  it("takes time by its length, not by the square of it, which would not end here", function()
+    local many = 1000000
+    assert.equal("", disposition.base_name(("a"):rep(many) .. "/"))
+    assert.equal("x" .. ("."):rep(many) .. "a", disposition.base_name("x" .. ("."):rep(many) .. "a"))
+    assert.equal(('"'):rep(many), disposition.parse('attachment; filename="' .. ('\\"'):rep(many) .. '"'))
+  end)
+
   it("is read back as it was written, and holds nothing else", function()
     for _, name in ipairs { "a.pdf", 'a"; filename=b', "é\\\".pdf", "100%.pdf", "a b;c.pdf", "日本.pdf" } do
       local field = disposition.attachment(name)
