@@ -7,13 +7,16 @@
 -- the end, do not. Returns the name of its type (mb.file_type). What was written before a fail is no image.
 local file_type = require "mb.file_type"
 
+-- Parts of one image. Files hold some hundred at most, and a PNG one for every few kilobytes.
+local MAX_SEGMENTS <const>, MAX_CHUNKS <const> = 4096, 16384
+
 -- ---- bytes as they come ----
 
 local reader = {}
 reader.__index = reader
 
 local function new_reader(read, write, fail)
-  return setmetatable({ read = read, write = write, fail = fail, held = "", at = 1 }, reader)
+  return setmetatable({ read = read, write = write, fail = fail, held = "", at = 1, parts = 0 }, reader)
 end
 
 -- Whether there is a byte that was not taken yet; at the end there is none.
@@ -48,6 +51,14 @@ function reader:pass(n, to)
     local part = self:take(math.min(n, math.max(1, #self.held - self.at + 1)))
     to(part)
     n = n - #part
+  end
+end
+
+-- One part more begins, of which there are `most`: each takes its time, however small it is.
+function reader:count(most)
+  self.parts = self.parts + 1
+  if self.parts > most then
+    self.fail(("has more than %d parts"):format(most))
   end
 end
 
@@ -95,11 +106,16 @@ local function next_marker(r)
   if r:take(1) ~= "\xFF" then
     r.fail "is no JPEG: a marker is missing"
   end
-  local marker
-  repeat
-    marker = r:take(1):byte()
-  until marker ~= 0xFF
-  return marker
+  while true do -- any number of FF may stand before what it is
+    if not r:fill() then
+      r.fail "ends early"
+    end
+    local at = r.held:find("[^\xFF]", r.at)
+    r.at = (at or #r.held) + 1
+    if at then
+      return r.held:byte(at)
+    end
+  end
 end
 
 -- Up to the next marker, which neither stands for a byte nor restarts the scan. Leaves its FF to be taken.
@@ -141,6 +157,7 @@ local function strip_jpeg(r)
   r.write(r:take(2))
   local seen = {}
   while true do
+    r:count(MAX_SEGMENTS)
     local marker = next_marker(r)
     if marker == EOI then
       r.write "\xFF\xD9"
@@ -176,9 +193,11 @@ local function strip_png(r)
   r.write(r:take(8))
   local first, seen = true, false
   repeat
+    r:count(MAX_CHUNKS)
     local head = r:take(8)
     local length, name = (">I4c4"):unpack(head)
-    if length > 0x7FFFFFFF or not name:find "^%a%a%a%a$" or first ~= (name == "IHDR") or first and length ~= 13 then
+    if length > 0x7FFFFFFF or not name:find "^%a%a%a%a$" or first ~= (name == "IHDR") or first and length ~= 13
+      or name == "IEND" and length ~= 0 then
       r.fail "is no PNG: a chunk is malformed"
     elseif not PNG_CHUNKS[name] and name:find "^%u" then
       r.fail(("is no PNG: chunk %s is not known"):format(name))
@@ -209,6 +228,7 @@ local function strip_webp(r)
   local left, seen = ("<I4"):unpack(head, 5) - 4, false
   r.write(head)
   while left > 0 do
+    r:count(MAX_CHUNKS)
     local name, length = ("<c4I4"):unpack(r:take(8))
     local padded = length + length % 2
     left = left - 8 - padded

@@ -111,6 +111,7 @@ describe("an image", function()
       "\xFF\xD8" .. FRAME .. SCAN .. "\xFF\xD8\xFF\xD9",
       "\xFF\xD8" .. segment(0xC8, "x") .. FRAME .. SCAN .. "\xFF\xD9",
       PNG_HEAD .. chunk("IEND", ""), PNG_HEAD .. chunk("ABCD", "x") .. chunk("IDAT", "i") .. chunk("IEND", ""),
+      PNG_HEAD .. chunk("IDAT", "i") .. chunk("IEND", SECRET),
       PNG_HEAD .. PNG:sub(9), PNG:sub(1, 8) .. chunk("IDAT", "i") .. chunk("IEND", ""),
       PNG_HEAD .. "\xFF\xFF\xFF\xFFtEXt" .. PNG:sub(#PNG_HEAD + 1),
       PNG_HEAD .. chunk("tE\0t", "") .. PNG:sub(#PNG_HEAD + 1),
@@ -122,6 +123,29 @@ describe("an image", function()
       assert.is_nil(type_name, text)
       assert.is_string(why)
     end
+  end)
+
+  it("is of so many parts at most", function()
+    for most, text in pairs {
+      [4096 - 7] = { "\xFF\xD8", segment(0xE0, ""), JPEG:sub(3) },
+      [16384 - 4] = { PNG_HEAD, chunk("tEXt", ""), PNG:sub(#PNG_HEAD + 1) },
+    } do
+      assert.is_string(strip(text[1] .. text[2]:rep(most) .. text[3], 65536))
+      local type_name, why = strip(text[1] .. text[2]:rep(most + 1) .. text[3], 65536)
+      assert.is_nil(type_name)
+      assert.matches("^has more than %d+ parts$", why)
+    end
+    local type_name = strip(webp(riff("JUNK", ""):rep(16384), riff("VP8 ", "v")), 65536)
+    assert.is_nil(type_name)
+  end)
+
+  it("may have any number of fill bytes, which take no steps each", function()
+    local steps = 0
+    debug.sethook(function() steps = steps + 1 end, "", 1000)
+    local type_name, left = strip("\xFF\xD8" .. ("\xFF"):rep(1000000) .. JPEG:sub(3), 65536)
+    debug.sethook()
+    assert.same({ "JPG", JPEG }, { type_name, left })
+    assert.is_true(steps < 100, steps)
   end)
 
   it("that is broken anyhow is refused or told nothing by, and never fails otherwise", function()
