@@ -64,7 +64,10 @@ local VALUES <const> = {
     return is_format(v) or is_list_of(v, is_format)
   end },
   options = { "a list of { value = …, label = … }", function(v) return is_list_of(v, is_option) end },
-  other = { "a table of minLength, maxLength and required", function(v) return type(v) == "table" end },
+  other = { "a table of minLength, maxLength and required", function(v)
+    return type(v) == "table" and (v.minLength == nil or is_whole(v.minLength, 0, 1000000))
+      and (v.maxLength == nil or is_whole(v.maxLength, 0, 1000000))
+  end },
 }
 
 local COMMON <const> = {
@@ -338,15 +341,19 @@ end
 
 -- The configuration in force for a row { providerType = slug, slug, validationType, config }: config, where each
 -- key came from ({ [key] = source }), what was left out ({ { source, reason } }), for people to read, and the rules
--- beside it: { required =, required_if =, expires = }.
+-- beside it: { required =, required_if =, expires = }. config of the row is nil where it cannot be read, which must
+-- not stop what is asked beside it.
 function book:effective(row, organization)
   local config, sources, ignored, rules = {}, {}, {}, {}
-  local bad = {}
-  check_keys(row.validationType, row.config, function(key, text)
+  local bad, stored = {}, row.config or {}
+  if not row.config then
+    ignored[1] = { source = "database", reason = "it cannot be read" }
+  end
+  check_keys(row.validationType, stored, function(key, text)
     bad[key] = true
     ignored[#ignored + 1] = { source = "database", reason = text }
   end)
-  for key, value in pairs(row.config) do
+  for key, value in pairs(stored) do
     if not bad[key] then
       config[key], sources[key] = value, "database"
     end

@@ -18,13 +18,16 @@ local REFUSED <const> = {
   { "FUTURE_DATE", { dateFormat = "DD" }, "", "YYYY-MM-DD" },
   { "PAST_DATE", { minYear = 12 }, "/minYear", "a year" },
   { "NUMBER", { step = "1" }, "/step", "a number" },
+  { "NUMBER", { max = 1e300 }, "", "beyond 1e15" }, { "NUMBER", { step = 1e-300 }, "", "nearly 0" },
   { "PREDEFINED_LIST", { options = { { value = "uct" } } }, "/options", "a list" },
+  { "PREDEFINED_LIST", { options = { { value = "uct", label = "UCT", more = 1e300 } } }, "", "beyond 1e15" },
+  { "PREDEFINED_LIST", { otherValidation = { minLength = "1" } }, "/otherValidation", "a table of minLength" },
 }
 local TAKEN <const> = {
   { "BOOLEAN" }, { "BOOLEAN", { mustBeTrue = true } }, { "DOCUMENT", { expectedFormat = { "PDF" }, maxSizeMB = 5 } },
   { "TEXT", { minLength = 8, maxLength = 10, pattern = "^PS\\d{6}$" } }, { "DATE", { minDate = "2026-02-28" } },
   { "FUTURE_DATE", { minDaysInFuture = 30, warningThreshold = 60 } }, { "PAST_DATE", { minYear = 1960 } },
-  { "NUMBER", { min = 1, max = 2.5 } }, { "PREDEFINED_LIST", { options = OPTIONS, allowOther = true } },
+  { "NUMBER", { min = -1e15, max = 2.5, step = 0.5 } }, { "PREDEFINED_LIST", { options = OPTIONS, allowOther = true } },
 }
 
 describe("requirements as rows", function()

@@ -184,6 +184,9 @@ describe("what is in force", function()
     assert.same({ pattern = "^a$" }, config)
     assert.same({ { source = "database", reason = "'maxLength' is a whole number from 0 to 1000000" },
                   { source = "database", reason = "unknown key 'regex' of TEXT" } }, ignored)
+    row.config = nil -- what cannot be read
+    config, _, ignored = book:effective(row)
+    assert.same({ {}, { { source = "database", reason = "it cannot be read" } } }, { config, ignored })
     row.config = { pattern = "(" }
     config, _, ignored = book:effective(row)
     assert.same({}, config)
