@@ -31,6 +31,8 @@ local CHECKS <const> = {
   Provider_totalReviews_check = [[UPDATE "Provider" SET "totalReviews" = -1]],
   Organization_suspendedFrom_check = [[UPDATE "Organization" SET "suspendedFrom" = 'TRIAL']],
   Organization_timeZone_check = [[UPDATE "Organization" SET "timeZone" = 'Africa/Nowhere']],
+  Provider_reminderChannels_check = [[UPDATE "Provider" SET "reminderChannels" = '{fax}']],
+  Provider_reminderHours_check = [[UPDATE "Provider" SET "reminderHours" = 73]],
   Provider_suspendedFrom_check = [[UPDATE "Provider" SET "suspendedFrom" = 'TRIAL']],
   Provider_timeZone_check = [[UPDATE "Provider" SET "timeZone" = 'SAST']],
   ServiceAvailabilityConfig_duration_check = [[UPDATE "ServiceAvailabilityConfig" SET "duration" = 0]],
