@@ -97,9 +97,12 @@ local function orientation_of(exif)
   end
 end
 
+local TURNED <const> = 32 -- bytes of its data
+
 -- A segment that says that and nothing else.
 local function turned(orientation)
-  return (">I2I2c6c4I4I2I2I2I4I2I2I4"):pack(0xFFE1, 34, "Exif\0\0", "MM\0*", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+  return (">I2I2c6c4I4I2I2I2I4I2I2I4"):pack(0xFFE1, TURNED + 2, "Exif\0\0", "MM\0*", 8, 1, 0x0112, 3, 1, orientation,
+    0, 0)
 end
 
 local function next_marker(r)
@@ -141,7 +144,8 @@ end
 -- colours its numbers are (Adobe).
 local function drop_segment(r, marker, n, seen)
   if marker == APP1 and not seen.turned then
-    local orientation = orientation_of(r:take(n))
+    local data = r:take(n)
+    local orientation = #data >= TURNED and orientation_of(data) or nil -- else what stays were more than what came
     seen.turned = orientation
     r.write(orientation and turned(orientation) or "")
   elseif marker == APP14 and n == 12 and not seen.adobe then

@@ -90,6 +90,7 @@ describe("an image", function()
     for _, odd in ipairs {
       "Exif\0\0", "Exif\0\0II*\0\xFF\xFF\xFF\xFF", "Exif\0\0II*\0\8\0\0\0\xFF\xFF", "Exif\0\0XX*\0\8\0\0\0\1\0",
       "http://ns",
+      "Exif\0\0MM\0*\0\0\0\8\0\1\1\x12\0\3\0\0\0\1\0\6\0\0", -- shorter than what would stay of it
       "Exif\0\0MM\0*\0\0\0\8\0\1\1\x12\0\4\0\0\0\1\0\6",
     } do
       assert.same({ "JPG", JPEG }, { strip(jpeg(segment(0xE1, odd)), 9) })
