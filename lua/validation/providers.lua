@@ -49,8 +49,8 @@ local function check_own(value, fail)
   check_set(value, "languages", fail)
   check_set(value, "providerTypeIds", fail)
   check_set(value, "reminderChannels", fail)
-  if type(value.website) == "string" and not value.website:find "^https?://[^%s/]" then
-    fail("/website", "must be a URL that begins with https:// or http://")
+  if type(value.website) == "string" and not value.website:find '^https?://[^%s/"<>\\][^%s"<>\\]*$' then
+    fail("/website", "must be a URL that begins with https:// or http://, without spaces, quotation marks, < and >")
   end
 end
 

@@ -149,7 +149,8 @@ describe("becoming a provider", function()
         ["/status"] = { status = "ACTIVE" }, ["/reminderHours"] = { reminderHours = 73 },
         ["/reminderChannels/0"] = { reminderChannels = { "fax" } },
         ["/reminderChannels/1"] = { reminderChannels = { "sms", "sms" } },
-        ["/languages/1"] = { languages = { "German", "German" } }, ["/website"] = { website = "ftp://clinic.example" },
+        ["/languages/1"] = { languages = { "German", "German" } },
+        ["/website"] = { website = 'https://clinic.example" onload="' },
         ["/averageRating"] = { averageRating = 5 }, ["/providerTypeIds"] = { providerTypeIds = { "type" } },
       } do
         local r = change("stranger", 1, fields)
