@@ -35,7 +35,8 @@ BEGIN
     ELSIF location IS NULL THEN
         RETURN NULL;
     END IF;
-    SELECT l."organizationId" INTO organization FROM "Location" l WHERE l."id" = location FOR SHARE;
+    SELECT l."organizationId" INTO organization FROM "Location" l
+     WHERE l."id" = location AND NOT l."closed" FOR SHARE;
     IF organization IS NULL THEN
         RETURN 'unknown_location';
     END IF;

@@ -132,6 +132,8 @@ local OF_ROUTES <const> = {
   already_suspended = { 409, "It is suspended already.", "Nothing is left to do." },
   organization_incomplete = { 409, "The organization has no owner, no location, or no way to be reached.",
                               "Add what `missing` lists; a contact is an e-mail address or a number." },
+  organization_out_of_service = { 409, "The organization is suspended or cancelled.", "Ask an administrator." },
+  place_taken = { 409, "Another location has this place already.", "Look that one up; it may be yours already." },
   trial_used = { 409, "There is one trial, and it is over.",
                  "Subscribe; `allowed` lists the steps that may be taken." },
   requirements_incomplete = { 409, "Something that the law asks of the provider is not approved.",

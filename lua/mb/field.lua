@@ -154,7 +154,8 @@ local KINDS <const> = {
     return { type = "array", items = item.input, maxItems = options.max or 100 },
       { type = "array", items = item.output }, item.type .. "[]"
   end,
-  object = function(options) return nil, options.schema, "jsonb" end,
+  -- A change sends the whole of it.
+  object = function(options) return options.schema, options.schema, "jsonb" end,
   -- An object of any members, with the digits that its numbers were sent with; a change sends the whole of it, which a
   -- merge patch could not say of members to be kept or removed. max is of bytes.
   json = function(options)

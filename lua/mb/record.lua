@@ -263,6 +263,11 @@ local FILTERS <const> = {
     local parameter = place("filter_" .. it.name)
     return ("(%s IS NULL OR %s ILIKE '%%' || %s || '%%')"):format(parameter, column, parameter)
   end,
+  -- A list has this among its items.
+  has = function(column, place, it)
+    local parameter = place("filter_" .. it.name)
+    return ("(%s IS NULL OR %s @> ARRAY[%s])"):format(parameter, column, parameter)
+  end,
 }
 
 -- The conditions of a list's filters; one of a field that is hidden from some finds nothing that is hidden.

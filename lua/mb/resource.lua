@@ -255,7 +255,7 @@ local function query_schema(self)
   }
   for name, how in pairs(self.filter) do
     local it = self.by_name[name]
-    made[name] = how == "contains"
+    made[name] = how == "has" and { type = "string", maxLength = it.input.items.maxLength } or how == "contains"
       and { type = "string", minLength = 3, maxLength = 100, description = "a part of it, in any case" }
       or { type = it.input.type, enum = it.input.enum, maxLength = it.input.maxLength }
   end

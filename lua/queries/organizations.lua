@@ -21,7 +21,7 @@ SELECT x.what
  CROSS JOIN LATERAL (VALUES
        (1, 'owner', EXISTS (SELECT FROM "OrganizationMembership" m
                              WHERE m."organizationId" = o."id" AND m."role" = 'OWNER' AND m."status" = 'ACTIVE')),
-       (2, 'location', EXISTS (SELECT FROM "Location" l WHERE l."organizationId" = o."id")),
+       (2, 'location', EXISTS (SELECT FROM "Location" l WHERE l."organizationId" = o."id" AND NOT l."closed")),
        (3, 'contact', coalesce(o."email", o."phone") IS NOT NULL)) x (place, what, is_there)
  WHERE o."id" = $1 AND NOT x.is_there
  ORDER BY x.place]]),

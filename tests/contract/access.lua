@@ -17,6 +17,7 @@ return {
   resources = {
     auth = { table = "User" },
     bookings = { table = "Booking", own = "of the patient", foreign = "foreign" },
+    locations = { table = "Location", own = "location", foreign = "location2" },
     me = { table = "User" },
     plans = { table = "SubscriptionPlan", own = "plan", foreign = "retired" },
     organizations = { table = "Organization", own = "org", foreign = "org2" },
@@ -34,6 +35,11 @@ return {
   -- that removes those rows, unless none ever goes; the query that they need, the id in their path, what tells a row
   -- where that is not its id.
   lists = {
+    ["/v1/locations"] = {
+      add = [[INSERT INTO "Location" ("id", "organizationId", "name", "formattedAddress", "coordinates")
+        VALUES ('added%d', 'org', chr(65 + %d %% 26) || 'x', 'x', '{"lat": 0, "lng": 0}')]],
+      remove = [[DELETE FROM "Location" WHERE "id" LIKE 'added%']],
+    },
     ["/v1/me/api-keys"] = {
       add = [[INSERT INTO "ApiKey" ("id", "userId", "name", "prefix", "tokenHash", "permissions")
         VALUES ('added%d', 'root', 'x', 'x', encode(sha256('key%d'), 'hex'), '{}')]],
@@ -173,6 +179,11 @@ return {
     ["POST /v1/me/verify-phone"] = { all = "+" },
     ["POST /v1/me/verify-whatsapp"] = { all = "+" },
     ["POST /v1/me/whatsapp"] = { all = "+" },
+    ["GET /v1/locations"] = { all = "*" },
+    ["GET /v1/locations/{id}"] = { own = "*", foreign = "*" },
+    ["PATCH /v1/locations/{id}"] = { own = "user chief " .. ADMINS, foreign = "chief elsewhere " .. ADMINS },
+    ["DELETE /v1/locations/{id}"] = { own = "user chief " .. ADMINS, foreign = "chief elsewhere " .. ADMINS },
+    ["POST /v1/organizations/{id}/locations"] = { own = "chief " .. ADMINS, foreign = "foreign " .. ADMINS },
     ["GET /v1/organizations"] = { all = "*" },
     ["POST /v1/organizations"] = { all = "+" },
     ["GET /v1/organizations/{id}"] = { own = "*", foreign = "foreign " .. ADMINS },

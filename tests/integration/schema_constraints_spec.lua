@@ -24,6 +24,8 @@ local CHECKS <const> = {
   ContactCodeCount_count_check = [[UPDATE "ContactCodeCount" SET "count" = 0]],
   LoginAttempt_failureReason_check = [[UPDATE "LoginAttempt" SET "success" = true]],
   OrganizationInvitation_email_check = [[UPDATE "OrganizationInvitation" SET "email" = 'nobody']],
+  Location_isListed_check = [[UPDATE "Location" SET "isListed" = true, "closed" = true]],
+  Location_timeZone_check = [[UPDATE "Location" SET "timeZone" = 'Africa/Nowhere']],
   Location_coordinates_check = [[UPDATE "Location" SET "coordinates" = '{"lat": 91, "lng": 28.0}']],
   Service_defaultDuration_check = [[UPDATE "Service" SET "defaultDuration" = 0]],
   Service_defaultPrice_check = [[UPDATE "Service" SET "defaultPrice" = -0.01]],
