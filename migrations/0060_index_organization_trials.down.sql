@@ -1,0 +1,2 @@
+-- transaction: none
+DROP INDEX CONCURRENTLY "Organization_trialStatus_idx";

@@ -1,0 +1,2 @@
+-- transaction: none
+CREATE INDEX CONCURRENTLY "Organization_trialStatus_idx" ON "Organization" ("trialStatus");
