@@ -18,28 +18,31 @@ local function hello()
   }
 end
 
--- What GET /v1/services/{id} does, by hand.
+-- What GET /v1/services/{id} does, by hand: also by `<type>.<slug>`, and without what is retired.
 local service_by_id = query.read("bench.service", [[
-SELECT "id", "name", "description", "providerTypeId", "displayPriority", "defaultDuration", "defaultPrice", "version",
-       "createdAt", "updatedAt"
+SELECT "id", "name", "slug", "description", "providerTypeId", "displayPriority", "defaultDuration", "defaultPrice",
+       "isActive", "version", "createdAt", "updatedAt"
   FROM "Service"
- WHERE "id" = $1]])
+ WHERE "id" = coalesce((SELECT s."id" FROM "Service" s WHERE s."id" = $1),
+                       (SELECT s."id" FROM "Service" s JOIN "ProviderType" t ON t."id" = s."providerTypeId"
+                         WHERE t."slug" = split_part($1, '.', 1)
+                           AND s."slug" = substr($1, length(split_part($1, '.', 1)) + 2)))]])
 local text <const>, count <const> = { type = "string" }, { type = "integer" }
 local service <const> = {
   type = "object",
-  required = { "id", "name", "description", "providerTypeId", "displayPriority", "defaultDuration", "defaultPrice",
-               "version", "createdAt", "updatedAt" },
+  required = { "id", "name", "slug", "description", "providerTypeId", "displayPriority", "defaultDuration",
+               "defaultPrice", "isActive", "version", "createdAt", "updatedAt" },
   properties = {
-    id = text, name = text, description = { type = "string", nullable = true }, providerTypeId = text,
+    id = text, name = text, slug = text, description = { type = "string", nullable = true }, providerTypeId = text,
     displayPriority = count, defaultDuration = count, defaultPrice = { type = "string", format = "decimal" },
-    version = count, createdAt = { type = "string", format = "date-time" },
+    isActive = { type = "boolean" }, version = count, createdAt = { type = "string", format = "date-time" },
     updatedAt = { type = "string", format = "date-time" },
   },
 }
 
 return {
   {
-    method = "GET", path = "/bench/services/{id}", summary = "a service", permission = "public",
+    method = "GET", path = "/bench/services/{id}", summary = "a service", permission = "services.view",
     subject = function(req) return db.query(service_by_id, req.params.id)[1] end, sends = { conditional.ETAG },
     responses = { [200] = service },
     handler = function(_, row) return 200, row, { ETag = conditional.etag(row.version) } end,
