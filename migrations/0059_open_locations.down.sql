@@ -1,10 +1,8 @@
 -- Zones of locations, and which are closed, are forgotten with their columns.
 SET LOCAL ROLE medbookd_owner;
 
-CREATE INDEX "Location_organizationId_idx" ON "Location" ("organizationId");
 DROP INDEX "Location_formattedAddress_trgm_idx";
 DROP INDEX "Location_name_trgm_idx";
-DROP INDEX "Location_organizationId_name_id_idx";
 DROP INDEX "Location_name_id_idx";
 DROP INDEX "Location_name_id_listed_idx";
 DROP TRIGGER "Organization_locations" ON "Organization";

@@ -55,12 +55,10 @@ CREATE TRIGGER "Location_version" BEFORE UPDATE ON "Location"
 CREATE TRIGGER "Organization_locations" AFTER UPDATE ON "Organization"
     FOR EACH ROW WHEN (OLD."isListed" <> NEW."isListed") EXECUTE FUNCTION mb_list_locations();
 
--- Pages: of what everybody sees, of all, of one organization; and parts of names and addresses.
+-- Pages: of what everybody sees, and of all; and parts of names and addresses.
 CREATE INDEX "Location_name_id_listed_idx" ON "Location" ("name", "id") WHERE "isListed";
 CREATE INDEX "Location_name_id_idx" ON "Location" ("name", "id");
-CREATE INDEX "Location_organizationId_name_id_idx" ON "Location" ("organizationId", "name", "id");
 CREATE INDEX "Location_name_trgm_idx" ON "Location" USING gin ("name" gin_trgm_ops);
 CREATE INDEX "Location_formattedAddress_trgm_idx" ON "Location" USING gin ("formattedAddress" gin_trgm_ops);
-DROP INDEX "Location_organizationId_idx"; -- another begins with it
 
 RESET ROLE;
