@@ -211,7 +211,8 @@ describe("the schema", function()
         FROM pg_index a JOIN pg_index b ON b.indrelid = a.indrelid AND b.indexrelid <> a.indexrelid
         JOIN pg_class t ON t.oid = a.indrelid AND t.relnamespace = 'public'::regnamespace
        WHERE NOT a.indisunique AND a.indpred IS NULL AND b.indpred IS NULL AND a.indexprs IS NULL AND b.indexprs IS NULL
-         AND a.indkey::text || ' ' = left(b.indkey::text || ' ', length(a.indkey::text) + 1)]])
+         AND a.indkey::text || ' ' = left(b.indkey::text || ' ', length(a.indkey::text) + 1)
+         AND a.indclass::text || ' ' = left(b.indclass::text || ' ', length(a.indclass::text) + 1)]])
   end)
 
   it("keeps every instant with its zone, to the millisecond, and no list as null", function()
