@@ -22,5 +22,7 @@ instructions() {
 		stop "${!pidvar}"
 		counts+=("$(callgrind_total "$folder")") requests+=("$REQUESTS")
 	done
+	# A worker that was killed before it wrote its profile would be missing from the difference.
+	[ "${counts[1]}" -gt "${counts[0]}" ] && [ "${requests[1]}" -gt "${requests[0]}" ] || return 1
 	INSTRUCTIONS=$(calc "(${counts[1]} - ${counts[0]}) / (${requests[1]} - ${requests[0]})")
 }
